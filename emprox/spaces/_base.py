@@ -1,0 +1,498 @@
+"""The search space: everything that is known about one family of architectures."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._architecture import Architecture
+from ._errors import ArchitectureError
+from ._random import RandomState, as_generator
+from ._sequences import IntArray, TokenSequence
+
+# Up to this size a sample without replacement is drawn by number, beyond it by rejection.
+_MAX_NUMBERED = 10_000_000
+
+
+class SearchSpace(ABC):
+    """A family of architectures, each described by the same number of decisions.
+
+    A space works on two forms of its architectures. `Architecture` objects and texts are for
+    people. The *decision matrix*, with one row of small integers for each architecture, is for
+    speed: everything that has to work on a million architectures takes and returns it, and the
+    methods for single architectures are written in terms of it.
+
+    A subclass sets the attributes below and implements `decode`, `format`, `tokenize`,
+    `detokenize` and the private ``_read``, which turns one architecture of any accepted form into
+    its decisions. It overrides `canonicalize` if the space has different descriptions of the same
+    network, and `is_valid` if not every combination of choices is allowed.
+
+    Attributes
+    ----------
+    name : str
+        The name that the space is registered under.
+    title : str
+        One line for people: what the space is and where it was published.
+    operations : tuple of str
+        Names of the operations; an architecture's decisions index into it where they choose one.
+    n_choices : tuple of int
+        Number of choices of each decision.
+    sequences : mapping of str to TokenSequence
+        The ways to write an architecture as tokens.
+    default_sequence : str
+        The sequence that holds only what varies.
+
+    See Also
+    --------
+    emprox.spaces.get_space : Look a space up by name.
+    emprox.spaces.check_search_space : Test whether a space keeps this contract.
+    """
+
+    name: str
+    title: str
+    operations: tuple[str, ...]
+    n_choices: tuple[int, ...]
+    sequences: Mapping[str, TokenSequence]
+    default_sequence: str
+
+    @abstractmethod
+    def _read(self, architecture: Any) -> Sequence[int]:
+        """Return the decisions of one architecture in any accepted form."""
+
+    @abstractmethod
+    def decode(self, decisions: ArrayLike) -> list[Architecture]:
+        """Build architectures from their decisions.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        list of Architecture
+            The architectures.
+        """
+
+    @abstractmethod
+    def format(self, architecture: Any) -> str:
+        """Write an architecture in the space's usual text form.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+
+        Returns
+        -------
+        str
+            The text, which `parse` reads.
+        """
+
+    @abstractmethod
+    def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
+        """Write architectures as token sequences.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+        sequence : str, default=None
+            A key of `sequences`; None stands for `default_sequence`.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, length)
+            Token matrix.
+        """
+
+    @abstractmethod
+    def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
+        """Read decisions from token sequences.
+
+        Parameters
+        ----------
+        tokens : array-like of shape (n_architectures, length)
+            Token matrix as `tokenize` writes it.
+        sequence : str, default=None
+            A key of `sequences`; None stands for `default_sequence`.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Raises
+        ------
+        ArchitectureError
+            If a row is not the sequence of an architecture of this space.
+        """
+
+    def encode(self, architectures: Any) -> IntArray:
+        """Read architectures and return their decisions.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or one-column DataFrame
+            Architectures in any form that `parse` reads, or a decision matrix.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Raises
+        ------
+        ArchitectureError
+            If an item is not an architecture of this space; ``index`` says which.
+        TypeError
+            If a single text is given instead of several.
+        """
+        items = _as_items(architectures)
+        if isinstance(items, np.ndarray):
+            return self._check_decisions(items)
+        decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
+        for index, item in enumerate(items):
+            try:
+                decisions[index] = self._read(item)
+            except ArchitectureError as error:
+                raise ArchitectureError(error.message, index) from error
+        return self._check_decisions(decisions)
+
+    def parse(self, architecture: Any) -> Architecture:
+        """Read one architecture.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An `Architecture`, the usual text form, its JSON form, or whatever other forms the
+            space documents.
+
+        Returns
+        -------
+        Architecture
+            The architecture.
+
+        Raises
+        ------
+        ArchitectureError
+            If it is not an architecture of this space.
+        """
+        return self.decode(self._encode_one(architecture))[0]
+
+    def canonicalize(self, decisions: ArrayLike) -> IntArray:
+        """Replace each architecture by the representative of those that compute the same function.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix. The base class knows of no equivalences and changes nothing.
+        """
+        return self._check_decisions(decisions)
+
+    def canonical(self, architecture: Any) -> Architecture:
+        """Return the representative of the architectures that compute the same function.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+
+        Returns
+        -------
+        Architecture
+            Its canonical form.
+        """
+        return self.decode(self.canonicalize(self._encode_one(architecture)))[0]
+
+    def isomorphism_key(self, architecture: Any) -> bytes:
+        """Return a key that is equal for architectures with the same canonical form.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+
+        Returns
+        -------
+        bytes
+            The key.
+        """
+        return self.canonicalize(self._encode_one(architecture)).tobytes()
+
+    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
+        """Say which combinations of choices are architectures of this space.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix with every entry in range.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures,)
+            True where valid. In the base class every combination is.
+        """
+        return np.ones(len(np.asarray(decisions)), dtype=bool)
+
+    def sample_decisions(
+        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
+    ) -> IntArray:
+        """Draw architectures uniformly at random, as a decision matrix.
+
+        Parameters
+        ----------
+        n_architectures : int
+            How many.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed or generator.
+        replace : bool, default=False
+            Whether the same architecture may be drawn twice.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Raises
+        ------
+        ValueError
+            If more are wanted without replacement than the space holds.
+        """
+        if n_architectures < 0:
+            raise ValueError(f"n_architectures has to be at least 0, got {n_architectures}")
+        if not replace and n_architectures > self.size:
+            raise ValueError(
+                f"{n_architectures} architectures are wanted without replacement, but the space"
+                f" {self.name!r} holds {self.size}; take fewer or set replace=True"
+            )
+        rng = as_generator(random_state)
+        if not replace and self._n_combinations <= _MAX_NUMBERED:
+            numbers = rng.permutation(self._n_combinations)
+            if self.size < self._n_combinations:
+                numbers = numbers[self.is_valid(self._from_numbers(numbers))]
+            return self._from_numbers(numbers[:n_architectures])
+        drawn = np.empty((0, self.n_decisions), dtype=np.int64)
+        while len(drawn) < n_architectures:
+            batch = rng.integers(self.n_choices, size=(n_architectures, self.n_decisions))
+            drawn = np.concatenate([drawn, batch[self.is_valid(batch)]])
+            if not replace:
+                first = np.unique(drawn, axis=0, return_index=True)[1]
+                drawn = drawn[np.sort(first)]
+        return drawn[:n_architectures]
+
+    def sample(
+        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
+    ) -> list[Architecture]:
+        """Draw architectures uniformly at random.
+
+        Parameters
+        ----------
+        n_architectures : int
+            How many.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed or generator.
+        replace : bool, default=False
+            Whether the same architecture may be drawn twice.
+
+        Returns
+        -------
+        list of Architecture
+            The architectures.
+        """
+        return self.decode(self.sample_decisions(n_architectures, random_state, replace))
+
+    def mutate(
+        self, architecture: Any, n_mutations: int = 1, random_state: RandomState = None
+    ) -> Architecture:
+        """Change some decisions of an architecture at random.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+        n_mutations : int, default=1
+            How many decisions to change, each to another choice.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed or generator.
+
+        Returns
+        -------
+        Architecture
+            A valid architecture that differs in exactly `n_mutations` decisions.
+
+        Raises
+        ------
+        ValueError
+            If `n_mutations` is not between 1 and the number of decisions that have a choice.
+        """
+        parent = self._encode_one(architecture)[0]
+        choices = np.asarray(self.n_choices)
+        open_decisions = np.flatnonzero(choices > 1)
+        if not 1 <= n_mutations <= len(open_decisions):
+            raise ValueError(
+                f"n_mutations has to be between 1 and {len(open_decisions)}, got {n_mutations}"
+            )
+        rng = as_generator(random_state)
+        while True:
+            child = parent.copy()
+            changed = rng.choice(open_decisions, n_mutations, replace=False)
+            steps = rng.integers(1, choices[changed])
+            child[changed] = (parent[changed] + steps) % choices[changed]
+            if self.is_valid(child[None])[0]:
+                return self.decode(child[None])[0]
+
+    def neighbors(self, architecture: Any) -> list[Architecture]:
+        """Return all architectures that differ in exactly one decision.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+
+        Returns
+        -------
+        list of Architecture
+            The neighbours, by decision and then by choice.
+        """
+        center = self._encode_one(architecture)[0]
+        changes = [
+            (decision, choice)
+            for decision, n_choices in enumerate(self.n_choices)
+            for choice in range(n_choices)
+            if choice != center[decision]
+        ]
+        around = np.tile(center, (len(changes), 1))
+        for row, (decision, choice) in enumerate(changes):
+            around[row, decision] = choice
+        return self.decode(around[self.is_valid(around)])
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Go through all architectures of the space, in the order of their decisions.
+
+        Yields
+        ------
+        Architecture
+            The next architecture.
+        """
+        chunk = 4096
+        for start in range(0, self._n_combinations, chunk):
+            numbers = np.arange(start, min(start + chunk, self._n_combinations))
+            decisions = self._from_numbers(numbers)
+            yield from self.decode(decisions[self.is_valid(decisions)])
+
+    @property
+    def n_decisions(self) -> int:
+        """Number of decisions that describe an architecture."""
+        return len(self.n_choices)
+
+    @property
+    def size(self) -> int:
+        """Number of architectures, different descriptions of the same network counted apart."""
+        return self._n_combinations
+
+    def get_sequence(self, sequence: str | None = None) -> TokenSequence:
+        """Look up one of the token sequences.
+
+        Parameters
+        ----------
+        sequence : str, default=None
+            A key of `sequences`; None stands for `default_sequence`.
+
+        Returns
+        -------
+        TokenSequence
+            Length and vocabulary of the sequence.
+
+        Raises
+        ------
+        ValueError
+            If the space has no such sequence.
+        """
+        name = self.default_sequence if sequence is None else sequence
+        if name not in self.sequences:
+            raise ValueError(
+                f"the space {self.name!r} has no sequence {sequence!r};"
+                f" it has {', '.join(map(repr, self.sequences))}"
+            )
+        return self.sequences[name]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    @property
+    def _n_combinations(self) -> int:
+        return math.prod(self.n_choices)
+
+    def _from_numbers(self, numbers: NDArray[np.int64]) -> IntArray:
+        return np.stack(np.unravel_index(numbers, self.n_choices), axis=1).astype(np.int64)
+
+    def _encode_one(self, architecture: Any) -> IntArray:
+        return self._check_decisions(np.array([self._read(architecture)], dtype=np.int64))
+
+    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
+        matrix = np.asarray(decisions)
+        if matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
+            raise ArchitectureError(
+                f"a decision matrix of the space {self.name!r} has {self.n_decisions} columns,"
+                f" got an array of shape {matrix.shape}"
+            )
+        wrong = np.argwhere((matrix < 0) | (matrix >= self.n_choices) | (matrix != matrix // 1))
+        if len(wrong):
+            row, column = (int(position) for position in wrong[0])
+            raise ArchitectureError(
+                f"decision {column} is {matrix[row, column]}, but has to be a whole number from 0"
+                f" to {self.n_choices[column] - 1}",
+                index=row,
+            )
+        return matrix.astype(np.int64)
+
+    def _check_tokens(self, tokens: ArrayLike, sequence: str | None) -> IntArray:
+        spec = self.get_sequence(sequence)
+        matrix = np.asarray(tokens)
+        if matrix.ndim != 2 or matrix.shape[1] != spec.length:
+            raise ArchitectureError(
+                f"the sequences of the space {self.name!r} have {spec.length} tokens,"
+                f" got an array of shape {matrix.shape}"
+            )
+        wrong = np.argwhere((matrix < 0) | (matrix >= spec.vocabulary_size))
+        if len(wrong):
+            row, column = (int(position) for position in wrong[0])
+            raise ArchitectureError(
+                f"token {matrix[row, column]} at position {column} is not in the vocabulary"
+                f" (0 to {spec.vocabulary_size - 1})",
+                index=row,
+            )
+        return matrix.astype(np.int64)
+
+
+def _as_items(architectures: Any) -> list[Any] | NDArray[Any]:
+    """Return a list of architectures, or the decision matrix if numbers are given in rows."""
+    if isinstance(architectures, (str, bytes, Architecture)):
+        raise TypeError(
+            f"expected several architectures, got one {type(architectures).__name__}:"
+            " put it into a list"
+        )
+    if isinstance(architectures, (list, tuple)):
+        return list(architectures)
+    array = np.asarray(architectures)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 1:
+        return array.tolist()
+    if array.ndim == 2:
+        return array if np.issubdtype(array.dtype, np.number) else [tuple(row) for row in array]
+    raise ArchitectureError(
+        "expected architectures in one dimension, or as rows of a decision matrix,"
+        f" got an array of shape {array.shape}"
+    )
