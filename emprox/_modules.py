@@ -1,0 +1,321 @@
+"""The LSTM encoder-decoder with attention, in plain torch (EmProx paper, section 3.1)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Decoders and encoders add their input to their output; this keeps the variance of the sum.
+RESIDUAL_SCALE = math.sqrt(0.5)
+
+
+class SeededDropout(nn.Module):
+    """Dropout that draws from a generator of its own, so that the global one is never touched.
+
+    Parameters
+    ----------
+    p : float
+        Probability of an element to be zeroed.
+    seed : int
+        Seed of the generator.
+    """
+
+    def __init__(self, p: float, seed: int) -> None:
+        super().__init__()
+        self.p = p
+        self.seed = seed
+        self._generator: torch.Generator | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Zero elements at random and scale the others up; only in training mode."""
+        if not self.training or self.p == 0:
+            return inputs
+        if self._generator is None or self._generator.device != inputs.device:
+            self._generator = torch.Generator(inputs.device).manual_seed(self.seed)
+        keep = torch.empty_like(inputs).bernoulli_(1 - self.p, generator=self._generator)
+        return inputs * keep / (1 - self.p)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Generators can be neither copied nor pickled with every torch release.
+        return {**self.__dict__, "_generator": None}
+
+
+class Encoder(nn.Module):
+    """Map token sequences to unit-length embeddings.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Number of different tokens.
+    embedding_dim : int
+        Size H of the embedding, and of every layer.
+    dropout : float
+        Dropout after the token embedding.
+    seed : int
+        Seed of the dropout.
+    """
+
+    def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(n_tokens, embedding_dim)
+        self.dropout = SeededDropout(dropout, seed)
+        self.lstm = nn.LSTM(embedding_dim, embedding_dim, batch_first=True, bidirectional=True)
+        self.projection = nn.Linear(2 * embedding_dim, embedding_dim)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode token sequences.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (n_samples, length)
+            Token indices.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_samples, length, embedding_dim)
+            Unit-length vector for each time step.
+        embedding : Tensor of shape (n_samples, embedding_dim)
+            Their normalised mean: the embedding e_a.
+        """
+        inputs = self.dropout(self.token_embedding(tokens))
+        hidden, _ = self.lstm(inputs)
+        outputs = functional.normalize(self.projection(hidden) + inputs, dim=-1)
+        return outputs, functional.normalize(outputs.mean(dim=1), dim=-1)
+
+
+class Attention(nn.Module):
+    """Dot-product attention of decoder states over a memory.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of states and memory.
+    """
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(embedding_dim, embedding_dim, bias=False)
+        self.combine = nn.Linear(2 * embedding_dim, embedding_dim, bias=False)
+
+    def forward(self, states: Tensor, memory: Tensor) -> Tensor:
+        """Combine each state with the part of the memory that it asks for.
+
+        Parameters
+        ----------
+        states : Tensor of shape (n_samples, n_steps, embedding_dim)
+            Decoder states.
+        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
+            What is attended to.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_steps, embedding_dim)
+            The combined states.
+        """
+        if memory.shape[1] == 1:
+            # The softmax over a single entry is one, whatever the query.
+            context = memory.expand(-1, states.shape[1], -1)
+        else:
+            weights = functional.softmax(self.query(states) @ memory.transpose(1, 2), dim=-1)
+            context = weights @ memory
+        return torch.tanh(self.combine(torch.cat([context, states], dim=-1)))
+
+
+class Decoder(nn.Module):
+    """Map embeddings back to token sequences, one token after the other.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Number of different tokens; token 0 is the start token.
+    embedding_dim : int
+        Size H of the embedding, and of every layer.
+    dropout : float
+        Dropout after the token embedding.
+    seed : int
+        Seed of the dropout.
+    """
+
+    def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(n_tokens, embedding_dim)
+        self.dropout = SeededDropout(dropout, seed)
+        self.lstm = nn.LSTM(embedding_dim, embedding_dim, batch_first=True)
+        self.attention = Attention(embedding_dim)
+        self.output = nn.Linear(embedding_dim, n_tokens)
+
+    def forward(
+        self, previous: Tensor, state: tuple[Tensor, Tensor], memory: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Predict each token from the tokens before it.
+
+        Parameters
+        ----------
+        previous : Tensor of shape (n_samples, n_steps)
+            The token before each predicted one.
+        state : tuple of two Tensors of shape (1, n_samples, embedding_dim)
+            Hidden and cell state of the LSTM; `initial_state` at the start.
+        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
+            What the attention sees.
+
+        Returns
+        -------
+        logits : Tensor of shape (n_samples, n_steps, n_tokens)
+            Unnormalised log-probabilities.
+        state : tuple of two Tensors of shape (1, n_samples, embedding_dim)
+            State after the last step.
+        """
+        inputs = self.dropout(self.token_embedding(previous))
+        hidden, state = self.lstm(inputs, state)
+        hidden = (hidden + inputs) * RESIDUAL_SCALE
+        hidden = (self.attention(hidden, memory) + hidden) * RESIDUAL_SCALE
+        return self.output(hidden), state
+
+    @staticmethod
+    def initial_state(embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Start the LSTM with the embedding as hidden and as cell state; there is no other bridge.
+
+        Parameters
+        ----------
+        embedding : Tensor of shape (n_samples, embedding_dim)
+            Embeddings.
+
+        Returns
+        -------
+        tuple of two Tensors of shape (1, n_samples, embedding_dim)
+            Hidden and cell state.
+        """
+        state = embedding[None].contiguous()
+        return state, state
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder, trained together to reconstruct token sequences.
+
+    The weights are drawn from a generator of its own, as torch draws them by default.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Number of different tokens; token 0 is the start token.
+    embedding_dim : int
+        Size H of the embedding, and of every layer.
+    dropout : float
+        Dropout after the token embeddings.
+    attend_encoder : bool
+        Whether the decoder's attention sees the encoder's outputs at every time step (the
+        paper), or the embedding alone.
+    seed : int
+        Seed of the weights and the dropout.
+    """
+
+    def __init__(
+        self, n_tokens: int, embedding_dim: int, dropout: float, attend_encoder: bool, seed: int
+    ) -> None:
+        super().__init__()
+        self.attend_encoder = attend_encoder
+        # On the meta device no weight is drawn, so that the global generator is left alone.
+        with torch.device("meta"):
+            self.encoder = Encoder(n_tokens, embedding_dim, dropout, seed + 1)
+            self.decoder = Decoder(n_tokens, embedding_dim, dropout, seed + 2)
+        self.to_empty(device="cpu")
+        _draw_weights(self, torch.Generator().manual_seed(seed))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Reconstruct token sequences with teacher forcing.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (n_samples, length)
+            Token indices.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, length, n_tokens)
+            Unnormalised log-probabilities of the tokens.
+        """
+        outputs, embedding = self.encoder(tokens)
+        previous = functional.pad(tokens[:, :-1], (1, 0))
+        state = self.decoder.initial_state(embedding)
+        return self.decoder(previous, state, self.memory(outputs, embedding))[0]
+
+    def memory(self, outputs: Tensor, embedding: Tensor) -> Tensor:
+        """Return what the decoder's attention sees.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_samples, length, embedding_dim)
+            Encoder outputs.
+        embedding : Tensor of shape (n_samples, embedding_dim)
+            Embeddings.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, memory_length, embedding_dim)
+            The encoder outputs, or the embedding as the only entry.
+        """
+        return outputs if self.attend_encoder else embedding[:, None]
+
+    def decode(self, embedding: Tensor, memory: Tensor, illegal: Tensor) -> Tensor:
+        """Write the most likely token sequences, token by token.
+
+        Parameters
+        ----------
+        embedding : Tensor of shape (n_samples, embedding_dim)
+            Embeddings.
+        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
+            What the attention sees.
+        illegal : Tensor of shape (length, n_tokens)
+            True for the tokens that are not allowed at a position.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, length)
+            Token indices.
+        """
+        state = self.decoder.initial_state(embedding)
+        token = torch.zeros(len(embedding), 1, dtype=torch.long, device=embedding.device)
+        written = []
+        for forbidden in illegal:
+            logits, state = self.decoder(token, state, memory)
+            token = logits.masked_fill(forbidden, -torch.inf).argmax(dim=-1)
+            written.append(token)
+        return torch.cat(written, dim=1)
+
+
+class TokenCrossEntropy(nn.Module):
+    """Mean negative log-likelihood of the original tokens."""
+
+    def forward(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """Compare predictions with the original.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n_samples, length, n_tokens)
+            Unnormalised log-probabilities.
+        tokens : Tensor of shape (n_samples, length)
+            Token indices.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss, in nats per token.
+        """
+        return functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+
+
+@torch.no_grad()
+def _draw_weights(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of embeddings, linear layers and LSTMs as torch does by default."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Embedding):
+            layer.weight.normal_(generator=generator)
+        elif isinstance(layer, (nn.Linear, nn.LSTM)):
+            fan_in = layer.in_features if isinstance(layer, nn.Linear) else layer.hidden_size
+            bound = 1 / math.sqrt(fan_in)
+            for weight in layer.parameters():
+                weight.uniform_(-bound, bound, generator=generator)
