@@ -1,0 +1,10 @@
+"""Benchmark data: architectures with accuracies that somebody has measured.
+
+``load_*`` functions read a table that comes with emprox; ``fetch_*`` functions download a file
+once and keep it in the data home.
+"""
+
+from ._base import clear_data_home, get_data_home
+from ._nasbench201 import fetch_nasbench201, load_nasbench201
+
+__all__ = ["clear_data_home", "fetch_nasbench201", "get_data_home", "load_nasbench201"]
