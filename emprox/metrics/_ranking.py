@@ -1,0 +1,500 @@
+"""Correlations, and metrics of the top of the ranking."""
+
+import warnings
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+from sklearn.utils import check_array, check_consistent_length
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+MultiOutput = Literal["uniform_average", "raw_values"]
+
+
+def _check_targets(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return both as finite arrays of one shape (n_samples, n_outputs)."""
+    true, pred = (
+        check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        for y, name in ((y_true, "y_true"), (y_pred, "y_pred"))
+    )
+    check_consistent_length(true, pred)
+    true, pred = (y.reshape(len(y), -1) for y in (true, pred))
+    if true.shape != pred.shape:
+        raise ValueError(
+            "y_true and y_pred must have the same number of outputs, "
+            f"got {true.shape[1]} and {pred.shape[1]}."
+        )
+    return true, pred
+
+
+def _check_k(k: int, n_samples: int) -> None:
+    # True is an Integral, but k=True is surely a mistake.
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
+    if not 1 <= k <= n_samples:
+        raise ValueError(f"k must be from 1 to the number of samples, {n_samples}; got {k}.")
+
+
+def _combine(scores: list[float], multioutput: MultiOutput) -> float | FloatArray:
+    """Return the score of each output, or their mean."""
+    if not isinstance(multioutput, str) or multioutput not in ("uniform_average", "raw_values"):
+        raise ValueError(
+            f"multioutput must be 'uniform_average' or 'raw_values', got {multioutput!r}."
+        )
+    return np.asarray(scores) if multioutput == "raw_values" else float(np.mean(scores))
+
+
+def _is_constant(y: FloatArray) -> bool:
+    return bool(y.min() == y.max())
+
+
+def _correlation(
+    statistic: Callable[[FloatArray, FloatArray], Any],
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    multioutput: MultiOutput,
+    *,
+    name: str,
+    is_constant: Callable[[FloatArray], bool] = _is_constant,
+) -> float | FloatArray:
+    """Return a correlation from scipy.stats, 0 with a warning where it is undefined."""
+    scores = []
+    for true, pred in zip(*(y.T for y in _check_targets(y_true, y_pred)), strict=True):
+        if len(true) < 2:
+            reason = "fewer than two samples"
+        elif is_constant(true):
+            reason = "constant y_true"
+        elif is_constant(pred):
+            reason = "constant y_pred"
+        else:
+            scores.append(float(statistic(true, pred).statistic))
+            continue
+        warnings.warn(
+            f"{name} is undefined for {reason}; it is set to 0.0.",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )
+        scores.append(0.0)
+    return _combine(scores, multioutput)
+
+
+def kendall_tau(
+    y_true: ArrayLike, y_pred: ArrayLike, *, multioutput: MultiOutput = "uniform_average"
+) -> float | FloatArray:
+    r"""Compute Kendall's rank correlation, tau-b.
+
+    Of all pairs of architectures, the share that the predictions put in the right order minus
+    the share that they put in the wrong order, corrected for ties [1]_. It depends on the order
+    of the predictions alone, and is the usual measure of an accuracy predictor [2]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, or any score that should rank as they do.
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        Whether to return the mean over the outputs or the value of each.
+
+    Returns
+    -------
+    tau : float or ndarray of shape (n_outputs,)
+        From -1, the reversed order, to 1, the same order. It is 0.0, with a warning, where it
+        is undefined.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are empty, hold NaN or infinity, or differ in shape.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
+
+    See Also
+    --------
+    spearman_rho : Correlation of the ranks, less strict about near misses.
+    kendall_tau_scorer : The same for ``scoring=``.
+
+    Notes
+    -----
+    With :math:`C` concordant and :math:`D` discordant pairs, and :math:`T_{true}` and
+    :math:`T_{pred}` pairs tied in one of the two only,
+
+    .. math:: \tau_b = \frac{C - D}{\sqrt{(C + D + T_{true}) (C + D + T_{pred})}}
+
+    References
+    ----------
+    .. [1] M. G. Kendall, "The treatment of ties in ranking problems", Biometrika 33(3), 1945.
+    .. [2] C. White, A. Zela, B. Ru, Y. Liu and F. Hutter, "How Powerful are Performance
+       Predictors in Neural Architecture Search?", NeurIPS 2021.
+
+    Examples
+    --------
+    One of the six pairs is in the wrong order.
+
+    >>> from emprox.metrics import kendall_tau
+    >>> round(kendall_tau([70, 80, 90, 94], [72, 71, 91, 93]), 3)
+    0.667
+    """
+    return _correlation(stats.kendalltau, y_true, y_pred, multioutput, name="kendall_tau")
+
+
+def spearman_rho(
+    y_true: ArrayLike, y_pred: ArrayLike, *, multioutput: MultiOutput = "uniform_average"
+) -> float | FloatArray:
+    """Compute Spearman's rank correlation.
+
+    The Pearson correlation of the ranks [1]_, where tied values share their mean rank. It
+    depends on the order of the predictions alone, and is reported in [2]_ beside Kendall's tau.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, or any score that should rank as they do.
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        Whether to return the mean over the outputs or the value of each.
+
+    Returns
+    -------
+    rho : float or ndarray of shape (n_outputs,)
+        From -1, the reversed order, to 1, the same order. It is 0.0, with a warning, where it
+        is undefined.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are empty, hold NaN or infinity, or differ in shape.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
+
+    See Also
+    --------
+    kendall_tau : Share of pairs in the right order.
+    pearson_r : Correlation of the values themselves.
+
+    References
+    ----------
+    .. [1] C. Spearman, "The Proof and Measurement of Association between Two Things", American
+       Journal of Psychology 15(1), 1904.
+    .. [2] C. White, A. Zela, B. Ru, Y. Liu and F. Hutter, "How Powerful are Performance
+       Predictors in Neural Architecture Search?", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from emprox.metrics import spearman_rho
+    >>> round(spearman_rho([70, 80, 90, 94], [72, 71, 91, 93]), 3)
+    0.8
+    """
+    return _correlation(stats.spearmanr, y_true, y_pred, multioutput, name="spearman_rho")
+
+
+def _unit(y: FloatArray) -> FloatArray:
+    return y / (np.abs(y).max() or 1.0)
+
+
+def _is_constant_to_rounding(y: FloatArray) -> bool:
+    # A spread this small is rounding error, and so would be its correlation. The bound lies
+    # above the one at which scipy.stats.pearsonr warns.
+    return bool(np.ptp(_unit(y)) < 1e-10)
+
+
+def pearson_r(
+    y_true: ArrayLike, y_pred: ArrayLike, *, multioutput: MultiOutput = "uniform_average"
+) -> float | FloatArray:
+    """Compute Pearson's linear correlation.
+
+    It asks how close the predictions come to a straight line over the true accuracies. A few
+    architectures that fail to train, far below all others, can dominate it: read it beside the
+    rank correlations, as in [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, or any score that should grow linearly with them.
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        Whether to return the mean over the outputs or the value of each.
+
+    Returns
+    -------
+    r : float or ndarray of shape (n_outputs,)
+        From -1, a falling line, to 1, a rising line. It is 0.0, with a warning, where it is
+        undefined.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are empty, hold NaN or infinity, or differ in shape.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal
+        up to rounding (their range is below 1e-10 of the largest magnitude).
+
+    See Also
+    --------
+    spearman_rho : Correlation of the ranks, which no outlier can dominate.
+
+    References
+    ----------
+    .. [1] C. White, A. Zela, B. Ru, Y. Liu and F. Hutter, "How Powerful are Performance
+       Predictors in Neural Architecture Search?", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from emprox.metrics import pearson_r
+    >>> round(pearson_r([70, 80, 90, 94], [72, 71, 91, 93]), 3)
+    0.907
+    """
+    return _correlation(
+        # Rescaled, since sums of huge values would overflow.
+        lambda true, pred: stats.pearsonr(_unit(true), _unit(pred)),
+        y_true,
+        y_pred,
+        multioutput,
+        name="pearson_r",
+        is_constant=_is_constant_to_rounding,
+    )
+
+
+def _k_best(y_pred: FloatArray, k: int) -> tuple[BoolArray, BoolArray, int]:
+    """Return which samples are surely among the k best, which tie for the rest, and the rest."""
+    kth_best = np.partition(y_pred, -k)[-k]
+    chosen = y_pred > kth_best
+    return chosen, y_pred == kth_best, k - int(np.count_nonzero(chosen))
+
+
+def _precision(y_true: FloatArray, y_pred: FloatArray, k: int) -> float:
+    is_best = y_true >= np.partition(y_true, -k)[-k]
+    chosen, tied, places = _k_best(y_pred, k)
+    hits = np.count_nonzero(is_best[chosen]) + places * is_best[tied].mean()
+    return float(hits / k)
+
+
+def _regret(y_true: FloatArray, y_pred: FloatArray, k: int) -> float:
+    chosen, tied, places = _k_best(y_pred, k)
+    loss = y_true.max() - y_true
+    # Best first; none can be worse than the best that is chosen anyway.
+    tied_loss = np.minimum(np.sort(loss[tied]), loss[chosen].min(initial=np.inf))
+    # The i-th best of the tied decides if it gets a place and the i better ones did not.
+    remaining = len(tied_loss) - np.arange(len(tied_loss))
+    all_better_missed = np.cumprod(np.append(1.0, 1.0 - places / remaining[:-1]))
+    return float((all_better_missed * places / remaining) @ tied_loss)
+
+
+def precision_at_k(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    k: int = 10,
+    multioutput: MultiOutput = "uniform_average",
+) -> float | FloatArray:
+    """Compute the share of the k best predicted that are among the k best true ones.
+
+    A search trains the architectures that are predicted best. This is the share of that
+    training which goes into architectures at the true top; [1]_ evaluates the top of the
+    ranking in the same spirit.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, or any score that should rank as they do.
+    k : int, default=10
+        How many architectures make the top, from 1 to ``n_samples``.
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        Whether to return the mean over the outputs or the value of each.
+
+    Returns
+    -------
+    precision : float or ndarray of shape (n_outputs,)
+        From 0 to 1, the best. A random order has ``k / n_samples`` on average, as has a constant
+        prediction, if no true accuracies tie for the last place of the top.
+
+    Raises
+    ------
+    TypeError
+        If ``k`` is not an integer.
+    ValueError
+        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
+        or infinity, or differ in shape.
+
+    See Also
+    --------
+    regret_at_k : What is lost by training only the k best predicted.
+    precision_at_k_scorer : The same for ``scoring=``, with k = 10.
+
+    Notes
+    -----
+    Ties are exact equalities, and the order of the samples never matters:
+
+    - An architecture is among the true best if its accuracy is at least the k-th best true
+      accuracy. With ties at that accuracy these are more than k architectures, each as good an
+      answer as the other.
+    - Architectures that tie for the last places among the k best predicted each get an equal
+      share of these places: the result is the expectation over breaking the ties at random.
+
+    References
+    ----------
+    .. [1] X. Ning et al., "Evaluating Efficient Performance Estimators of Neural Architectures",
+       NeurIPS 2021.
+
+    Examples
+    --------
+    Of the two best predicted, the first and the fourth, one is among the two best.
+
+    >>> from emprox.metrics import precision_at_k
+    >>> precision_at_k([94, 91, 90, 85], [93, 80, 70, 90], k=2)
+    0.5
+
+    A constant prediction is as good as a random order.
+
+    >>> precision_at_k([94, 91, 90, 85], [90, 90, 90, 90], k=1)
+    0.25
+    """
+    true, pred = _check_targets(y_true, y_pred)
+    _check_k(k, len(true))
+    return _combine([_precision(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+
+
+def regret_at_k(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    k: int = 10,
+    multioutput: MultiOutput = "uniform_average",
+) -> float | FloatArray:
+    """Compute the accuracy lost by training only the k best predicted.
+
+    The best true accuracy of all, minus the best true accuracy among the k architectures that
+    are predicted best: the regret [1]_ of a search that trains these k and keeps the best.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, or any score that should rank as they do.
+    k : int, default=10
+        How many architectures are trained, from 1 to ``n_samples``.
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        Whether to return the mean over the outputs or the value of each.
+
+    Returns
+    -------
+    regret : float or ndarray of shape (n_outputs,)
+        In the unit of ``y_true``: percentage points for accuracies in percent. It is 0, the
+        best, or above.
+
+    Raises
+    ------
+    TypeError
+        If ``k`` is not an integer.
+    ValueError
+        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
+        or infinity, or differ in shape.
+
+    See Also
+    --------
+    precision_at_k : How many of the k best predicted are truly among the best.
+    neg_regret_at_k_scorer : The same, negated, for ``scoring=``, with k = 10.
+
+    Notes
+    -----
+    Architectures that tie (exactly) for the last places among the k best predicted get these
+    places at random, and the expected regret is returned, computed exactly. So the order of the
+    samples never matters, and a constant prediction has the regret of a random choice.
+
+    References
+    ----------
+    .. [1] C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy and F. Hutter, "NAS-Bench-101:
+       Towards Reproducible Neural Architecture Search", ICML 2019, section 4.
+
+    Examples
+    --------
+    The best predicted one has 91 percent; the best of the two best predicted has 94.
+
+    >>> from emprox.metrics import regret_at_k
+    >>> regret_at_k([94, 91, 90, 85], [92, 93, 70, 90], k=1)
+    3.0
+    >>> regret_at_k([94, 91, 90, 85], [92, 93, 70, 90], k=2)
+    0.0
+    """
+    true, pred = _check_targets(y_true, y_pred)
+    _check_k(k, len(true))
+    return _combine([_regret(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+
+
+def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> dict[str, float]:
+    """Compute all metrics of this module at once.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in percent.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, in percent.
+    k : int, default=10
+        How many architectures make the top, from 1 to ``n_samples``, for ``precision_at_k`` and
+        ``regret_at_k``.
+
+    Returns
+    -------
+    report : dict of str to float
+        The value of each metric by its name, averaged over the outputs. Errors and regret are
+        in percentage points.
+
+    Raises
+    ------
+    TypeError
+        If ``k`` is not an integer.
+    ValueError
+        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
+        or infinity, or differ in shape.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        For each correlation that is undefined and set to 0.0: if there are fewer than two
+        samples, or all values of ``y_true`` or ``y_pred`` are equal.
+
+    Examples
+    --------
+    >>> from emprox.metrics import regression_report
+    >>> report = regression_report([70, 80, 90, 94], [72, 71, 91, 93], k=2)
+    >>> for name, value in report.items():
+    ...     print(f"{name:<23} {value:.3f}")
+    kendall_tau             0.667
+    spearman_rho            0.800
+    pearson_r               0.907
+    mean_absolute_error     3.250
+    root_mean_squared_error 4.664
+    precision_at_k          1.000
+    regret_at_k             0.000
+    """
+    report = {
+        "kendall_tau": kendall_tau(y_true, y_pred),
+        "spearman_rho": spearman_rho(y_true, y_pred),
+        "pearson_r": pearson_r(y_true, y_pred),
+        "mean_absolute_error": mean_absolute_error(y_true, y_pred),
+        "root_mean_squared_error": root_mean_squared_error(y_true, y_pred),
+        "precision_at_k": precision_at_k(y_true, y_pred, k=k),
+        "regret_at_k": regret_at_k(y_true, y_pred, k=k),
+    }
+    return {name: float(value) for name, value in report.items()}
