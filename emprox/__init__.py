@@ -4,4 +4,46 @@ Everything is imported on first use, so that ``import emprox`` costs nothing: in
 imports neither torch nor pandas nor matplotlib.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import datasets, metrics, spaces
+    from ._embedder import ArchitectureEmbedder
+    from ._pipeline import make_emprox_pipeline
+    from ._regressor import EmProxRegressor
+    from ._tokenizer import ArchitectureTokenizer
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ArchitectureEmbedder",
+    "ArchitectureTokenizer",
+    "EmProxRegressor",
+    "datasets",
+    "make_emprox_pipeline",
+    "metrics",
+    "spaces",
+]
+
+_MODULES = {
+    "ArchitectureEmbedder": "._embedder",
+    "ArchitectureTokenizer": "._tokenizer",
+    "EmProxRegressor": "._regressor",
+    "make_emprox_pipeline": "._pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        value = getattr(import_module(_MODULES[name], __name__), name)
+    elif name in __all__:
+        value = import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

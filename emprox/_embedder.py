@@ -25,9 +25,7 @@ from .utils._sklearn import Interval, StrOptions, fit_context
 _TOKENS_AT_ONCE = 2**16
 
 
-class ArchitectureEmbedder(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Embed token sequences with an LSTM encoder-decoder that learns to reconstruct them.
 
     A bidirectional LSTM reads the sequence; the normalised mean of its outputs is the embedding,
@@ -178,6 +176,8 @@ class ArchitectureEmbedder(  # type: ignore[misc]
             If X is empty or holds something other than tokens, a parameter is out of its range,
             or the device does not exist.
         """
+        # What an interrupt leaves behind has to count as not fitted.
+        self.__dict__.pop("net_", None)
         tokens = self._check_tokens(X, reset=True)
         device = check_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 4))
@@ -208,11 +208,11 @@ class ArchitectureEmbedder(  # type: ignore[misc]
         weight = net.module_.encoder.token_embedding.weight
         with torch.no_grad():
             weight[0] = weight[1:].mean(dim=0)
-        self.net_ = net
         self.history_ = net.history
         self.vocabulary_ = vocabulary
         self.legal_tokens_ = (tokens[:, :, None] == vocabulary).any(axis=0)
         self._n_features_out = int(self.embedding_dim)
+        self.net_ = net
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -263,7 +263,7 @@ class ArchitectureEmbedder(  # type: ignore[misc]
         ValueError
             If X does not have `embedding_dim` columns.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         embedding = check_array(X, dtype=np.float64)
         if embedding.shape[1] != self._n_features_out:
             raise ValueError(
@@ -366,7 +366,7 @@ class ArchitectureEmbedder(  # type: ignore[misc]
         return tokens
 
     def _known_indices(self, X: ArrayLike) -> Tensor:
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         tokens = self._check_tokens(X, reset=False)
         indices = _to_indices(tokens, self.vocabulary_)
         unknown = (indices == 0).any(dim=1)
@@ -409,6 +409,6 @@ class ArchitectureEmbedder(  # type: ignore[misc]
 
 
 def _to_indices(tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> Tensor:
-    """Number the tokens by their place in the vocabulary, from 1; others become 0."""
+    """Replace tokens by their place in the vocabulary, from 1; others become 0."""
     places = np.searchsorted(vocabulary, tokens).clip(max=len(vocabulary) - 1)
     return torch.from_numpy(np.where(vocabulary[places] == tokens, places + 1, 0))

@@ -40,7 +40,7 @@ class ShuffledBatches:
             yield self.dataset[rows]
 
 
-class EpochProgressBar(Callback):  # type: ignore[misc]
+class EpochProgressBar(Callback):
     """Show a progress bar over the epochs, with the training loss.
 
     Parameters

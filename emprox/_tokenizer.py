@@ -14,7 +14,7 @@ from .spaces import SearchSpace, get_space
 from .utils._sklearn import fit_context
 
 
-class ArchitectureTokenizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
     """Write architectures as token sequences of equal length.
 
     Parameters
@@ -172,13 +172,13 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):  # type: ignore[mi
 
         Parameters
         ----------
-        input_features : array-like of str, default=None
+        input_features : array-like of str of shape (n_features,), default=None
             Ignored.
 
         Returns
         -------
         ndarray of shape (length,), dtype object
-            The names ``token0``, ``token1``, …
+            The names ``token0``, ``token1`` and so on.
         """
         check_is_fitted(self)
         length = self.space_.get_sequence(self.sequence).length

@@ -46,11 +46,24 @@ class SearchSpace(ABC):
         The ways to write an architecture as tokens.
     default_sequence : str
         The sequence that holds only what varies.
+    proximity_sequence : str
+        The sequence to embed for prediction, in which architectures that behave alike look
+        alike; `default_sequence` unless a subclass says otherwise.
 
     See Also
     --------
     emprox.spaces.get_space : Look a space up by name.
     emprox.spaces.check_search_space : Test whether a space keeps this contract.
+
+    Examples
+    --------
+    >>> from emprox.spaces import get_space
+    >>> space = get_space("nasbench201")
+    >>> decisions = space.encode(["|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"])
+    >>> decisions
+    array([[1, 1, 2, 1, 1, 1]])
+    >>> space.decode(decisions)[0].operations[3]
+    'nor_conv_3x3'
     """
 
     name: str
@@ -59,6 +72,11 @@ class SearchSpace(ABC):
     n_choices: tuple[int, ...]
     sequences: Mapping[str, TokenSequence]
     default_sequence: str
+
+    @property
+    def proximity_sequence(self) -> str:
+        """Key of the sequence to embed for prediction; `default_sequence` unless overridden."""
+        return self.default_sequence
 
     @abstractmethod
     def _read(self, architecture: Any) -> Sequence[int]:
@@ -441,7 +459,7 @@ class SearchSpace(ABC):
         return self._check_decisions(np.array([self._read(architecture)], dtype=np.int64))
 
     def _check_decisions(self, decisions: ArrayLike) -> IntArray:
-        matrix = np.asarray(decisions)
+        matrix: NDArray[Any] = np.asarray(decisions)
         if matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
             raise ArchitectureError(
                 f"a decision matrix of the space {self.name!r} has {self.n_decisions} columns,"
@@ -459,7 +477,7 @@ class SearchSpace(ABC):
 
     def _check_tokens(self, tokens: ArrayLike, sequence: str | None) -> IntArray:
         spec = self.get_sequence(sequence)
-        matrix = np.asarray(tokens)
+        matrix: NDArray[Any] = np.asarray(tokens)
         if matrix.ndim != 2 or matrix.shape[1] != spec.length:
             raise ArchitectureError(
                 f"the sequences of the space {self.name!r} have {spec.length} tokens,"

@@ -29,7 +29,7 @@ def drop_dead_edges(cells: CellCounts) -> CellCounts:
     ndarray of the same shape
         Edge counts of the edges that the signal passes.
     """
-    joined: NDArray[np.bool_] = (cells > 0).any(axis=3)
+    joined = cells.sum(axis=3) > 0
     n_cells, n_nodes = joined.shape[:2]
     reached = np.zeros((n_cells, n_nodes), dtype=bool)
     reached[:, 0] = True
@@ -85,7 +85,7 @@ def contract_skips(cells: CellCounts, skip: int) -> CellCounts:
 
 
 def relabel(cells: CellCounts) -> CellCounts:
-    """Number the inner nodes so that isomorphic cells become equal.
+    """Renumber the inner nodes so that isomorphic cells become equal.
 
     Among all numberings that keep edges leading forward, the one is taken whose counts, read as
     a sequence, are largest.

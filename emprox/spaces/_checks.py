@@ -75,6 +75,7 @@ def _check_canonical_form(space: SearchSpace, decisions: np.ndarray) -> None:
 
 def _check_sequences(space: SearchSpace, decisions: np.ndarray) -> None:
     assert space.default_sequence in space.sequences, "default_sequence is none of the sequences"
+    assert space.proximity_sequence in space.sequences, "proximity_sequence is no sequence"
     for name, sequence in space.sequences.items():
         for form in (decisions, space.canonicalize(decisions)):
             tokens = space.tokenize(form, name)

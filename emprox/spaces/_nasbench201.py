@@ -91,6 +91,7 @@ class NASBench201Space(SearchSpace):
     operations = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
     n_choices = (len(operations),) * len(EDGES)
     default_sequence = "operations"
+    proximity_sequence = "paths"
 
     def __init__(self) -> None:
         graph = ("no edge", "edge")
@@ -120,7 +121,9 @@ class NASBench201Space(SearchSpace):
         self._line_graph_edges = tuple(
             (int(source), int(target)) for source, target in np.argwhere(self._line_graph)
         )
-        self._index = {operation: number for number, operation in enumerate(self.operations)}
+        self._numbers: dict[Any, int] = {
+            key: number for number, name in enumerate(self.operations) for key in (name, number)
+        }
 
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
         matrix = self._check_decisions(decisions)
@@ -171,10 +174,10 @@ class NASBench201Space(SearchSpace):
         first = spec.vocabulary.index(self.operations[0])
         if spec is self.sequences["adjacency"]:
             adjacency, node_tokens = unflatten_graphs(matrix, len(self._line_graph))
-            wrong = np.flatnonzero((adjacency != self._line_graph).any(axis=(1, 2)))
-            if len(wrong):
+            foreign = np.flatnonzero((adjacency != self._line_graph).any(axis=(1, 2)))
+            if len(foreign):
                 raise ArchitectureError(
-                    "the edges are not those of a NAS-Bench-201 cell", int(wrong[0])
+                    "the edges are not those of a NAS-Bench-201 cell", int(foreign[0])
                 )
             matrix = node_tokens[:, 1:]
         operations = matrix[:, : len(EDGES)] - first
@@ -241,19 +244,18 @@ class NASBench201Space(SearchSpace):
             raise ArchitectureError(
                 f"a cell has {len(EDGES)} operations, got {len(operations)}: {operations!r}"
             )
-        try:
-            return [self._index[operation] for operation in operations]
-        except (KeyError, TypeError):
-            pass
+        numbers = []
         for (source, target), operation in zip(EDGES, operations, strict=True):
-            is_number = isinstance(operation, (int, np.integer)) and not isinstance(operation, bool)
-            if not (is_number and 0 <= operation < len(self.operations)):
+            try:
+                numbers.append(self._numbers[operation])
+            # What cannot be hashed is no operation either.
+            except (KeyError, TypeError) as error:
                 allowed = ", ".join(f"{i} {name}" for i, name in enumerate(self.operations))
                 raise ArchitectureError(
                     f"unknown operation {operation!r} on edge {source}->{target};"
                     f" the operations are {allowed}"
-                )
-        return operations
+                ) from error
+        return numbers
 
     def _path_tokens(self, decisions: IntArray) -> IntArray:
         """Write the operations along the live paths, longest path first."""
@@ -275,7 +277,7 @@ class NASBench201Space(SearchSpace):
             counts[:, source, target] = cells[:, edge, None] == counted
         live = drop_dead_edges(counts)
         sources, targets = np.array(EDGES).T
-        kept = (live > 0).any(axis=3)[:, sources, targets]
+        kept = live.sum(axis=3)[:, sources, targets] > 0
         classes = relabel(contract_skips(live, counted.index(SKIP)))
         # At most one edge a path joins two nodes with the same operation, so that the counts are
         # the digits of one number, which is quicker to sort than rows are.
