@@ -8,6 +8,7 @@ from typing import Any
 import skorch
 import torch
 from skorch.callbacks import Callback, GradientNormClipping
+from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.utils.data import TensorDataset
 from tqdm.auto import tqdm
@@ -172,7 +173,10 @@ def train(
     # skorch's own fit swallows KeyboardInterrupt and would leave a half-trained net as a result.
     net.notify("on_train_begin", X=dataset, y=None)
     try:
-        net.fit_loop(dataset)
+        # The order of sums depends on the number of threads, and with it the last bits: a search
+        # with n_jobs would find other embeddings. Layers this small gain nothing from threads.
+        with threadpool_limits(limits=1):
+            net.fit_loop(dataset)
     finally:
         net.notify("on_train_end", X=dataset, y=None)
     net.module_.eval()
