@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ._modules import Autoencoder, TokenCrossEntropy
-from ._net import check_device, train
+from ._net import check_device, in_batches, train
 from .utils._sklearn import Interval, StrOptions, fit_context
 
 # So many tokens are embedded at once: enough for speed, little enough for any memory.
-_TOKENS_AT_ONCE = 2**16
+_TOKENS_AT_ONCE = 2**13
 
 
 class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -234,13 +234,14 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             If X holds something other than tokens, or the sequences have another length than in
             `fit`.
         """
-        indices = self._known_indices(X)
+        # Canonical forms repeat: each sequence is embedded once.
+        different, places = torch.unique(self._known_indices(X), dim=0, return_inverse=True)
         module = self._evaluation_module()
 
         def embed(batch: Tensor) -> Tensor:
-            return module.encoder(batch)[1]
+            return module.encoder(batch)[1].float()
 
-        return self._in_batches(embed, indices).numpy().astype(np.float32)
+        return self._in_batches(embed, different)[places].numpy()
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.int64]:
         """Decode embeddings to token sequences.
@@ -343,8 +344,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self._in_batches(log_likelihood, indices).numpy()
 
     def _check_tokens(self, X: ArrayLike, reset: bool) -> NDArray[np.int64]:
-        first = np.asarray(X, dtype=object).ravel()[:1]
-        if len(first) and isinstance(first[0], str):
+        if _holds_texts(X):
             raise ValueError(
                 f"{type(self).__name__} takes a matrix of tokens, got texts; put an"
                 " ArchitectureTokenizer in front of it"
@@ -391,11 +391,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
 
     def _in_batches(self, function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
         n_rows = max(1, _TOKENS_AT_ONCE // self.n_features_in_)
-        with torch.inference_mode():
-            batches: Iterator[Tensor] = (
-                function(batch.to(self.net_.device)).cpu() for batch in samples.split(n_rows)
-            )
-            return torch.cat(list(batches))
+        device = self.net_.device
+        return in_batches(lambda batch: function(batch.to(device)).cpu(), samples, n_rows)
 
     def _to_tokens(self, indices: Tensor) -> NDArray[np.int64]:
         return self.vocabulary_[indices.numpy() - 1]
@@ -406,6 +403,11 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _holds_texts(X: Any) -> bool:
+    array = np.asarray(X[:1] if isinstance(X, (list, tuple)) else X)
+    return array.dtype.kind in "OSUT" and array.size > 0 and isinstance(array.flat[0], str)
 
 
 def _to_indices(tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> Tensor:

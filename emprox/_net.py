@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import skorch
 import torch
 from skorch.callbacks import Callback, GradientNormClipping
-from threadpoolctl import threadpool_limits
-from torch import nn
+from threadpoolctl import ThreadpoolController
+from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from tqdm.auto import tqdm
 
@@ -100,11 +103,63 @@ def check_device(device: str | torch.device) -> torch.device:
     return torch.device(device)
 
 
+def on_one_core() -> AbstractContextManager[Any]:
+    """Keep torch from using several cores for one operation, in this Python thread only.
+
+    Returns
+    -------
+    context manager
+        Restores the number of threads when left.
+    """
+    # Makes torch set this thread up, which would undo the limit if it came later.
+    torch.get_num_threads()
+    return _openmp().limit(limits=1)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    # Unlike that of a BLAS, the number of OpenMP threads belongs to the calling thread, so that
+    # limiting it neither disturbs other threads nor is disturbed by them.
+    return ThreadpoolController().select(user_api="openmp")
+
+
+def in_batches(function: Callable[[Tensor], Tensor], samples: Tensor, n_rows: int) -> Tensor:
+    """Apply a function to batches of samples, on as many cores as torch may use.
+
+    Each core works on a batch of its own. Torch's way, all cores on the same batch, makes them
+    wait for each other at every step of an LSTM, for very long if the machine is busy.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a batch of samples to a tensor with as many rows; called without gradients.
+    samples : torch.Tensor of shape (n_samples, ...)
+        The samples.
+    n_rows : int
+        Samples in a batch.
+
+    Returns
+    -------
+    torch.Tensor of shape (n_samples, ...)
+        The results in the order of the samples.
+    """
+
+    def apply(batch: Tensor) -> Tensor:
+        with torch.inference_mode(), on_one_core():
+            return function(batch)
+
+    batches = samples.split(n_rows)
+    if len(batches) == 1:
+        return apply(samples)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return torch.cat(list(pool.map(apply, batches)))
+
+
 def train(
     module: nn.Module,
     criterion: type[nn.Module],
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
+    inputs: Tensor,
+    targets: Tensor,
     *,
     max_epochs: int,
     lr: float,
@@ -175,7 +230,7 @@ def train(
     try:
         # The order of sums depends on the number of threads, and with it the last bits: a search
         # with n_jobs would find other embeddings. Layers this small gain nothing from threads.
-        with threadpool_limits(limits=1):
+        with on_one_core():
             net.fit_loop(dataset)
     finally:
         net.notify("on_train_end", X=dataset, y=None)
