@@ -185,7 +185,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
         return np.array([f"token{position}" for position in range(length)], dtype=object)
 
     def _fit(self, X: Any) -> NDArray[np.int64]:
-        space = get_space(self.space)
+        space = get_space(self.space).learn(X)
         vocabulary = space.get_sequence(self.sequence).vocabulary
         decisions = _encode(space, X)
         self.space_, self.vocabulary_ = space, vocabulary

@@ -38,6 +38,11 @@ class WrongCanonicalForm(NASBench201Space):
         return (np.asarray(decisions) + 1) % 5
 
 
+class DependsOnLabels(NASBench201Space):
+    def canonicalize(self, decisions):
+        return np.asarray(decisions)
+
+
 class WrongTokens(NASBench201Space):
     def detokenize(self, tokens, sequence=None):
         return super().detokenize(tokens, sequence)[:, ::-1]
@@ -61,6 +66,7 @@ class WrongMutation(NASBench201Space):
     [
         (WrongFormat(), "parse"),
         (WrongCanonicalForm(), "idempotent"),
+        (DependsOnLabels(), "relabelling changes the canonical form"),
         (WrongTokens(), "do not decode back"),
         (Credulous(), "read as an architecture"),
         (WrongMutation(), "mutate changed 2"),

@@ -82,6 +82,10 @@ class SearchSpace(ABC):
     def _read(self, architecture: Any) -> Sequence[int]:
         """Return the decisions of one architecture in any accepted form."""
 
+    def _items(self, architectures: Any) -> list[Any] | NDArray[Any]:
+        """Take a container apart: a list of single architectures, or a decision matrix."""
+        return _as_items(architectures)
+
     @abstractmethod
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
         """Build architectures from their decisions.
@@ -171,7 +175,7 @@ class SearchSpace(ABC):
         TypeError
             If a single text is given instead of several.
         """
-        items = _as_items(architectures)
+        items = self._items(architectures)
         if isinstance(items, np.ndarray):
             return self._check_decisions(items)
         decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
@@ -181,6 +185,22 @@ class SearchSpace(ABC):
             except ArchitectureError as error:
                 raise ArchitectureError(error.message, index) from error
         return self._check_decisions(decisions)
+
+    def learn(self, architectures: Any) -> SearchSpace:
+        """Return the space that these architectures are of.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that `parse` reads.
+
+        Returns
+        -------
+        SearchSpace
+            For an open space, whose operations and size are not known beforehand, the space that
+            holds these architectures. Any other space returns itself and does not look at them.
+        """
+        return self
 
     def parse(self, architecture: Any) -> Architecture:
         """Read one architecture.
@@ -215,6 +235,27 @@ class SearchSpace(ABC):
         -------
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix. The base class knows of no equivalences and changes nothing.
+        """
+        return self._check_decisions(decisions)
+
+    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
+        """Describe the same architectures in another way, chosen at random.
+
+        Where a space has descriptions that differ only in names, such as the order of nodes that
+        no edge joins, this picks another one, so that the invariance of the canonical form can
+        be tested.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed or generator.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix. The base class knows of no names to exchange and changes nothing.
         """
         return self._check_decisions(decisions)
 

@@ -41,7 +41,7 @@ def check_search_space(
     architectures = space.sample(n_drawn, rng)
     decisions = space.encode(architectures)
     _check_forms(space, architectures, decisions)
-    _check_canonical_form(space, decisions)
+    _check_canonical_form(space, decisions, rng)
     _check_sequences(space, decisions)
     _check_changes(space, architectures, rng)
     _check_sampling(space, n_drawn)
@@ -60,11 +60,18 @@ def _check_forms(space: SearchSpace, architectures: list[Architecture], decision
     assert space.decode(decisions) == architectures, "decode(encode(a)) != a"  # type: ignore[arg-type]
 
 
-def _check_canonical_form(space: SearchSpace, decisions: np.ndarray) -> None:
+def _check_canonical_form(
+    space: SearchSpace, decisions: np.ndarray, rng: np.random.Generator
+) -> None:
     canonical = space.canonicalize(decisions)
     assert space.is_valid(canonical).all(), "a canonical form is not valid"
     np.testing.assert_array_equal(
         space.canonicalize(canonical), canonical, err_msg="canonicalize is not idempotent"
+    )
+    relabelled = space.relabel(decisions, rng)
+    assert space.is_valid(relabelled).all(), "relabel made something that is not valid"
+    np.testing.assert_array_equal(
+        space.canonicalize(relabelled), canonical, err_msg="relabelling changes the canonical form"
     )
     for before, after in zip(space.decode(decisions), space.decode(canonical), strict=True):
         assert space.canonical(before) == after, f"canonical != canonicalize for {before}"

@@ -14,6 +14,7 @@ from ._architecture import Architecture
 from ._base import SearchSpace
 from ._cells import contract_skips, drop_dead_edges, paths, relabel
 from ._errors import ArchitectureError
+from ._random import RandomState, as_generator
 from ._sequences import (
     PADDING,
     IntArray,
@@ -156,6 +157,31 @@ class NASBench201Space(SearchSpace):
         """
         matrix = self._check_decisions(decisions)
         return self._canonical_cells[np.ravel_multi_index(tuple(matrix.T), self.n_choices)]
+
+    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
+        """Exchange the two inner nodes of some cells, where no edge joins them.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 6)
+            Decision matrix.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed or generator.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, 6)
+            Decision matrix.
+        """
+        matrix = self._check_decisions(decisions)
+        exchange = as_generator(random_state).random(len(matrix)) < 0.5
+        exchange &= matrix[:, EDGES.index((1, 2))] == NONE
+        inner = {1: 2, 2: 1}
+        order = [
+            EDGES.index((inner.get(i, i), inner.get(j, j))) for i, j in EDGES if (i, j) != (1, 2)
+        ]
+        order.insert(EDGES.index((1, 2)), EDGES.index((1, 2)))
+        return np.where(exchange[:, None], matrix[:, order], matrix)
 
     def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
         spec = self.get_sequence(sequence)
