@@ -1,0 +1,39 @@
+"""The README's code runs as it stands."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def text():
+    if not README.is_file():
+        pytest.skip("the README is not part of this installation")
+    return README.read_text(encoding="utf-8")
+
+
+def test_python_blocks_run_one_after_the_other(text):
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 3
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert names["search"].best_params_.keys() == {"knn__n_neighbors", "embedder__embedding_dim"}
+    assert np.shape(names["neighbors"]) == (3, 5)
+    assert (
+        names["kendall_tau"](
+            names["y"][121:],
+            names["model"].fit(names["X"][:121], names["y"][:121]).predict(names["X"][121:]),
+        )
+        > 0.6
+    )
+
+
+def test_the_two_commands_are_there(text):
+    commands = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    assert 'pip install -c constraints.txt -e ".[plot]" && emprox demo\n' in commands
+    assert 'pip install -c constraints.txt -e ".[test]" && pytest\n' in commands
