@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, metrics, spaces
+    from . import datasets, inspection, metrics, spaces
     from ._embedder import ArchitectureEmbedder
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
@@ -21,6 +21,7 @@ __all__ = [
     "ArchitectureTokenizer",
     "EmProxRegressor",
     "datasets",
+    "inspection",
     "make_emprox_pipeline",
     "metrics",
     "spaces",

@@ -77,7 +77,7 @@ def get_space(space: str | SearchSpace) -> SearchSpace:
         return space
     if space not in _SPACES:
         close = get_close_matches(str(space), _SPACES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         raise ValueError(
             f"unknown search space {space!r}{hint} Registered are {', '.join(map(repr, _SPACES))};"
             " add your own with emprox.spaces.register_space"

@@ -1,0 +1,58 @@
+"""The ``emprox`` command.
+
+Each command imports what it works with when it runs, so that ``emprox --help`` is instant.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import click
+
+from emprox import __version__
+
+from ._demo import demo
+from ._predict import predict
+from ._spaces import spaces
+
+__all__ = ["main"]
+
+_EXAMPLE = """\b
+Example: see it at work on real accuracies, then predict your own.
+  emprox demo
+  emprox predict --space nasbench201 --known known.csv \\
+      --candidates candidates.csv --output predictions.csv
+"""
+
+
+class _Commands(click.Group):
+    """The commands, and what all of them do about warnings and Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                # The empty line ends the one with ^C. 130 is what shells report for SIGINT.
+                click.echo("\nInterrupted.", err=True)
+                ctx.exit(130)
+
+
+def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+    """Show a warning to somebody who has no use for the line of code that it comes from."""
+    click.echo(f"Warning: {message}", err=True)
+
+
+@click.group(
+    cls=_Commands, epilog=_EXAMPLE, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="emprox")
+def main() -> None:
+    """Predict the accuracy of neural architectures before training them."""
+
+
+main.add_command(demo)
+main.add_command(predict)
+main.add_command(spaces)

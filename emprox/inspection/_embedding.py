@@ -1,0 +1,295 @@
+"""The embedding as a map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_consistent_length
+from threadpoolctl import threadpool_limits
+
+from ._axes import check_matplotlib, get_axes, robust_limits
+
+_AXES = {"tsne": "t-SNE dimension", "pca": "principal component"}
+
+
+class EmbeddingDisplay:
+    """Map of an embedding in two dimensions, coloured by accuracy.
+
+    Where predictions from neighbours work, architectures of the same colour lie together. This
+    is Figure 5 of the paper [1]_.
+
+    Use `from_estimator` or `from_embedding` to make one.
+
+    Parameters
+    ----------
+    coordinates : ndarray of shape (n_samples, 2)
+        Where on the map the architectures lie.
+    y : ndarray of shape (n_samples,)
+        Their accuracies, in percent.
+    method : {"tsne", "pca"}
+        How the embedding was reduced to two dimensions.
+
+    Attributes
+    ----------
+    scatter_ : matplotlib.collections.PathCollection
+        A point for each architecture.
+    colorbar_ : matplotlib.colorbar.Colorbar
+        The scale of the colours.
+    ax_ : matplotlib.axes.Axes
+        The axes.
+    figure_ : matplotlib.figure.Figure
+        The figure.
+
+    See Also
+    --------
+    RankAgreementDisplay : Predicted against true accuracies.
+    emprox.ArchitectureEmbedder : Makes the embedding.
+
+    Notes
+    -----
+    t-SNE keeps neighbours together; distances between groups mean nothing. Architectures with the
+    same embedding form dense groups.
+
+    References
+    ----------
+    .. [1] Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding
+       Proximity Score. 2022.
+
+    Examples
+    --------
+    >>> from emprox import ArchitectureEmbedder, EmProxRegressor
+    >>> from emprox.datasets import load_nasbench201
+    >>> from emprox.inspection import EmbeddingDisplay
+    >>> X, y = load_nasbench201(return_X_y=True)
+    >>> embedder = ArchitectureEmbedder(8, max_epochs=2, random_state=0)
+    >>> model = EmProxRegressor(5, space="nasbench201", embedder=embedder).fit(X[:50], y[:50])
+    >>> display = EmbeddingDisplay.from_estimator(model, X[50:100], y[50:100], method="pca")
+    >>> display.coordinates.shape
+    (50, 2)
+    """
+
+    def __init__(
+        self, *, coordinates: NDArray[np.float64], y: NDArray[np.float64], method: str
+    ) -> None:
+        self.coordinates = coordinates
+        self.y = y
+        self.method = method
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        method: str = "tsne",
+        random_state: int | np.random.RandomState | None = None,
+        ax: Any = None,
+        robust: bool = True,
+        cmap: Any = "viridis",
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> EmbeddingDisplay:
+        """Embed architectures with a fitted estimator and draw the map.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted pipeline, of which all steps before the last are used; an
+            `EmProxRegressor`; or a transformer.
+        X : array-like of shape (n_samples,) or (n_samples, n_features)
+            Architectures.
+        y : array-like of shape (n_samples,)
+            Their accuracies, in percent.
+        method : {"tsne", "pca"}, default="tsne"
+            How to reduce the embedding to two dimensions.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the method.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether the colours leave out what is far from the bulk of the accuracies; see `plot`.
+        cmap : str or matplotlib.colors.Colormap, default="viridis"
+            Colours from the lowest to the highest accuracy.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If the estimator has no embedding.
+        """
+        check_matplotlib(cls)
+        return cls.from_embedding(
+            _embed(estimator, X),
+            y,
+            method=method,
+            random_state=random_state,
+            ax=ax,
+            robust=robust,
+            cmap=cmap,
+            scatter_kwargs=scatter_kwargs,
+        )
+
+    @classmethod
+    def from_embedding(
+        cls,
+        embedding: ArrayLike,
+        y: ArrayLike,
+        *,
+        method: str = "tsne",
+        random_state: int | np.random.RandomState | None = None,
+        ax: Any = None,
+        robust: bool = True,
+        cmap: Any = "viridis",
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> EmbeddingDisplay:
+        """Draw the map of an embedding.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_samples, embedding_dim)
+            Embeddings of architectures; at least three different ones.
+        y : array-like of shape (n_samples,)
+            The accuracies of the architectures, in percent.
+        method : {"tsne", "pca"}, default="tsne"
+            How to reduce the embedding to two dimensions.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the method.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether the colours leave out what is far from the bulk of the accuracies; see `plot`.
+        cmap : str or matplotlib.colors.Colormap, default="viridis"
+            Colours from the lowest to the highest accuracy.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the inputs are not finite or of different lengths, there are too few different
+            embeddings, or the method does not exist.
+        """
+        check_matplotlib(cls)
+        if method not in _AXES:
+            raise ValueError(f"unknown method {method!r}; there are {', '.join(map(repr, _AXES))}")
+        vectors = check_array(embedding, dtype=np.float64, input_name="embedding")
+        accuracies = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if accuracies.ndim != 1:
+            raise ValueError(
+                "the colour is one accuracy for each architecture, got y of shape"
+                f" {accuracies.shape}; choose a column"
+            )
+        check_consistent_length(vectors, accuracies)
+        coordinates = _reduce(vectors, method, random_state)
+        return cls(coordinates=coordinates, y=accuracies, method=method).plot(
+            ax, robust=robust, cmap=cmap, scatter_kwargs=scatter_kwargs
+        )
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        robust: bool = True,
+        cmap: Any = "viridis",
+        scatter_kwargs: dict[str, Any] | None = None,
+    ) -> EmbeddingDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether accuracies far from the bulk of them, such as those at chance level, get the
+            colour at the end of the scale instead of stretching it.
+        cmap : str or matplotlib.colors.Colormap, default="viridis"
+            Colours from the lowest to the highest accuracy.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = get_axes(ax, self)
+        low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())
+        options = {
+            "s": 16,
+            "edgecolors": "0.3",  # light colours are hard to see on white
+            "linewidths": 0.3,
+            "cmap": cmap,
+            "vmin": low,
+            "vmax": high,
+            **(scatter_kwargs or {}),
+        }
+        self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, **options)
+        beyond = {(True, False): "min", (False, True): "max", (True, True): "both"}
+        extend = beyond.get((self.y.min() < low, self.y.max() > high), "neither")
+        self.colorbar_ = ax.figure.colorbar(
+            self.scatter_, ax=ax, label="accuracy (%)", extend=extend
+        )
+        axis = _AXES[self.method]
+        ax.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2", xticks=[], yticks=[])
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _embed(estimator: Any, X: Any) -> Any:
+    if hasattr(estimator, "embedder_"):
+        tokenizer = getattr(estimator, "tokenizer_", None)
+        return estimator.embedder_.transform(X if tokenizer is None else tokenizer.transform(X))
+    if hasattr(estimator, "transform"):
+        return estimator.transform(X)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        return estimator[:-1].transform(X)
+    raise TypeError(
+        f"{type(estimator).__name__} has no embedding: expected a pipeline with more than one step,"
+        " a fitted EmProxRegressor or a transformer"
+    )
+
+
+def _reduce(
+    embedding: NDArray[np.float64],
+    method: str,
+    random_state: int | np.random.RandomState | None,
+) -> NDArray[np.float64]:
+    n_distinct, n_dimensions = np.unique(embedding, axis=0).shape
+    if n_distinct < 3 or n_dimensions < 2:
+        raise ValueError(
+            "a map needs at least 3 different embeddings of at least 2 dimensions, got"
+            f" {n_distinct} of {n_dimensions}"
+        )
+    if method == "pca":
+        return PCA(2, random_state=random_state).fit_transform(embedding)
+    perplexity = min(30, (len(embedding) - 1) / 3)
+    # Its steps are so short that threads cost more than they bring; and with one, the map does
+    # not depend on how many processors there are.
+    with threadpool_limits(1, user_api="openmp"):
+        tsne = TSNE(perplexity=perplexity, random_state=random_state)
+        return tsne.fit_transform(embedding).astype(np.float64)

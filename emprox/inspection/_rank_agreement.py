@@ -1,0 +1,268 @@
+"""Predicted against true accuracies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, check_consistent_length
+
+from ..metrics import kendall_tau as compute_kendall_tau
+from ._axes import check_matplotlib, get_axes, robust_limits
+
+
+class RankAgreementDisplay:
+    """Predicted against true accuracies, and how well they agree on the order.
+
+    On the dashed line predictions are exact. For a search the order counts: it agrees where the
+    points rise from left to right, which Kendall's rank correlation tau sums up, 1 being the
+    same order.
+
+    Use `from_estimator` or `from_predictions` to make one.
+
+    Parameters
+    ----------
+    y_true : ndarray of shape (n_samples,)
+        True accuracies, in percent.
+    y_pred : ndarray of shape (n_samples,)
+        Predicted accuracies, in percent.
+    kendall_tau : float
+        Kendall's rank correlation of the two.
+    name : str, default=None
+        Name of the predictor, for the legend.
+
+    Attributes
+    ----------
+    scatter_ : matplotlib.collections.PathCollection
+        A point for each architecture.
+    outside_ : matplotlib.collections.PathCollection or None
+        Crosses on the edge for the architectures that lie beyond it.
+    line_ : matplotlib.lines.Line2D
+        The line on which predictions are exact.
+    ax_ : matplotlib.axes.Axes
+        The axes.
+    figure_ : matplotlib.figure.Figure
+        The figure.
+
+    See Also
+    --------
+    EmbeddingDisplay : Map of the embedding that predictions are made in.
+    emprox.metrics.kendall_tau : The rank correlation.
+
+    Examples
+    --------
+    >>> from emprox.inspection import RankAgreementDisplay
+    >>> display = RankAgreementDisplay.from_predictions([70, 80, 90, 94], [72, 71, 91, 93])
+    >>> print(f"{display.kendall_tau:.3f}")
+    0.667
+    >>> display.ax_.get_ylabel()
+    'predicted accuracy (%)'
+    """
+
+    def __init__(
+        self,
+        *,
+        y_true: NDArray[np.float64],
+        y_pred: NDArray[np.float64],
+        kendall_tau: float,
+        name: str | None = None,
+    ) -> None:
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.kendall_tau = kendall_tau
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        name: str | None = None,
+        ax: Any = None,
+        robust: bool = True,
+        scatter_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> RankAgreementDisplay:
+        """Predict with a fitted regressor and draw.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted regressor or pipeline.
+        X : array-like of shape (n_samples,) or (n_samples, n_features)
+            Architectures that it was not fitted to.
+        y : array-like of shape (n_samples,)
+            Their true accuracies, in percent.
+        name : str, default=None
+            Name of the predictor, for the legend.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether the axes leave out what is far from the bulk of the accuracies; see `plot`.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+        line_kwargs : dict, default=None
+            Further arguments of ``ax.plot`` for the line.
+
+        Returns
+        -------
+        RankAgreementDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib(cls)
+        return cls.from_predictions(
+            y,
+            estimator.predict(X),
+            name=name,
+            ax=ax,
+            robust=robust,
+            scatter_kwargs=scatter_kwargs,
+            line_kwargs=line_kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        name: str | None = None,
+        ax: Any = None,
+        robust: bool = True,
+        scatter_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> RankAgreementDisplay:
+        """Draw predictions that are there already.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            True accuracies, in percent.
+        y_pred : array-like of shape (n_samples,)
+            Predicted accuracies, in percent.
+        name : str, default=None
+            Name of the predictor, for the legend.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether the axes leave out what is far from the bulk of the accuracies; see `plot`.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+        line_kwargs : dict, default=None
+            Further arguments of ``ax.plot`` for the line.
+
+        Returns
+        -------
+        RankAgreementDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the accuracies are not finite, not one-dimensional or of different lengths.
+        """
+        check_matplotlib(cls)
+        true, pred = (
+            check_array(values, ensure_2d=False, dtype=np.float64, input_name=name_of)
+            for values, name_of in [(y_true, "y_true"), (y_pred, "y_pred")]
+        )
+        check_consistent_length(true, pred)
+        if true.ndim != 1 or pred.ndim != 1:
+            raise ValueError(
+                f"one accuracy for each architecture can be drawn, got y_true of shape"
+                f" {true.shape} and y_pred of shape {pred.shape}; choose a column"
+            )
+        tau = float(compute_kendall_tau(true, pred))
+        return cls(y_true=true, y_pred=pred, kendall_tau=tau, name=name).plot(
+            ax, robust=robust, scatter_kwargs=scatter_kwargs, line_kwargs=line_kwargs
+        )
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        robust: bool = True,
+        scatter_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> RankAgreementDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw into; None makes a new figure.
+        robust : bool, default=True
+            Whether the axes leave out what is far from the bulk of the accuracies, such as those of
+            architectures at chance level. Those are marked on the edge and counted in the legend.
+        scatter_kwargs : dict, default=None
+            Further arguments of ``ax.scatter``.
+        line_kwargs : dict, default=None
+            Further arguments of ``ax.plot`` for the line.
+
+        Returns
+        -------
+        RankAgreementDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = get_axes(ax, self)
+        values = np.concatenate([self.y_true, self.y_pred])
+        low, high = robust_limits(values, 3) if robust else (values.min(), values.max())
+        margin = 0.04 * (high - low) or 0.5
+        low, high = low - margin, high + margin
+        points = np.stack([self.y_true, self.y_pred])
+        outside = ((points < low) | (points > high)).any(axis=0)
+
+        n_samples = len(self.y_true)
+        label = f"{n_samples:,} architectures, Kendall τ = {self.kendall_tau:.2f}"
+        scatter_options = {
+            "s": 14,
+            "alpha": 0.5,
+            "edgecolors": "none",
+            "label": label if self.name is None else f"{self.name}: {label}",
+            **(scatter_kwargs or {}),
+        }
+        line_options = {
+            "color": "black",
+            "linestyle": "--",
+            "linewidth": 1,
+            "label": "exact prediction",
+            **(line_kwargs or {}),
+        }
+        self.scatter_ = ax.scatter(*points[:, ~outside], **scatter_options)
+        self.outside_ = None
+        if outside.any():
+            self.outside_ = ax.scatter(
+                *points[:, outside].clip(low, high),
+                marker="x",
+                s=20,
+                color="tab:orange",
+                clip_on=False,
+                zorder=3,
+                label=f"{np.count_nonzero(outside):,} of them beyond the edge",
+            )
+        self.line_ = ax.plot([low, high], [low, high], **line_options)[0]
+        ax.set(
+            xlabel="true accuracy (%)",
+            ylabel="predicted accuracy (%)",
+            xlim=(low, high),
+            ylim=(low, high),
+            aspect="equal",
+        )
+        ax.legend(loc="upper left", fontsize="small")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,100 @@
+import inspect
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+import emprox
+from emprox import make_emprox_pipeline
+from emprox._recipes import RECIPES
+from emprox.cli import _options, main
+
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+def test_version(run):
+    result = run("--version")
+    assert result.stdout == f"emprox, version {emprox.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_has_an_example(run, command, option):
+    result = run(*command, option)
+    assert result.exit_code == 0
+    before, _, example = result.stdout.partition("\n  Example:")
+    assert before.startswith("Usage: ")
+    assert f"    emprox {' '.join(command)}" in example
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_all_options_are_explained(run):
+    for command in main.commands.values():
+        assert all(parameter.help for parameter in command.params)
+
+
+def test_unknown_command(run):
+    result = run("predcit")
+    assert result.exit_code == 2
+    assert "No such command 'predcit'" in result.stderr
+
+
+def test_recipes_are_those_of_the_package():
+    assert set(_options.RECIPES) == set(RECIPES)
+    default = inspect.signature(make_emprox_pipeline).parameters["recipe"].default
+    for command in ("demo", "predict"):
+        (recipe,) = (option for option in main.commands[command].params if option.name == "recipe")
+        assert recipe.default == default
+
+
+def test_warnings_are_shown_in_a_line(run, monkeypatch):
+    def warn():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("something is odd", stacklevel=2)
+
+    monkeypatch.setattr(main.commands["spaces"], "callback", warn)
+    before = warnings.showwarning
+    assert run("spaces").stderr == "Warning: something is odd\n"
+    assert warnings.showwarning is before
+
+
+def test_interrupted(run, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.commands["spaces"], "callback", interrupt)
+    result = run("spaces")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "\nInterrupted.\n")
+
+
+def test_reader_that_has_seen_enough(start):
+    process = start("spaces", stdout=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 1
+
+
+@needs_dev_full
+def test_full_disk(start):
+    with Path("/dev/full").open("wb") as full:
+        process = start("spaces", stdout=full)
+        error = process.stderr.read().decode()
+    assert error == "Error: standard output cannot be written: No space left on device\n"
+    assert process.wait() == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["spaces"]])
+def test_is_quick_because_torch_is_not_imported(arguments):
+    code = (
+        "import sys; from emprox.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        " sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    )
+    folder = Path(emprox.__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout

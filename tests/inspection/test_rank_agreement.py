@@ -1,0 +1,138 @@
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import stats
+from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LinearRegression
+
+from emprox.inspection import RankAgreementDisplay
+
+TRUE, PRED = [70, 80, 90, 94], [72, 71, 91, 93]
+
+
+@pytest.fixture
+def accuracies():
+    """Accuracies as in a benchmark: most are good, one in twenty is at chance level."""
+    rng = np.random.default_rng(0)
+    true = rng.normal(90, 2, size=200)
+    true[:10] = 10
+    return true, true + rng.normal(0, 1, size=200)
+
+
+def legend(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def test_shows_the_points(plt):
+    display = RankAgreementDisplay.from_predictions(TRUE, PRED)
+    assert isinstance(display, RankAgreementDisplay)
+    assert_array_equal(display.scatter_.get_offsets(), np.transpose([TRUE, PRED]))
+    # Of the six pairs one is in the wrong order.
+    assert display.kendall_tau == pytest.approx(4 / 6)
+    assert legend(display) == ["4 architectures, Kendall τ = 0.67", "exact prediction"]
+    assert display.ax_.get_xlabel() == "true accuracy (%)"
+    assert display.ax_.get_ylabel() == "predicted accuracy (%)"
+    assert display.outside_ is None
+    assert display.figure_ is display.ax_.figure is plt.gcf()
+
+
+def test_exact_predictions_lie_on_the_line():
+    display = RankAgreementDisplay.from_predictions(TRUE, TRUE)
+    x, y = display.line_.get_data()
+    assert_array_equal(x, y)
+    assert x[0] < 70
+    assert x[1] > 94
+    assert display.ax_.get_xlim() == display.ax_.get_ylim() == tuple(x)
+    assert display.ax_.get_aspect() == 1
+
+
+def test_chance_level_does_not_squeeze_the_others(accuracies):
+    true, pred = accuracies
+    display = RankAgreementDisplay.from_predictions(true, pred)
+    low, high = display.ax_.get_xlim()
+    assert 80 < low < true[10:].min()
+    assert high > true.max()
+    assert len(display.scatter_.get_offsets()) + len(display.outside_.get_offsets()) == 200
+    assert_array_equal(display.outside_.get_offsets()[:10], np.full((10, 2), low))
+    (label,) = (text for text in legend(display) if "beyond" in text)
+    assert label == f"{len(display.outside_.get_offsets())} of them beyond the edge"
+    assert display.kendall_tau == pytest.approx(stats.kendalltau(true, pred).statistic)
+
+
+def test_not_robust_shows_all(accuracies):
+    display = RankAgreementDisplay.from_predictions(*accuracies, robust=False)
+    assert display.outside_ is None
+    assert len(display.scatter_.get_offsets()) == 200
+    assert display.ax_.get_xlim()[0] < 10
+
+
+def test_spread_alone_is_not_far():
+    rng = np.random.default_rng(0)
+    true = rng.uniform(10, 90, size=300)
+    display = RankAgreementDisplay.from_predictions(true, true + rng.normal(0, 20, size=300))
+    assert display.outside_ is None
+
+
+def test_plots_again(plt, accuracies):
+    display = RankAgreementDisplay.from_predictions(*accuracies)
+    first = display.ax_
+    _, ax = plt.subplots()
+    assert display.plot(ax, robust=False) is display
+    assert display.ax_ is ax is not first
+    assert display.outside_ is None
+
+
+def test_from_estimator(plt):
+    X = np.arange(4.0)[:, None]
+    model = LinearRegression().fit(X, PRED)
+    _, ax = plt.subplots()
+    display = RankAgreementDisplay.from_estimator(model, X, pd.Series(TRUE), name="linear", ax=ax)
+    assert display.ax_ is ax
+    assert_array_equal(display.y_pred, model.predict(X))
+    assert_array_equal(display.y_true, TRUE)
+    assert legend(display)[0].startswith("linear: 4 architectures, Kendall τ = 1.00")
+
+
+def test_style():
+    display = RankAgreementDisplay.from_predictions(
+        TRUE, PRED, scatter_kwargs={"color": "red", "s": 3}, line_kwargs={"linestyle": ":"}
+    )
+    assert_array_equal(display.scatter_.get_facecolor()[0, :3], [1, 0, 0])
+    assert display.scatter_.get_sizes() == [3]
+    assert display.line_.get_linestyle() == ":"
+
+
+@pytest.mark.parametrize("robust", [True, False])
+def test_constant(plt, robust):
+    model = DummyRegressor().fit([[0]] * 4, [50] * 4)
+    with pytest.warns(UndefinedMetricWarning):
+        display = RankAgreementDisplay.from_estimator(model, [[0]] * 4, [50] * 4, robust=robust)
+    assert display.kendall_tau == 0
+    low, high = display.ax_.get_xlim()
+    assert low < 50 < high
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("true", "pred", "message"),
+    [
+        ([1, 2, 3], [1, 2], "inconsistent numbers of samples"),
+        ([1, np.nan], [1, 2], "y_true contains NaN"),
+        ([1, 2], [1, np.inf], "y_pred contains infinity"),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]], r"got y_true of shape \(2, 2\)"),
+        ([], [], "minimum of 1 is required"),
+    ],
+)
+def test_bad_input(true, pred, message):
+    with pytest.raises(ValueError, match=message):
+        RankAgreementDisplay.from_predictions(true, pred)
+
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'RankAgreementDisplay needs .*"emprox\[plot\]"'):
+        RankAgreementDisplay.from_estimator(None, None, None)
