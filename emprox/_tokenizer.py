@@ -103,6 +103,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
         self._fit(X)
         return self
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.int64]:
         """Fit to the architectures and write them, reading them only once.
 

@@ -2,12 +2,19 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from emprox import ArchitectureEmbedder, ArchitectureTokenizer, make_emprox_pipeline
+from emprox import (
+    ArchitectureEmbedder,
+    ArchitectureTokenizer,
+    EmProxRegressor,
+    make_emprox_pipeline,
+)
 from emprox.datasets import load_nasbench201
 from emprox.metrics import kendall_tau, kendall_tau_scorer
 
@@ -122,6 +129,45 @@ def test_sample_weight_is_not_routed_by_accident(data):
     model = make_emprox_pipeline("nasbench201", random_state=0)
     with pytest.raises((TypeError, ValueError), match="sample_weight"):
         model.fit(X[:20], y[:20], sample_weight=np.ones(20))
+
+
+def test_metadata_routing(data):
+    X, y = data
+    with config_context(enable_metadata_routing=True):
+        model = make_emprox_pipeline("nasbench201", random_state=0)
+        search = GridSearchCV(model, {"knn__n_neighbors": [2, 5]}, cv=3).fit(X[:30], y[:30])
+        assert search.predict(X[30:35]).shape == (5,)
+        regressor = EmProxRegressor(3, space="nasbench201").set_predict_request(return_std=True)
+        mean, std = (
+            Pipeline([("emprox", regressor)]).fit(X[:30], y[:30]).predict(X[30:35], return_std=True)
+        )
+        assert mean.shape == std.shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (X, np.r_[y[:-1], np.nan]), "NaN"),
+        (lambda X, y: (X, np.r_[y[:-1], np.inf]), "infinity"),
+        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X[:0], y[:0]), "0 samples"),
+        (lambda X, y: ([*X[:-1], "|conv~0|"], y), "architecture 29: "),
+    ],
+)
+def test_wrong_input(data, change, message):
+    X, y = change(data[0][:30], data[1][:30])
+    model = make_emprox_pipeline("nasbench201", random_state=0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+
+
+def test_wrong_settings_of_a_step(data):
+    X, y = data
+    model = make_emprox_pipeline("nasbench201", n_neighbors=0)
+    with pytest.raises(ValueError, match="'n_neighbors' parameter"):
+        model.fit(X[:30], y[:30])
+    with pytest.raises(NotFittedError):
+        make_emprox_pipeline("nasbench201").predict(X[:5])
 
 
 @pytest.mark.parametrize(

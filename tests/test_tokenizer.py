@@ -84,8 +84,9 @@ def test_not_fitted():
     ],
 )
 def test_wrong_parameters(parameters, message):
-    with pytest.raises(ValueError, match=message):
-        ArchitectureTokenizer(**parameters).fit(TEXTS)
+    for method in ("fit", "fit_transform"):
+        with pytest.raises(ValueError, match=message):
+            getattr(ArchitectureTokenizer(**parameters), method)(TEXTS)
 
 
 def test_clone_and_pickle():

@@ -460,6 +460,33 @@ class SearchSpace(ABC):
         """Number of architectures, different descriptions of the same network counted apart."""
         return self._n_combinations
 
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Meaning of each token of the default sequence."""
+        return self.get_sequence().vocabulary
+
+    @property
+    def sequence_length(self) -> int:
+        """Number of tokens of the default sequence."""
+        return self.get_sequence().length
+
+    def tokens(self, architecture: Any, sequence: str | None = None) -> IntArray:
+        """Write one architecture as a token sequence, as it is and not in canonical form.
+
+        Parameters
+        ----------
+        architecture : Architecture, str or sequence
+            An architecture in any form that `parse` reads.
+        sequence : str, default=None
+            A key of `sequences`; None stands for `default_sequence`.
+
+        Returns
+        -------
+        ndarray of shape (length,)
+            The tokens.
+        """
+        return self.tokenize(self._encode_one(architecture), sequence)[0]
+
     def get_sequence(self, sequence: str | None = None) -> TokenSequence:
         """Look up one of the token sequences.
 

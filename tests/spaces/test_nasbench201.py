@@ -192,7 +192,7 @@ def test_number_of_classes():
 
 
 def test_the_papers_sequence_of_a_cell():
-    tokens = SPACE.tokenize(SPACE.encode([EXAMPLE]), "adjacency")[0]
+    tokens = SPACE.tokens(EXAMPLE, "adjacency")
     # Column by column: the entries above the diagonal (1 no edge, 2 edge), then the operation.
     skip, none, conv1, pool, output = 3, 4, 6, 7, 8
     columns = [
@@ -207,6 +207,14 @@ def test_the_papers_sequence_of_a_cell():
     assert tokens.tolist() == list(itertools.chain.from_iterable(columns))
     assert SPACE.sequences["adjacency"].length == 35
     assert SPACE.sequences["adjacency"].vocabulary_size == 9
+
+
+def test_the_default_sequence_is_the_operations():
+    assert SPACE.tokens(EXAMPLE).tolist() == [5, 1, 4, 2, 5, 4]
+    assert SPACE.sequence_length == 6
+    assert [SPACE.vocabulary[token] for token in SPACE.tokens(EXAMPLE)] == [
+        *("avg_pool_3x3", "skip_connect", "nor_conv_1x1", "none", "avg_pool_3x3", "nor_conv_1x1")
+    ]
 
 
 def test_the_path_tokens_of_a_cell():
