@@ -6,5 +6,16 @@ once and keep it in the data home.
 
 from ._base import clear_data_home, get_data_home
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
+from ._nasbench_macro import fetch_nasbench_macro
+from ._nats_bench import read_nats_bench
+from ._transnasbench101 import fetch_transnasbench101
 
-__all__ = ["clear_data_home", "fetch_nasbench201", "get_data_home", "load_nasbench201"]
+__all__ = [
+    "clear_data_home",
+    "fetch_nasbench201",
+    "fetch_nasbench_macro",
+    "fetch_transnasbench101",
+    "get_data_home",
+    "load_nasbench201",
+    "read_nats_bench",
+]

@@ -2,18 +2,30 @@
 
 from ._architecture import Architecture
 from ._base import SearchSpace
+from ._chains import ChainSpace
 from ._checks import check_search_space
+from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
 from ._nasbench201 import NASBench201Space
+from ._nasbench_macro import NASBenchMacroSpace
+from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequences import TokenSequence
+from ._transnasbench101_macro import TransNASBench101MacroSpace
+from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 __all__ = [
     "Architecture",
     "ArchitectureError",
+    "ChainSpace",
+    "EdgeCellSpace",
     "NASBench201Space",
+    "NASBenchMacroSpace",
+    "NATSBenchSizeSpace",
     "SearchSpace",
     "TokenSequence",
+    "TransNASBench101MacroSpace",
+    "TransNASBench101MicroSpace",
     "check_search_space",
     "get_space",
     "list_spaces",

@@ -42,7 +42,7 @@ def drop_dead_edges(cells: CellCounts) -> CellCounts:
     return cells * (reached[:, :, None] & needed[:, None, :])[..., None]
 
 
-def contract_skips(cells: CellCounts, skip: int) -> CellCounts:
+def contract_skips(cells: CellCounts, skip: int, from_input: bool = True) -> CellCounts:
     """Merge nodes that a single skip connection makes equal to another node.
 
     An inner node whose only incoming edge is a skip holds the same signal as the edge's source,
@@ -55,6 +55,9 @@ def contract_skips(cells: CellCounts, skip: int) -> CellCounts:
         Edge counts without dead edges.
     skip : int
         Index of the skip connection among the operations.
+    from_input : bool, default=True
+        Whether a skip from the input copies its signal. Where it does not, because it has to
+        change the signal's shape, no node is the same as the input.
 
     Returns
     -------
@@ -69,7 +72,10 @@ def contract_skips(cells: CellCounts, skip: int) -> CellCounts:
             for forward in (True, False):
                 # The edges on the side that has to be a single skip, and those on the other side.
                 near = cells[:, :, node] if forward else cells[:, node]
-                single = (near.sum(axis=(1, 2)) == 1) & near[..., skip].any(axis=1)
+                copying = near[..., skip]
+                if forward and not from_input:
+                    copying = copying[:, 1:]
+                single = (near.sum(axis=(1, 2)) == 1) & copying.any(axis=1)
                 rows = np.flatnonzero(single)
                 if not len(rows):
                     continue

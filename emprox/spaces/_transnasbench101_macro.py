@@ -1,0 +1,114 @@
+"""The macro-level search space of TransNAS-Bench-101 (Duan et al., 2021)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._chains import ChainSpace
+from ._errors import ArchitectureError
+from ._sequences import IntArray
+
+_TEXT = re.compile(r"(?:64-)?(\d+)(?:-basic)?")
+_EXAMPLE = "64-1234-basic"
+_RULES = (
+    "a network has four to six modules, of which one to four halve the resolution and one to three"
+    " double the channels"
+)
+
+
+class TransNASBench101MacroSpace(ChainSpace):
+    """Networks of four to six modules, each of one of four types: 3,256 networks.
+
+    The decisions are the types of the modules in the benchmark's numbering: 1 same (resolution and
+    channels stay), 2 double_channels, 3 halve_resolution, 4 double_and_halve, and 0 none after
+    the last module. A module is two ResNet blocks. One to four modules halve the resolution (types
+    3 and 4), one to three double the channels (types 2 and 4).
+
+    `parse` reads the official text (``64-1234-basic``: 64 channels at first, the types, the
+    block), the digits alone (``1234``), four to six type names or numbers, also filled up to six
+    with 0 as NASLib does, the text of such a tuple (``"(1, 2, 3, 4, 0, 0)"``), an `Architecture`
+    and its JSON form. `format` writes the official text.
+
+    Notes
+    -----
+    There is no canonical form: no two of these descriptions are known to be the same network.
+    `canonicalize` and `relabel` change nothing.
+
+    References
+    ----------
+    Yawen Duan, Xin Chen, Hang Xu, Zewei Chen, Xiaodan Liang, Tong Zhang and Zhenguo Li.
+    TransNAS-Bench-101: Improving Transferability and Generalizability of Cross-Task Neural
+    Architecture Search. CVPR 2021.
+
+    Examples
+    --------
+    >>> from emprox.spaces import get_space
+    >>> space = get_space("transnasbench101_macro")
+    >>> space.encode(["64-1234-basic"])
+    array([[1, 2, 3, 4, 0, 0]])
+    >>> space.size
+    3256
+    """
+
+    name = "transnasbench101_macro"
+    title = "TransNAS-Bench-101 macro: 4 to 6 modules of 4 types"
+    operations = ("none", "same", "double_channels", "halve_resolution", "double_and_halve")
+    n_choices = (len(operations),) * 6
+    optional = True
+    _layer = "module"
+    _accepted = f"a text such as {_EXAMPLE!r}, four to six modules"
+
+    def __init__(self) -> None:
+        super().__init__()
+        everything = self._from_numbers(np.arange(self._n_combinations))
+        self._size = int(self.is_valid(everything).sum())
+
+    @property
+    def size(self) -> int:
+        """Number of architectures."""
+        return self._size
+
+    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
+        """Say which networks the benchmark holds.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 6)
+            Decision matrix with every entry in range.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures,)
+            True where there are four to six modules and as many of them as allowed halve the
+            resolution and double the channels.
+        """
+        matrix: IntArray = np.asarray(decisions)
+        present = matrix != 0
+        without_gap = (present[:, :-1] >= present[:, 1:]).all(axis=1) & present[:, 3]
+        n_halvings = (matrix >= 3).sum(axis=1)
+        n_doublings = (present & (matrix % 2 == 0)).sum(axis=1)
+        few = (n_halvings >= 1) & (n_halvings <= 4) & (n_doublings >= 1) & (n_doublings <= 3)
+        return without_gap & few
+
+    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
+        matrix = super()._check_decisions(decisions)
+        invalid = np.flatnonzero(~self.is_valid(matrix))
+        if len(invalid):
+            row = int(invalid[0])
+            raise ArchitectureError(f"{_RULES}, got {self._write(matrix[row].tolist())}", row)
+        return matrix
+
+    def _write(self, decisions: Sequence[int]) -> str:
+        return f"64-{''.join(map(str, decisions)).rstrip('0')}-basic"
+
+    def _read_text(self, text: str) -> Sequence[int]:
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise ArchitectureError(
+                f"expected the types of four to six modules, as in {_EXAMPLE!r}, got {text!r}"
+            )
+        return self._read_layers([int(digit) for digit in match.group(1)])

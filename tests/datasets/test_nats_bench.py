@@ -1,0 +1,330 @@
+import bz2
+import os
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from emprox.datasets._nats_bench import read_nats_bench
+from emprox.datasets._restricted_pickle import UnsafePickleError
+
+CELLS = [
+    "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|",
+    "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|",
+]
+SIZES = ["8:8:8:8:8", "8:16:24:32:40", "64:64:64:64:64"]
+TESTED_ON = {
+    "cifar10-valid": ("x-valid", "ori-test"),
+    "cifar10": ("ori-test",),
+    "cifar100": ("x-valid", "x-test", "ori-test"),
+    "ImageNet16-120": ("x-valid", "x-test", "ori-test"),
+}
+SEEDS = (777, 888)
+TARGETS = ["accuracy", "params", "flops", "latency", "training_time"]
+
+
+def accuracy(number, epochs, trained_on, tested_on, seed):
+    """Make up an accuracy in which everything shows that it depends on."""
+    code = list(TESTED_ON).index(trained_on) * 3 + TESTED_ON[trained_on].index(tested_on)
+    return 10.0 * number + epochs / 10 + code + (seed == 888) / 2
+
+
+def make_run(number, architecture, epochs, trained_on, seed):
+    """Make the record of one training, as the benchmark's ResultsCount writes it down."""
+    return {
+        "name": trained_on,
+        "net_state_dict": None,
+        "train_acc1es": OrderedDict((epoch, 50.0) for epoch in range(epochs)),
+        "train_acc5es": None,
+        "train_losses": OrderedDict((epoch, 1.0) for epoch in range(epochs)),
+        "train_times": OrderedDict((epoch, 2.0 + number) for epoch in range(epochs)),
+        "arch_config": {"channel": 16, "num_cells": 5, "arch_str": architecture, "class_num": 10},
+        "params": np.float64(0.25 + number),
+        "flop": 34.5 + number,
+        "seed": seed,
+        "epochs": epochs,
+        "latency": [0.01 * (number + 1)],
+        "eval_names": list(TESTED_ON[trained_on]),
+        "eval_acc1es": {
+            # Before the last epoch, accuracies that must not be read.
+            f"{name}@{epoch}": accuracy(number, epochs, trained_on, name, seed)
+            if epoch == epochs - 1
+            else -1.0
+            for name in TESTED_ON[trained_on]
+            for epoch in range(epochs)
+        },
+        "eval_times": {},
+        "eval_losses": {},
+    }
+
+
+def make_results(number, architecture, trainings=("12", "200")):
+    return OrderedDict(
+        (
+            hp,
+            {
+                "arch_index": number,
+                "arch_str": architecture,
+                "all_results": {
+                    (name, seed): make_run(number, architecture, int(hp), name, seed)
+                    for name in TESTED_ON
+                    for seed in SEEDS
+                },
+                "dataset_seed": {name: list(SEEDS) for name in TESTED_ON},
+                "clear_net_done": True,
+            },
+        )
+        for hp in trainings
+    )
+
+
+def save(content, path, protocol=4):
+    path.write_bytes(bz2.compress(pickle.dumps(content, protocol)))
+
+
+def make_meta(architectures, infos=None):
+    return {
+        "meta_archs": architectures,
+        "total_archs": len(architectures),
+        "arch2infos": infos,
+        "evaluated_indexes": set(infos or ()),
+    }
+
+
+@pytest.fixture
+def topology(tmp_path):
+    """Write a folder in the official format."""
+    folder = tmp_path / "NATS-tss-v1_0-3ffb9-simple"
+    folder.mkdir()
+    save(make_meta(CELLS), folder / "meta.pickle.pbz2")
+    for number, cell in enumerate(CELLS):
+        save(make_results(number, cell), folder / f"{number:06d}.pickle.pbz2")
+    return folder
+
+
+class TestFolder:
+    @pytest.mark.parametrize(
+        ("dataset", "split", "code"),
+        [
+            ("cifar10", "validation", 0),
+            ("cifar10", "test", 3),
+            ("cifar100", "validation", 6),
+            ("cifar100", "test", 7),
+            ("imagenet16-120", "validation", 9),
+            ("imagenet16-120", "test", 10),
+        ],
+    )
+    def test_each_data_set_and_split(self, topology, dataset, split, code):
+        bunch = read_nats_bench(topology, dataset, split)
+        assert bunch.data.tolist() == CELLS
+        # 200 epochs, and the mean of two seeds that differ by a half.
+        np.testing.assert_allclose(bunch.target, [code + 20.25 + 10 * n for n in range(3)])
+        assert bunch.target_names == [f"{dataset}_{split}_accuracy"]
+        assert bunch.space == "nasbench201"
+        assert bunch.epochs == 200
+        assert bunch.filename == str(topology)
+        assert "NATS-Bench" in bunch.DESCR
+
+    def test_other_targets_and_epochs(self, topology):
+        bunch = read_nats_bench(topology, epochs=12, target=TARGETS)
+        expected = [
+            [1.45 + 10 * n, 0.25 + n, 34.5 + n, 0.01 * (n + 1), 12 * (2 + n)] for n in range(3)
+        ]
+        np.testing.assert_allclose(bunch.target, expected)
+        assert bunch.epochs == 12
+        assert bunch.target_names[1] == "cifar10_validation_params"
+
+    def test_processes_and_text_path(self, topology):
+        X, y = read_nats_bench(str(topology), return_X_y=True, n_jobs=2)
+        again = read_nats_bench(topology)
+        assert X.tolist() == again.data.tolist()
+        assert y.tolist() == again.target.tolist()
+
+    def test_as_frame(self, topology):
+        pytest.importorskip("pandas")
+        frame = read_nats_bench(topology, as_frame=True).frame
+        assert list(frame.columns) == ["architecture", "cifar10_validation_accuracy"]
+
+    def test_missing_architectures_are_left_out(self, topology):
+        (topology / "000001.pickle.pbz2").unlink()
+        assert read_nats_bench(topology).data.tolist() == [CELLS[0], CELLS[2]]
+
+    def test_size_space(self, tmp_path):
+        save(make_meta(SIZES), tmp_path / "meta.pickle.pbz2")
+        for number, text in enumerate(SIZES):
+            results = make_results(number, text, ("01", "12", "90"))
+            save(results, tmp_path / f"{number:06d}.pickle.pbz2")
+        bunch = read_nats_bench(tmp_path, "cifar100", "test")
+        assert bunch.data.tolist() == SIZES
+        assert bunch.space == "natsbench_size"
+        assert bunch.epochs == 90
+        assert read_nats_bench(tmp_path, epochs=1).epochs == 1
+
+    def test_sizes_that_differ_between_seeds_are_those_of_seed_888(self, topology):
+        results = make_results(0, CELLS[0])
+        results["200"]["all_results"]["cifar10-valid", 777]["params"] = 9.0
+        save(results, topology / "000000.pickle.pbz2")
+        assert read_nats_bench(topology, target="params").target.tolist() == [0.25, 1.25, 2.25]
+
+    def test_times_that_are_not_there_are_nan(self, topology):
+        results = make_results(0, CELLS[0])
+        for seed in SEEDS:
+            run = results["200"]["all_results"]["cifar10-valid", seed]
+            run["latency"] = run["train_times"] = None
+        save(results, topology / "000000.pickle.pbz2")
+        bunch = read_nats_bench(topology, target=["latency", "training_time"])
+        assert np.isnan(bunch.target[0]).all()
+        assert not np.isnan(bunch.target[1:]).any()
+
+
+class TestSingleFile:
+    def test_same_as_the_folder(self, topology, tmp_path):
+        infos = {number: make_results(number, cell) for number, cell in enumerate(CELLS)}
+        file = tmp_path / "NATS-tss-v1_0-3ffb9.pickle.pbz2"
+        save(make_meta(CELLS, infos), file)
+        bunch = read_nats_bench(file, "cifar100", "test", target=TARGETS)
+        folder = read_nats_bench(topology, "cifar100", "test", target=TARGETS)
+        assert bunch.data.tolist() == folder.data.tolist()
+        np.testing.assert_array_equal(bunch.target, folder.target)
+
+    def test_meta_file_alone(self, topology):
+        with pytest.raises(ValueError, match=r"no 'arch2infos'.*pass the folder"):
+            read_nats_bench(topology / "meta.pickle.pbz2")
+
+    def test_results_of_an_unknown_architecture(self, tmp_path):
+        file = tmp_path / "all.pickle.pbz2"
+        save(make_meta(CELLS, {3: make_results(3, CELLS[0])}), file)
+        with pytest.raises(ValueError, match="there is no architecture 3"):
+            read_nats_bench(file)
+
+
+class TestWrongArguments:
+    def test_unknown_combination_lists_the_known_ones(self, topology):
+        with pytest.raises(ValueError, match="no results for dataset='cifar10-valid'") as caught:
+            read_nats_bench(topology, "cifar10-valid")
+        assert "('imagenet16-120', 'test')" in str(caught.value)
+
+    def test_unknown_target(self, topology):
+        with pytest.raises(ValueError, match="Did you mean 'params'"):
+            read_nats_bench(topology, target="param")
+
+    def test_unknown_epochs(self, topology):
+        with pytest.raises(ValueError, match="no training of 90 epochs; there are 12, 200"):
+            read_nats_bench(topology, epochs=90)
+
+    def test_nothing_there(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="does not exist"):
+            read_nats_bench(tmp_path / "NATS")
+        with pytest.raises(FileNotFoundError, match=r"meta\.pickle\.pbz2 is missing"):
+            read_nats_bench(tmp_path)
+        save(make_meta(CELLS), tmp_path / "meta.pickle.pbz2")
+        with pytest.raises(ValueError, match="holds no file of an architecture"):
+            read_nats_bench(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("NAS-Bench-201-v1_1-096897.pth", "a file of torch.*-simple.*fetch_nasbench201"),
+            ("NATS-tss-v1_0-3ffb9-simple.tar", "has to be unpacked first"),
+            ("results.csv", r"ends in \.pickle\.pbz2"),
+        ],
+    )
+    def test_other_files(self, tmp_path, name, message):
+        (tmp_path / name).touch()
+        with pytest.raises(ValueError, match=message):
+            read_nats_bench(tmp_path / name)
+
+
+class TestMalformed:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda results: results["200"].update(arch_str=CELLS[1]), "the meta file says"),
+            (lambda results: results["200"].pop("all_results"), "malformed: KeyError"),
+            (
+                lambda results: results["200"]["dataset_seed"].update({"cifar10-valid": []}),
+                "no run",
+            ),
+            (lambda results: results.update({"200": None}), "malformed: TypeError"),
+        ],
+    )
+    def test_results(self, topology, change, message):
+        results = make_results(0, CELLS[0])
+        change(results)
+        save(results, topology / "000000.pickle.pbz2")
+        with pytest.raises(ValueError, match=message) as caught:
+            read_nats_bench(topology)
+        assert "000000.pickle.pbz2" in str(caught.value)
+
+    def test_file_beyond_the_list_of_architectures(self, topology):
+        save(make_results(0, CELLS[0]), topology / "000003.pickle.pbz2")
+        with pytest.raises(ValueError, match="there are only 3 architectures"):
+            read_nats_bench(topology)
+
+    def test_meta_without_architectures(self, topology):
+        for content in ([], {}, {"meta_archs": [1, 2]}):
+            save(content, topology / "meta.pickle.pbz2")
+            with pytest.raises(ValueError, match="does not list architectures"):
+                read_nats_bench(topology)
+
+    @pytest.mark.parametrize("content", [b"", b"not bzip2", bz2.compress(b"no pickle")])
+    def test_damaged_file(self, topology, content):
+        (topology / "000002.pickle.pbz2").write_bytes(content)
+        with pytest.raises(pickle.UnpicklingError, match=r"000002\.pickle\.pbz2 is damaged"):
+            read_nats_bench(topology)
+
+    def test_truncated_file(self, topology):
+        file = topology / "000002.pickle.pbz2"
+        file.write_bytes(file.read_bytes()[:-20])
+        with pytest.raises(pickle.UnpicklingError, match="is damaged"):
+            read_nats_bench(topology)
+
+
+class Call:
+    """Pickled, it is a call of the function; unpickled carelessly, the function runs."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+class TestSafety:
+    def test_malicious_pickle_runs_nothing(self, topology, tmp_path):
+        target = tmp_path / "created"
+        results = make_results(0, CELLS[0])
+        results["200"]["net_state_dict"] = Call(os.mkdir, str(target))
+        save(results, topology / "000000.pickle.pbz2")
+        with pytest.raises(UnsafePickleError, match=r"000000.*asks for (posix|nt)\.mkdir"):
+            read_nats_bench(topology)
+        assert not target.exists()
+
+    def test_trained_weights_are_refused_with_advice(self, topology):
+        torch = pytest.importorskip("torch")
+        results = make_results(0, CELLS[0])
+        run = results["200"]["all_results"]["cifar10-valid", 777]
+        run["net_state_dict"] = OrderedDict(weight=torch.zeros(2))
+        save(results, topology / "000000.pickle.pbz2")
+        with pytest.raises(UnsafePickleError, match=r"take the one that ends in -simple"):
+            read_nats_bench(topology)
+
+    @pytest.mark.parametrize(
+        "number", [np.float64(1.5), np.float32(-2.5), np.int64(7), np.int32(7)]
+    )
+    @pytest.mark.parametrize("protocol", [3, 4, 5])
+    def test_numbers_of_numpy_are_read(self, topology, number, protocol):
+        results = make_results(0, CELLS[0])
+        for run in results["200"]["all_results"].values():
+            run["flop"] = number
+        save(results, topology / "000000.pickle.pbz2", protocol)
+        assert read_nats_bench(topology, target="flops").target[0] == number
+
+    def test_other_types_of_numpy_are_not(self, topology):
+        results = make_results(0, CELLS[0])
+        results["200"]["note"] = np.datetime64("2020-08-31")
+        save(results, topology / "000000.pickle.pbz2")
+        with pytest.raises(pickle.UnpicklingError, match="type 'M8' are not allowed"):
+            read_nats_bench(topology)
