@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, inspection, metrics, spaces
+    from . import datasets, inspection, metrics, model_selection, spaces
     from ._embedder import ArchitectureEmbedder
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
@@ -24,6 +24,7 @@ __all__ = [
     "inspection",
     "make_emprox_pipeline",
     "metrics",
+    "model_selection",
     "spaces",
 ]
 

@@ -43,7 +43,7 @@ LAYERS = (
 )
 # Layers that may import less than all that lies to their left.
 ONLY_FROM = {"_modules": {"utils"}, "datasets": {"spaces", "utils"}}
-WITHOUT_TORCH = {"spaces", "properties", "metrics", "datasets"}
+WITHOUT_TORCH = {"spaces", "properties", "metrics", "datasets", "model_selection"}
 
 OPTIONAL = {"matplotlib", "pandas", "pooch", "xgboost"}
 TORCH = {"skorch", "torch"}

@@ -1,12 +1,15 @@
 """Benchmark data: architectures with accuracies that somebody has measured.
 
-``load_*`` functions read a table that comes with emprox; ``fetch_*`` functions download a file
-once and keep it in the data home.
+``load_*`` functions read a table that comes with emprox or a package; ``fetch_*`` functions
+download a file once and keep it in the data home; ``read_*`` functions read official files that you
+have; ``make_*`` functions generate.
 """
 
 from ._base import clear_data_home, get_data_home
+from ._generated import make_architectures
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
 from ._nasbench_macro import fetch_nasbench_macro
+from ._naslib import read_naslib
 from ._nats_bench import read_nats_bench
 from ._transnasbench101 import fetch_transnasbench101
 
@@ -17,5 +20,7 @@ __all__ = [
     "fetch_transnasbench101",
     "get_data_home",
     "load_nasbench201",
+    "make_architectures",
+    "read_naslib",
     "read_nats_bench",
 ]

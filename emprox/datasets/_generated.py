@@ -1,0 +1,171 @@
+"""Generated architectures with a made-up accuracy: for documentation, tests and bug reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+
+from ..spaces import Architecture, SearchSpace, get_space
+from ..spaces._random import RandomState, as_generator
+from ._base import make_result, read_description
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+# Operations through which no signal passes, and operations that do not add to the depth.
+_BLOCKING = {"none", "zero", "zeroize"}
+_PASSING = {"input", "output", "skip_connect", "skip", "identity"}
+
+_CHANCE = 10.0
+
+
+def make_architectures(
+    space: str | SearchSpace = "nasbench201",
+    n_architectures: int = 100,
+    *,
+    noise: float = 0.5,
+    random_state: RandomState = None,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Bunch | tuple[Any, Any]:
+    """Generate architectures of any search space, with an accuracy that is made up.
+
+    The architectures are drawn uniformly, without replacement. The accuracy depends on the
+    canonical form alone, so that architectures that compute the same function differ by noise
+    only. Nothing is trained or downloaded: what predicts well here need not do so on real
+    networks.
+
+    =================  ==================
+    Samples            `n_architectures`
+    Features           1 (string)
+    Targets            real, 0 to 100
+    =================  ==================
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default="nasbench201"
+        The search space: a registered name or an object.
+    n_architectures : int, default=100
+        How many.
+    noise : float, default=0.5
+        Standard deviation of the normal noise added to the accuracy, in percentage points.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the architectures and the noise.
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, data and target are pandas objects. Needs pandas.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object with the attributes:
+
+        data : ndarray of shape (n_architectures,) of str, or DataFrame of shape \
+(n_architectures, 1)
+            The architectures in the space's text form. With ``as_frame=True`` it is a data frame
+            with the column ``"architecture"``.
+        target : ndarray of shape (n_architectures,) or Series
+            The accuracy in percent.
+        noise_free_target : ndarray of shape (n_architectures,)
+            The accuracy before noise was added.
+        feature_names : list of str
+            ``["architecture"]``.
+        target_names : list of str
+            ``["synthetic_accuracy"]``.
+        frame : DataFrame or None
+            Data and target in one, with ``as_frame=True``.
+        DESCR : str
+            How the accuracy is made up.
+        space : str
+            The name of the search space.
+
+    (data, target) : tuple if ``return_X_y`` is True
+        The two attributes of that name.
+
+    Raises
+    ------
+    ValueError
+        If the space does not exist or holds fewer architectures, or is an open one, which has to
+        learn from architectures what it holds, or if `noise` is negative.
+    ImportError
+        If ``as_frame=True`` and pandas is not installed.
+
+    See Also
+    --------
+    load_nasbench201 : Accuracies that were measured, without a download.
+
+    Notes
+    -----
+    In the graph of the canonical form, operations called none, zero or zeroize are left out with
+    their edges, and so is whatever then is on no path from a first node to a last one. Of what
+    is left, the operations other than input, output, skip_connect, skip and identity count. With
+    d the largest number of them on a path, and q the mean of their weights, the accuracy without
+    noise is
+
+        90 + 4 q - 30 / 2^d,
+
+    or 10, the chance level, if there is no path. Every name of an operation has a weight that is
+    always the same: ``zlib.crc32(name) / 2**31 - 1``, between -1 and 1. Noise may not carry the
+    accuracy below 0 or above 100.
+
+    Examples
+    --------
+    >>> from emprox.datasets import make_architectures
+    >>> X, y = make_architectures("nasbench201", 3, random_state=0, return_X_y=True)
+    >>> X[0]
+    '|nor_conv_1x1~0|+|nor_conv_1x1~0|skip_connect~1|+|avg_pool_3x3~0|none~1|avg_pool_3x3~2|'
+    >>> y.round(1).tolist()
+    [83.5, 77.7, 87.3]
+    """
+    if not noise >= 0:
+        raise ValueError(f"noise has to be at least 0, got {noise!r}")
+    resolved = get_space(space)
+    rng = as_generator(random_state)
+    decisions = resolved.sample_decisions(n_architectures, rng)
+    texts = [resolved.format(architecture) for architecture in resolved.decode(decisions)]
+    canonical = resolved.decode(resolved.canonicalize(decisions))
+    noise_free = np.array([_accuracy(architecture) for architecture in canonical], dtype=float)
+    noisy = np.clip(noise_free + rng.normal(0, noise, len(noise_free)), 0, 100)
+    return make_result(
+        texts,
+        {"synthetic_accuracy": noisy.tolist()},
+        several=False,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        noise_free_target=noise_free,
+        DESCR=read_description("generated.rst"),
+        space=resolved.name,
+    )
+
+
+def _accuracy(architecture: Architecture) -> float:
+    """Return the accuracy without noise of an architecture in canonical form, in percent."""
+    operations = architecture.operations
+    sources: list[list[int]] = [[] for _ in operations]
+    targets: list[list[int]] = [[] for _ in operations]
+    for source, target in architecture.edges:
+        sources[target].append(source)
+        targets[source].append(target)
+
+    nodes = range(len(operations))
+    counts = [operation not in _PASSING for operation in operations]
+    # Most operations on a path that ends here; -1 where no signal arrives.
+    depth = [-1] * len(operations)
+    for node in nodes:
+        before = [depth[source] for source in sources[node] if depth[source] >= 0]
+        if operations[node] not in _BLOCKING and (before or not sources[node]):
+            depth[node] = max(before, default=0) + counts[node]
+    used = [False] * len(operations)
+    for node in reversed(nodes):
+        leads_on = not targets[node] or any(used[target] for target in targets[node])
+        used[node] = depth[node] >= 0 and leads_on
+
+    deepest = max((depth[node] for node in nodes if used[node]), default=-1)
+    if deepest < 0:
+        return _CHANCE
+    weights = [crc32(operations[i].encode()) / 2**31 - 1 for i in nodes if used[i] and counts[i]]
+    quality = sum(weights) / len(weights) if weights else 0.0
+    return 90 + 4 * quality - 30 / 2**deepest
