@@ -76,3 +76,8 @@ class WrongMutation(NASBench201Space):
 def test_the_contract_finds_what_is_broken(space, message):
     with pytest.raises(AssertionError, match=message):
         check_search_space(space)
+
+
+def test_a_mutation_that_does_not_exist_is_given_up():
+    with pytest.raises(ValueError, match="differs in exactly 26 decisions"):
+        get_space("nasbench101").mutate(([[0, 1], [0, 0]], ["input", "output"]), 26)

@@ -7,6 +7,7 @@ have; ``make_*`` functions generate.
 
 from ._base import clear_data_home, get_data_home
 from ._generated import make_architectures
+from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
 from ._nasbench_macro import fetch_nasbench_macro
 from ._naslib import read_naslib
@@ -15,12 +16,14 @@ from ._transnasbench101 import fetch_transnasbench101
 
 __all__ = [
     "clear_data_home",
+    "fetch_nasbench101",
     "fetch_nasbench201",
     "fetch_nasbench_macro",
     "fetch_transnasbench101",
     "get_data_home",
     "load_nasbench201",
     "make_architectures",
+    "read_nasbench101",
     "read_naslib",
     "read_nats_bench",
 ]

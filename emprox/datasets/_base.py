@@ -178,7 +178,11 @@ def fetch_file(
 
 def _verify(path: Path, file: PublishedFile, advice: str) -> None:
     """Raise OSError if the content of a file is not the published one."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+    found = digest.hexdigest()
     if found != file.sha256:
         raise OSError(
             f"{path} is not the published file {file.filename}: expected sha256 {file.sha256}, "

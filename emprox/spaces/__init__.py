@@ -6,7 +6,9 @@ from ._chains import ChainSpace
 from ._checks import check_search_space
 from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
+from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
@@ -19,7 +21,9 @@ __all__ = [
     "ArchitectureError",
     "ChainSpace",
     "EdgeCellSpace",
+    "NASBench101Space",
     "NASBench201Space",
+    "NASBenchASRSpace",
     "NASBenchMacroSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",

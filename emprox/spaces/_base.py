@@ -17,6 +17,8 @@ from ._sequences import IntArray, TokenSequence
 
 # Up to this size a sample without replacement is drawn by number, beyond it by rejection.
 _MAX_NUMBERED = 10_000_000
+# So many random changes are tried before a mutation is given up.
+_MAX_TRIES = 10_000
 
 
 class SearchSpace(ABC):
@@ -393,7 +395,8 @@ class SearchSpace(ABC):
         Raises
         ------
         ValueError
-            If `n_mutations` is not between 1 and the number of decisions that have a choice.
+            If `n_mutations` is not between 1 and the number of decisions that have a choice, or
+            no valid architecture with so many changes is found.
         """
         parent = self._encode_one(architecture)[0]
         choices = np.asarray(self.n_choices)
@@ -403,13 +406,17 @@ class SearchSpace(ABC):
                 f"n_mutations has to be between 1 and {len(open_decisions)}, got {n_mutations}"
             )
         rng = as_generator(random_state)
-        while True:
+        for _ in range(_MAX_TRIES):
             child = parent.copy()
             changed = rng.choice(open_decisions, n_mutations, replace=False)
             steps = rng.integers(1, choices[changed])
             child[changed] = (parent[changed] + steps) % choices[changed]
             if self.is_valid(child[None])[0]:
                 return self.decode(child[None])[0]
+        raise ValueError(
+            f"found no valid architecture that differs in exactly {n_mutations} decisions from"
+            f" {self.format(self.decode(parent[None])[0])}; try fewer mutations"
+        )
 
     def neighbors(self, architecture: Any) -> list[Architecture]:
         """Return all architectures that differ in exactly one decision.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
+from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
@@ -107,7 +109,9 @@ def list_spaces() -> list[str]:
 
 
 for _space in (
+    NASBench101Space(),
     NASBench201Space(),
+    NASBenchASRSpace(),
     NASBenchMacroSpace(),
     NATSBenchSizeSpace(),
     TransNASBench101MacroSpace(),

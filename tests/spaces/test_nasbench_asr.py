@@ -1,0 +1,342 @@
+import itertools
+from types import SimpleNamespace
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emprox.spaces import Architecture, ArchitectureError, check_search_space
+from emprox.spaces._nasbench_asr import PATHS_LENGTH, NASBenchASRSpace
+
+SPACE = NASBenchASRSpace()
+LINEAR, CONV5, CONV5D2, CONV7, CONV7D2, ZERO = range(6)
+ALL_CELLS = np.array(list(itertools.product(*map(range, (6, 2, 6, 2, 2, 6, 2, 2, 2)))))
+# linear + skip; conv5 + skip from node 1; zero + skips from the input and node 2
+EXAMPLE = "linear:1|conv5:01|zero:101"
+EXAMPLE_DECISIONS = (LINEAR, 1, CONV5, 0, 1, ZERO, 1, 0, 1)
+
+
+def nested(cell):
+    return [[cell[0], cell[1]], list(cell[2:5]), list(cell[5:])]
+
+
+def output(cell, operations):
+    """Compute a cell on numbers, as the benchmark's model does."""
+    outputs = [operations["input"]]
+    for operation, *skips in nested(cell):
+        # No operation makes something of zeros, as those of the benchmark would by their bias.
+        result = operations[operation](outputs[-1])
+        outputs.append(result + sum(o for o, skip in zip(outputs, skips, strict=True) if skip))
+    return outputs[-1]
+
+
+def random_operations(seed, size=6):
+    rng = np.random.default_rng(seed)
+    weights = rng.standard_normal((5, size, size)) / size**0.5
+    operations = {number: (lambda x, w=w: np.tanh(w @ x)) for number, w in enumerate(weights)}
+    return operations | {ZERO: np.zeros_like, "input": rng.standard_normal(size)}
+
+
+def signal_graph(cell):
+    """Build which operation reads which others' results, and how often, with networkx alone."""
+    graph = nx.MultiDiGraph()
+    graph.add_node("in", label="in")
+    signals = [["in"]]
+    for number, (operation, *skips) in enumerate(nested(cell), start=1):
+        arriving = []
+        if operation != ZERO:
+            graph.add_node(number, label=operation)
+            graph.add_edges_from((source, number) for source in signals[-1])
+            arriving.append(number)
+        for source, skip in enumerate(skips):
+            arriving += signals[source] * skip
+        signals.append(arriving)
+    graph.add_node("out", label="out")
+    graph.add_edges_from((source, "out") for source in signals[-1])
+    alive = (nx.descendants(graph, "in") | {"in"}) & (nx.ancestors(graph, "out") | {"out"})
+    simple = nx.DiGraph()
+    for node in alive if alive != {"in"} else ():
+        simple.add_node(node, label=graph.nodes[node]["label"])
+    for source, target in graph.subgraph(alive).edges():
+        count = graph.number_of_edges(source, target)
+        simple.add_edge(source, target, count=count)
+    return simple
+
+
+def isomorphic(left, right):
+    return nx.is_isomorphic(
+        left,
+        right,
+        node_match=lambda a, b: a["label"] == b["label"],
+        edge_match=lambda a, b: a["count"] == b["count"],
+    )
+
+
+def benchmark_class(cell):
+    """Classify a cell as the benchmark does: a skip into node j leads to operation j + 1."""
+    edges = {(n, n + 1) for n in range(4)}
+    labels = ["in", cell[0], cell[2], cell[5], "out"]
+    for node, (_, *skips) in enumerate(nested(cell), start=1):
+        edges |= {(source, node + 1) for source, skip in enumerate(skips) if skip}
+    edges = {edge for edge in edges if ZERO not in (labels[edge[0]], labels[edge[1]])}
+    forward, backward = {0}, {4}
+    for node in range(1, 5):
+        if any((source, node) in edges for source in forward):
+            forward.add(node)
+    for node in range(3, -1, -1):
+        if any((node, target) in edges for target in backward):
+            backward.add(node)
+    alive = sorted(forward & backward)
+    forms = []
+    for inner in itertools.permutations(alive[1:-1]):
+        number = {node: place for place, node in enumerate((*alive[:1], *inner, *alive[-1:]))}
+        kept = [(number[s], number[t]) for s, t in edges if s in number and t in number]
+        forms.append((tuple(map(str, (labels[node] for node in inner))), tuple(sorted(kept))))
+    return min(forms)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_contract(seed):
+    check_search_space(SPACE, n_architectures=20, random_state=seed)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        EXAMPLE,
+        f"  {EXAMPLE}\n",
+        [[0, 1], [1, 0, 1], [5, 1, 0, 1]],
+        (("linear", True), ("conv5", 0, 1), ("zero", 1, 0, 1)),
+        [np.array([0, 1]), np.array([1, 0, 1]), np.array([5, 1, 0, 1])],
+        "[[0, 1], [1, 0, 1], [5, 1, 0, 1]]",
+        "[['linear', 1], ['conv5', 0, 1], ['zero', 1, 0, 1]]",
+        "((0, 1), (1, 0, 1), (5, 1, 0, 1))",
+        "0_1_1_0_1_5_1_0_1",
+        "(0, 1, 1, 0, 1, 5, 1, 0, 1)",
+        EXAMPLE_DECISIONS,
+        np.array(EXAMPLE_DECISIONS),
+        ["linear", 1, "conv5", 0, 1, "zero", 1, 0, 1],
+    ],
+    ids=repr,
+)
+def test_all_forms_of_a_cell_are_read(form):
+    assert tuple(SPACE.encode([form])[0]) == EXAMPLE_DECISIONS
+    assert SPACE.format(form) == EXAMPLE
+
+
+def test_the_graph_of_a_cell():
+    cell = SPACE.parse(EXAMPLE)
+    assert cell.operations == ("input", "linear", "sum", "conv5", "sum", "zero", "output")
+    chain = {(node, node + 1) for node in range(6)}
+    # input -> first sum; first sum -> second sum; input and second sum -> output
+    assert set(cell.edges) == chain | {(0, 2), (2, 4), (0, 6), (4, 6)}
+    assert SPACE.parse(Architecture(cell.operations, cell.edges)) == cell
+
+
+def test_there_are_13824_cells():
+    assert SPACE.size == len(ALL_CELLS) == 13824
+    np.testing.assert_array_equal(SPACE.encode(list(SPACE.enumerate())), ALL_CELLS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "same"),
+    [
+        # zero with a skip connection hands its input on: x, then conv5(x).
+        ("zero:1|conv5:00|zero:001", "zero:0|zero:10|conv5:000"),
+        # Node 2 is zero, which leaves the operation of node 3 without an input.
+        ("conv7:1|zero:00|linear:010", "conv7:1|zero:01|zero:001"),
+        # A node whose output nobody uses.
+        ("conv7:1|zero:10|linear:000", "linear:0|zero:01|zero:001"),
+        # Nothing leads to the output, or nothing but zeros.
+        ("conv7:1|conv5:00|zero:000", "zero:0|zero:00|zero:000"),
+        ("zero:0|conv5:00|linear:000", "zero:0|zero:00|zero:000"),
+        # The input arrives twice: directly, and from node 1.
+        ("zero:1|conv5:11|zero:001", "conv5:1|zero:11|zero:001"),
+        # The order of two operations side by side.
+        ("conv5:0|zero:10|linear:010", "linear:0|zero:10|conv5:010"),
+    ],
+)
+def test_cells_found_equal_by_hand(cell, same):
+    assert SPACE.canonical(cell) == SPACE.canonical(same)
+
+
+def test_cells_that_compute_different_functions_are_kept_apart():
+    # conv5(x), with the input added never, once or twice: for the benchmark all the same.
+    cells = ["zero:1|conv5:00|zero:001", "zero:1|conv5:01|zero:001", "zero:1|conv5:11|zero:001"]
+    assert len({SPACE.isomorphism_key(cell) for cell in cells}) == 3
+    labels = [benchmark_class(SPACE.encode([cell])[0].tolist()) for cell in cells]
+    assert len(set(labels)) == 1
+
+
+def test_the_canonical_form_computes_the_same():
+    canonical = SPACE.canonicalize(ALL_CELLS)
+    operations = random_operations(0)
+    for cell, form in zip(ALL_CELLS.tolist(), canonical.tolist(), strict=True):
+        expected, found = output(cell, operations), output(form, operations)
+        assert np.abs(found - expected).max() < 1e-9
+
+
+def test_the_canonical_form_is_the_same_for_cells_that_compute_the_same():
+    canonical = [tuple(cell) for cell in SPACE.canonicalize(ALL_CELLS).tolist()]
+    representatives = sorted(set(canonical))
+    assert len(representatives) == 8865
+    operations = random_operations(0)
+    by_output = {}
+    for cell in representatives:
+        key = tuple(np.round(output(cell, operations), 9) + 0.0)
+        by_output.setdefault(key, []).append(cell)
+    # Those that are left compute the same only if equal operations share their weights.
+    shared = [cells for cells in by_output.values() if len(cells) > 1]
+    assert shared
+    for cells in shared:
+        for left, right in itertools.combinations(cells, 2):
+            assert not isomorphic(signal_graph(left), signal_graph(right))
+
+
+def test_the_canonical_form_has_the_same_graph():
+    rng = np.random.default_rng(0)
+    cells = ALL_CELLS[rng.choice(len(ALL_CELLS), 1000, replace=False)]
+    for cell, form in zip(cells.tolist(), SPACE.canonicalize(cells).tolist(), strict=True):
+        assert isomorphic(signal_graph(cell), signal_graph(form))
+
+
+def test_how_the_classes_compare_with_the_benchmarks():
+    canonical = SPACE.canonicalize(ALL_CELLS) @ 6 ** np.arange(9)
+    ours, theirs = {}, {}
+    for cell, key in zip(ALL_CELLS.tolist(), canonical.tolist(), strict=True):
+        label = benchmark_class(cell)
+        ours.setdefault(key, set()).add(label)
+        theirs.setdefault(label, set()).add(key)
+    assert len(ours) == 8865
+    assert len(theirs) == 8242, "the number that the paper states"
+    assert sum(len(keys) > 1 for keys in theirs.values()) == 242
+    assert sum(len(labels) > 1 for labels in ours.values()) == 483
+    without_zero = ~(ALL_CELLS[:, [0, 2, 5]] == ZERO).any(axis=1)
+    assert len(set(canonical[without_zero].tolist())) == without_zero.sum() == 8000
+
+
+def test_a_representative_has_the_fewest_operations_and_skip_connections():
+    canonical = SPACE.canonicalize(ALL_CELLS)
+
+    def sizes(cells):
+        return 10 * (cells[:, [0, 2, 5]] != ZERO).sum(axis=1) + cells[:, [1, 3, 4, 6, 7, 8]].sum(
+            axis=1
+        )
+
+    assert (sizes(canonical) <= sizes(ALL_CELLS)).all()
+    np.testing.assert_array_equal(SPACE.canonicalize(canonical), canonical)
+
+
+def test_relabelling_changes_what_has_no_effect():
+    relabelled = SPACE.relabel(ALL_CELLS, 0)
+    changed = (relabelled != ALL_CELLS).any(axis=1)
+    assert 0.1 < changed.mean() < 0.2
+    operations = random_operations(0)
+    for cell, other in zip(ALL_CELLS[changed].tolist(), relabelled[changed].tolist(), strict=True):
+        np.testing.assert_allclose(
+            output(cell, operations), output(other, operations), rtol=1e-9, atol=1e-12
+        )
+
+
+def test_the_papers_sequence_of_a_cell():
+    tokens = SPACE.tokenize([EXAMPLE_DECISIONS], "adjacency")[0]
+    linear, conv5, zero, sum_, out = 3, 4, 8, 9, 10
+    columns = [
+        [2, linear],
+        [2, 2, sum_],
+        [1, 1, 2, conv5],
+        [1, 1, 2, 2, sum_],
+        [1, 1, 1, 1, 2, zero],
+        [2, 1, 1, 1, 2, 2, out],
+    ]
+    assert tokens.tolist() == list(itertools.chain.from_iterable(columns))
+
+
+def test_the_path_tokens_of_a_cell():
+    tokens = SPACE.tokenize([EXAMPLE_DECISIONS], "paths")[0]
+    linear, conv5, end = 1, 2, 9
+    assert tokens[:9].tolist() == [1, 8, 2, 7, 8, 6, 8, 7, 8]
+    # node 1: linear, nothing; node 2: those after conv5, and again; output: node 2 and the input
+    paths = [[linear, conv5], [conv5], [linear], [], []]
+    expected = [token for path in paths for token in (*path, end)]
+    assert tokens[9:].tolist() == expected + [0] * (PATHS_LENGTH - len(expected))
+
+
+def test_path_tokens_are_the_same_within_a_class_and_have_room():
+    before = SPACE.tokenize(ALL_CELLS, "paths")[:, 9:]
+    after = SPACE.tokenize(SPACE.canonicalize(ALL_CELLS), "paths")[:, 9:]
+    np.testing.assert_array_equal(before, after)
+    assert (before > 0).sum(axis=1).max() == PATHS_LENGTH
+
+
+def test_different_cells_never_share_tokens():
+    for sequence in SPACE.sequences:
+        tokens = SPACE.tokenize(ALL_CELLS, sequence)
+        assert len(np.unique(tokens, axis=0)) == len(ALL_CELLS)
+        np.testing.assert_array_equal(SPACE.detokenize(tokens, sequence), ALL_CELLS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (EXAMPLE.replace("conv5", "conv9"), "unknown operation 'conv9' of node 2"),
+        (EXAMPLE.replace("101", "102"), "skip connection to node 3 has to be 0 or 1, got '2'"),
+        (EXAMPLE.replace("101", "10"), "a cell has three nodes"),
+        ("linear:1|conv5:01", "a cell has three nodes"),
+        ("linear", "a cell has three nodes"),
+        ("", "a cell has three nodes"),
+        ([[0, 1], [1, 0, 1], 5], "a cell has three nodes"),
+        ([[6, 1], [1, 0, 1], [5, 1, 0, 1]], "unknown operation 6 of node 1"),
+        ([[0, -1], [1, 0, 1], [5, 1, 0, 1]], "skip connection to node 1 has to be 0 or 1, got -1"),
+        ([[[], 1], [1, 0, 1], [5, 1, 0, 1]], r"unknown operation \[\]"),
+        ([[0, 1], [1, 0, 1], [5, 1, 0, float("nan")]], "got nan"),
+        ("[[0, 1], [1, 0, 1], [__import__('os').abort(), 1, 0, 1]]", "not the text of nested"),
+        ("[" * 100_000, "not the text of nested"),
+        ("0_1_1_0_1_5_1_0", "9 decisions, got 8"),
+        ((0,) * 10, "9 decisions, got 10"),
+        ("{}", "needs the fields"),
+        (Architecture(["input", "output"], [(0, 1)]), "the graph is not that of"),
+        (SimpleNamespace(), "of type SimpleNamespace"),
+        (None, "of type NoneType"),
+    ],
+)
+def test_what_is_not_a_cell_is_refused_and_named(wrong, message):
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        SPACE.encode([EXAMPLE, wrong])
+    assert caught.value.index == 1
+
+
+def test_graphs_that_are_almost_a_cell_are_refused():
+    cell = SPACE.parse(EXAMPLE)
+    names, edges = cell.operations, cell.edges
+    for operations, links, message in [
+        (names, [edge for edge in edges if edge != (1, 2)], "the graph is not that of"),
+        (names, [*edges, (0, 3)], "the graph is not that of"),
+        ((*names[:2], "linear", *names[3:]), edges, "the graph is not that of"),
+        ((names[0], "sum", *names[2:]), edges, "unknown operation 'sum' of node 1"),
+    ]:
+        with pytest.raises(ArchitectureError, match=message):
+            SPACE.parse(Architecture(tuple(operations), tuple(links)))
+
+
+@pytest.mark.parametrize(
+    ("sequence", "place", "token", "message"),
+    [
+        ("decisions", 0, 7, "an operation has to stand where the tokens have decision 0"),
+        ("decisions", 1, 1, "a skip connection or none has to stand"),
+        ("paths", 8, 0, "a skip connection or none has to stand"),
+        ("adjacency", 1, 9, "an operation has to stand"),
+        ("adjacency", 0, 1, "not that of a NAS-Bench-ASR cell"),
+        ("adjacency", 26, 9, "not that of a NAS-Bench-ASR cell"),
+        ("adjacency", 0, 5, "has to be 1"),
+    ],
+)
+def test_tokens_that_are_no_cell_are_refused(sequence, place, token, message):
+    tokens = SPACE.tokenize([EXAMPLE_DECISIONS] * 2, sequence)
+    tokens[1, place] = token
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        SPACE.detokenize(tokens, sequence)
+    assert caught.value.index == 1
