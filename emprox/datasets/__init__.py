@@ -9,7 +9,9 @@ from ._base import clear_data_home, get_data_home
 from ._generated import make_architectures
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
+from ._nasbench301 import fetch_nasbench301
 from ._nasbench_macro import fetch_nasbench_macro
+from ._nasbench_nlp import read_nasbench_nlp
 from ._naslib import read_naslib
 from ._nats_bench import read_nats_bench
 from ._transnasbench101 import fetch_transnasbench101
@@ -18,12 +20,14 @@ __all__ = [
     "clear_data_home",
     "fetch_nasbench101",
     "fetch_nasbench201",
+    "fetch_nasbench301",
     "fetch_nasbench_macro",
     "fetch_transnasbench101",
     "get_data_home",
     "load_nasbench201",
     "make_architectures",
     "read_nasbench101",
+    "read_nasbench_nlp",
     "read_naslib",
     "read_nats_bench",
 ]

@@ -4,12 +4,14 @@ from ._architecture import Architecture
 from ._base import SearchSpace
 from ._chains import ChainSpace
 from ._checks import check_search_space
+from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_macro import NASBenchMacroSpace
+from ._nasbench_nlp import NASBenchNLPSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequences import TokenSequence
@@ -20,11 +22,13 @@ __all__ = [
     "Architecture",
     "ArchitectureError",
     "ChainSpace",
+    "DARTSSpace",
     "EdgeCellSpace",
     "NASBench101Space",
     "NASBench201Space",
     "NASBenchASRSpace",
     "NASBenchMacroSpace",
+    "NASBenchNLPSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",
     "TokenSequence",

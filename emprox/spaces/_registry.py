@@ -5,10 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
+from ._darts import DARTSSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_macro import NASBenchMacroSpace
+from ._nasbench_nlp import NASBenchNLPSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
@@ -109,10 +111,12 @@ def list_spaces() -> list[str]:
 
 
 for _space in (
+    DARTSSpace(),
     NASBench101Space(),
     NASBench201Space(),
     NASBenchASRSpace(),
     NASBenchMacroSpace(),
+    NASBenchNLPSpace(),
     NATSBenchSizeSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),

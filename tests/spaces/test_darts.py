@@ -1,0 +1,411 @@
+import itertools
+import os
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emprox.datasets._numpy_stand_ins import numpy_stand_ins
+from emprox.datasets._restricted_pickle import load_restricted_pickle
+from emprox.spaces import Architecture, ArchitectureError, check_search_space
+from emprox.spaces._darts import DARTSSpace
+
+SPACE = DARTSSpace()
+MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(7)
+Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
+
+# The second-order cells of the DARTS paper, as published.
+DARTS_V2 = (
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0),"
+    " ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0),"
+    " ('dil_conv_3x3', 2)], normal_concat=range(2, 6), reduce=[('max_pool_3x3', 0),"
+    " ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0),"
+    " ('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
+)
+NORMAL = [(0, SEP3), (1, SEP3), (0, SEP3), (1, SEP3), (1, SEP3), (0, SKIP), (0, SKIP), (2, DIL3)]
+REDUCE = [(0, MAX), (1, MAX), (2, SKIP), (1, MAX), (0, MAX), (2, SKIP), (2, SKIP), (1, MAX)]
+DECISIONS = list(itertools.chain(*NORMAL, *REDUCE))
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=10)
+@given(seed=seeds)
+def test_contract(seed):
+    check_search_space(SPACE, n_architectures=20, random_state=seed)
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_different_canonical_forms_never_share_tokens(seed):
+    decisions = SPACE.canonicalize(SPACE.sample_decisions(500, seed))
+    n_different = len(np.unique(decisions, axis=0))
+    for sequence in SPACE.sequences:
+        assert len(np.unique(SPACE.tokenize(decisions, sequence), axis=0)) == n_different
+
+
+def named(pairs):
+    return [(SPACE.operations[operation], source) for source, operation in pairs]
+
+
+def nested(pairs):
+    return [list(pairs[i : i + 2]) for i in range(0, 8, 2)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        DARTS_V2,
+        f"DARTS_V2 = {DARTS_V2}",
+        DARTS_V2.replace("range(2, 6)", "[2, 3, 4, 5]"),
+        DARTS_V2.replace("range(2, 6)", "list(range(2, 6))"),
+        DARTS_V2.replace("range(2, 6)", "[5, 4, 3, 2]"),
+        DARTS_V2.replace("normal_concat=range(2, 6), ", "").replace(
+            ", reduce_concat=range(2, 6)", ""
+        ),
+        DARTS_V2.replace("'", '"').replace(", ", ",\n    "),
+        f"Genotype({named(NORMAL)}, range(2, 6), {nested(named(REDUCE))}, range(2, 6))",
+        Genotype(named(NORMAL), range(2, 6), named(REDUCE), [2, 3, 4, 5]),
+        Genotype(nested(named(NORMAL)), range(2, 6), nested(named(REDUCE)), range(2, 6)),
+        {"normal": named(NORMAL), "reduce": named(REDUCE)},
+        {"normal": NORMAL, "reduce": REDUCE, "normal_concat": range(2, 6)},
+        str({"normal": named(NORMAL), "reduce": named(REDUCE)}),
+        (NORMAL, REDUCE),
+        [tuple(NORMAL), np.array(REDUCE)],
+        np.array([NORMAL, REDUCE]),
+        str((tuple(NORMAL), tuple(REDUCE))),
+        DECISIONS,
+        np.array(DECISIONS),
+        str(tuple(DECISIONS)),
+    ],
+    ids=lambda form: f"{type(form).__name__}-{str(form)[:20]}",
+)
+def test_all_forms_are_the_same_genotype(form):
+    assert SPACE.encode([form]).tolist() == [DECISIONS]
+    assert SPACE.format(form) == DARTS_V2
+
+
+def test_size_and_neighbors():
+    # Two different inputs of 2, 3, 4 and 5, in either order, and seven operations for each.
+    assert SPACE.size == ((2 * 6 * 12 * 20) * 7**8) ** 2
+    around = SPACE.encode(SPACE.neighbors(DARTS_V2))
+    # 16 operations with six other choices each; the inputs of node 2 cannot change alone, those of
+    # nodes 3, 4 and 5 have 1, 2 and 3 other choices.
+    assert len(around) == 16 * 6 + 2 * 2 * (1 + 2 + 3)
+    assert ((around != DECISIONS).sum(axis=1) == 1).all()
+
+
+def test_genotypes_can_be_enumerated_as_far_as_one_likes():
+    first = list(itertools.islice(SPACE.enumerate(), 3000))
+    decisions = SPACE.encode(first)
+    assert len(set(first)) == 3000
+    # In the order of the decisions: sorting changes nothing.
+    order = np.lexsort(decisions.T[::-1])
+    np.testing.assert_array_equal(order, np.arange(3000))
+    lowest = [0, 0, 1, 0] * 8
+    assert decisions[0].tolist() == lowest
+
+
+def test_samples_are_uniform():
+    decisions = SPACE.sample_decisions(20_000, random_state=0)
+    for node in range(4):
+        for cell in range(2):
+            pair = decisions[:, [16 * cell + 4 * node, 16 * cell + 4 * node + 2]]
+            _, counts = np.unique(pair, axis=0, return_counts=True)
+            n_pairs = (node + 2) * (node + 1)
+            assert len(counts) == n_pairs
+            # Six standard deviations of a binomial count.
+            expected = 20_000 / n_pairs
+            assert np.abs(counts - expected).max() < 6 * np.sqrt(expected)
+    assert SPACE.sample_decisions(0).shape == (0, 32)
+    with pytest.raises(ValueError, match="at least 0"):
+        SPACE.sample(-1)
+
+
+@pytest.mark.parametrize("n_mutations", [1, 7, 32])
+def test_mutate_changes_as_many_decisions_as_it_says(n_mutations):
+    child = SPACE.encode([SPACE.mutate(DARTS_V2, n_mutations, random_state=0)])
+    assert (child != DECISIONS).sum() == n_mutations
+
+
+def test_the_graph_is_worked_out_by_hand():
+    architecture = SPACE.parse(DARTS_V2)
+    operations = dict(enumerate(architecture.operations))
+    assert architecture.n_nodes == 35
+    inputs, sums = {0, 1, 2, 3, 4, 18, 19, 20, 21}, {7, 10, 13, 16, 24, 27, 30, 33}
+    assert {node for node, name in operations.items() if name == "input"} == inputs
+    assert {node for node, name in operations.items() if name == "sum"} == sums
+    assert {node for node, name in operations.items() if name == "output"} == {17, 34}
+    # Node 5 of the normal cell is a skip of the input 0 and a dilated convolution of node 2.
+    assert [operations[14], operations[15]] == ["skip_connect", "dil_conv_3x3"]
+    edges = set(architecture.edges)
+    assert {(3, 14), (7, 15), (14, 16), (15, 16), (16, 17)} <= edges
+    # The cells follow each other.
+    assert {(0, 1), (1, 2), (2, 18), (17, 19)} <= edges
+    # Each operation reads one node and feeds one sum; each sum feeds the output.
+    assert len(edges) == 4 + 2 * (2 + 8 + 8 + 4)
+
+
+def test_the_papers_sequence():
+    sequence = SPACE.sequences["adjacency"]
+    assert (sequence.length, sequence.vocabulary_size) == (629, 13)
+    tokens = SPACE.tokenize([DECISIONS], "adjacency")[0]
+    architecture = SPACE.parse(DARTS_V2)
+    expected = []
+    for node in range(1, 35):
+        expected += (architecture.adjacency[:node, node] + 1).tolist()
+        expected.append(sequence.vocabulary.index(architecture.operations[node]))
+    assert tokens.tolist() == expected
+
+
+def test_the_short_sequences():
+    genotype = SPACE.sequences["genotype"]
+    assert genotype.length == 32
+    words = [genotype.vocabulary[token] for token in SPACE.tokenize([DECISIONS])[0]]
+    assert words[:4] == ["c_{k-2}", "sep_conv_3x3", "c_{k-1}", "sep_conv_3x3"]
+    assert words[12:16] == ["c_{k-2}", "skip_connect", "node 2", "dil_conv_3x3"]
+
+    neighborhoods = SPACE.sequences["neighborhoods"]
+    words = [
+        neighborhoods.vocabulary[t] for t in SPACE.tokenize([DECISIONS], "neighborhoods")[0][32:]
+    ]
+    assert words == [
+        # Nodes 4, 5, 2 and 3 of the normal cell, their inputs in order.
+        *("skip_connect of c_{k-2}", "sep_conv_3x3 of c_{k-1}"),
+        *("skip_connect of c_{k-2}", "dil_conv_3x3 of an inner node"),
+        *("sep_conv_3x3 of c_{k-2}", "sep_conv_3x3 of c_{k-1}") * 2,
+        # Nodes 2, 4, then 3 and 5 of the reduction cell.
+        *("max_pool_3x3 of c_{k-2}", "max_pool_3x3 of c_{k-1}"),
+        *("max_pool_3x3 of c_{k-2}", "skip_connect of an inner node"),
+        *("max_pool_3x3 of c_{k-1}", "skip_connect of an inner node") * 2,
+    ]
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_neighborhood_tokens_do_not_depend_on_the_description(seed):
+    decisions = SPACE.sample_decisions(100, seed)
+    other = SPACE.relabel(decisions, seed)
+    np.testing.assert_array_equal(
+        SPACE.tokenize(decisions, "neighborhoods")[:, 32:],
+        SPACE.tokenize(other, "neighborhoods")[:, 32:],
+    )
+
+
+def test_canonical_form_worked_out_by_hand():
+    # Node 2 reads node-free inputs, node 3 too: they change places, and so do pairs.
+    normal = [(1, DIL5), (0, SEP3), (1, MAX), (0, MAX), (2, SKIP), (3, SEP5), (4, AVG), (2, AVG)]
+    canonical = [(0, MAX), (1, MAX), (0, SEP3), (1, DIL5), (2, SEP5), (3, SKIP), (3, AVG), (4, AVG)]
+    assert SPACE.canonicalize([[*itertools.chain(*normal), *DECISIONS[16:]]])[0, :16].tolist() == [
+        *itertools.chain(*canonical)
+    ]
+
+
+def graph_of(cell):
+    """Build the labelled graph of a cell of 16 decisions, without regard to numbers."""
+    graph = nx.DiGraph()
+    for source in (0, 1):
+        graph.add_node(source, label=f"input {source}")
+    for node in range(2, 6):
+        graph.add_node(node, label="inner")
+        for pair in (0, 2):
+            source, operation = cell[4 * (node - 2) + pair :][:2]
+            graph.add_edge(source, node, operation=operation)
+    return graph
+
+
+def isomorphic(left, right):
+    return nx.is_isomorphic(
+        graph_of(left),
+        graph_of(right),
+        node_match=lambda a, b: a["label"] == b["label"],
+        edge_match=lambda a, b: a["operation"] == b["operation"],
+    )
+
+
+def test_classes_are_those_of_graph_isomorphism():
+    rng = np.random.default_rng(0)
+    decisions = SPACE.sample_decisions(4000, rng)
+    # Two operations only, so that many cells are isomorphic.
+    decisions[:, 1::2] %= 2
+    canonical = SPACE.canonicalize(decisions)
+    for before, after in zip(decisions[:200].tolist(), canonical[:200].tolist(), strict=True):
+        assert isomorphic(before[:16], after[:16])
+        assert isomorphic(before[16:], after[16:])
+    cells = np.unique(canonical[:, :16], axis=0)[:300].tolist()
+    by_content = {}
+    for cell in cells:
+        content = tuple(sorted((min(cell[i], 2), cell[i + 1]) for i in range(0, 16, 2)))
+        by_content.setdefault(content, []).append(cell)
+    n_compared = 0
+    for members in by_content.values():
+        for left, right in itertools.combinations(members, 2):
+            assert not isomorphic(left, right)
+            n_compared += 1
+    assert n_compared > 500
+
+
+def test_the_least_description_is_found_among_all():
+    rng = np.random.default_rng(1)
+    for cell in SPACE.sample_decisions(20, rng)[:, :16].tolist():
+        pairs = [cell[i : i + 2] for i in range(0, 16, 2)]
+        described = []
+        for order in itertools.permutations(range(4)):
+            number = {0: 0, 1: 1, **{old + 2: new + 2 for new, old in enumerate(order)}}
+            nodes = [
+                sorted([number[source], operation] for source, operation in pairs[2 * old :][:2])
+                for old in order
+            ]
+            if all(nodes[new][1][0] < new + 2 for new in range(4)):
+                described.append(list(itertools.chain(*itertools.chain(*nodes))))
+        canonical = SPACE.canonicalize([cell * 2])[0].tolist()
+        assert canonical == min(described) * 2
+
+
+def test_graphs_of_a_class_are_isomorphic_and_of_others_not():
+    decisions = SPACE.sample_decisions(40, random_state=2)
+    other = SPACE.relabel(decisions, random_state=3)
+    mutants = SPACE.encode([SPACE.mutate(row, random_state=4) for row in decisions])
+    assert (other != decisions).any(axis=1).sum() > 20
+
+    def graph(row):
+        architecture = SPACE.decode([row])[0]
+        graph = nx.DiGraph(architecture.edges)
+        nx.set_node_attributes(graph, dict(enumerate(architecture.operations)), "label")
+        return graph
+
+    def same(left, right):
+        return nx.is_isomorphic(
+            graph(left), graph(right), node_match=lambda a, b: a["label"] == b["label"]
+        )
+
+    for row, relabelled, mutant in zip(decisions, other, mutants, strict=True):
+        assert same(row, relabelled)
+        assert same(row, mutant) == (SPACE.isomorphism_key(row) == SPACE.isomorphism_key(mutant))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (DARTS_V2.replace("sep_conv_3x3", "conv9"), "normal cell, node 2, pair 0: unknown operat"),
+        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 5"), "input is 5.*from 0 to 4"),
+        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 0"), "node 5: both pairs .* input 0"),
+        (DARTS_V2.replace("concat=range(2, 6)", "concat=range(2, 7)"), "normal_concat is range"),
+        (DARTS_V2.replace("range(2, 6))", "[4, 5])"), r"reduce_concat is \[4, 5\]"),
+        (DARTS_V2.replace("range(2, 6)", "range(2, 10**9)"), r"'10 \*\* 9' is not allowed"),
+        (DARTS_V2.replace("range(2, 6)", "range(0, 1000000000000)"), "normal_concat is range"),
+        (DARTS_V2.replace("0)", "__import__('os').getpid())"), "is not allowed in a genotype"),
+        (DARTS_V2.replace("('sep_conv_3x3', 0), ", "", 1), "list of 8 pairs.*got 7"),
+        (DARTS_V2 + "; import os", "expected a single genotype"),
+        (DARTS_V2[:-5], "is no genotype"),
+        ("lambda: 0", "not allowed"),
+        ("(" * 5000, "is no genotype"),
+        ("-" * 9000 + "1", "is no genotype"),
+        ("[" * 60 + "]" * 60, "expected a genotype such as"),
+        ("1" * 20_000, "20000 characters"),
+        ("Genotype(normal=1)", "fields 'normal' and 'reduce'"),
+        ("Genotype(normal=1, reduce=2, other=3)", "got 'normal', 'reduce', 'other'"),
+        ("Genotype(*[1, 2])", "not allowed"),
+        ({"normal": NORMAL}, "got 'normal'"),
+        ((NORMAL, REDUCE, NORMAL), "expected a genotype such as"),
+        ((NORMAL, 3), "the reduce cell has to be a list of 8 pairs"),
+        (([(0, 7), *NORMAL[1:]], REDUCE), "unknown operation 7"),
+        (([(0, -1), *NORMAL[1:]], REDUCE), "unknown operation -1"),
+        (([(0, 1.0), *NORMAL[1:]], REDUCE), "unknown operation 1.0"),
+        (([(0, True), *NORMAL[1:]], REDUCE), "unknown operation True"),
+        (([(None, 1), *NORMAL[1:]], REDUCE), "whole number, got None"),
+        (([(0,), *NORMAL[1:]], REDUCE), r"got \(0,\)"),
+        ([0] * 31, "expected a genotype such as"),
+        ([*DECISIONS[:-1], 9], "unknown operation 9"),
+        (None, "of type NoneType"),
+        (float("nan"), "of type float"),
+        (Architecture(["input", "output"], [(0, 1)]), "not that of a DARTS genotype"),
+    ],
+)
+def test_what_is_not_a_genotype_is_refused_and_named(wrong, message):
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        SPACE.encode([DARTS_V2, wrong])
+    assert caught.value.index == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda labels, edges: labels.__setitem__(5, "sum"),
+        lambda labels, edges: labels.__setitem__(7, "max_pool_3x3"),
+        lambda labels, edges: edges.append((0, 34)),
+        lambda labels, edges: edges.remove((16, 17)),
+        lambda labels, edges: edges.remove((3, 14)),
+        lambda labels, edges: edges.append((4, 14)),
+        lambda labels, edges: edges.__setitem__(edges.index((3, 14)), (2, 14)),
+    ],
+)
+def test_other_graphs_are_refused(change):
+    architecture = SPACE.parse(DARTS_V2)
+    labels, edges = list(architecture.operations), list(architecture.edges)
+    change(labels, edges)
+    with pytest.raises(ArchitectureError):
+        SPACE.parse(Architecture(labels, edges))
+
+
+def test_a_matrix_of_decisions_is_checked():
+    matrix = np.array([DECISIONS, DECISIONS])
+    matrix[1, 20:24:2] = 2
+    with pytest.raises(ArchitectureError, match="reduce cell, node 3: both pairs have the input 2"):
+        SPACE.encode(matrix)
+    assert SPACE.is_valid(matrix).tolist() == [True, False]
+    matrix[1, 20] = 3
+    with pytest.raises(ArchitectureError, match="decision 20 is 3"):
+        SPACE.canonicalize(matrix)
+
+
+def test_tokens_that_are_no_genotype_are_refused():
+    for sequence in SPACE.sequences:
+        tokens = SPACE.tokenize([DECISIONS, DECISIONS], sequence)
+        for position in range(0, tokens.shape[1], 7):
+            wrong = tokens.copy()
+            wrong[1, position] = 0
+            with pytest.raises(ArchitectureError) as caught:
+                SPACE.detokenize(wrong, sequence)
+            assert caught.value.index == 1
+    with pytest.raises(
+        ArchitectureError, match=r"\(node 3\) at position 0 has to be an input of t"
+    ):
+        SPACE.detokenize([[4, *SPACE.tokenize([DECISIONS])[0][1:]]])
+    with pytest.raises(
+        ArchitectureError, match=r"\(c_{k-2}\) at position 1 has to be an operation"
+    ):
+        SPACE.detokenize([[1, 1, *SPACE.tokenize([DECISIONS])[0][2:]]])
+
+
+def test_reading_many_genotypes_does_not_take_quadratic_time():
+    texts = [SPACE.format(row) for row in SPACE.sample_decisions(5000, random_state=0)]
+    start = time.process_time()
+    SPACE.tokenize(SPACE.canonicalize(SPACE.encode(texts)))
+    # About 0.4 s; ten times as much is left for a machine that is slow or busy.
+    assert time.process_time() - start < 4
+
+
+def test_real_genotypes_with_their_accuracies():
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("EMPROX_TEST_DATA") or default) / "darts"
+    file = folder / "214genotypes.pkl"
+    if not file.is_file():
+        pytest.skip(f"{file} is missing; EMPROX_TEST_DATA can say where it is")
+    with file.open("rb") as stream:
+        rows = load_restricted_pickle(stream, numpy_stand_ins())
+    texts, accuracies = zip(*rows, strict=True)
+    assert len(rows) == 214
+    assert (min(accuracies), max(accuracies)) == (96.18, 97.56)
+    decisions = SPACE.encode(texts)
+    # Of the first genotype, read by eye.
+    pairs = [(0, MAX), (1, SKIP), (2, SEP3), (0, SEP5), (1, SEP3), (0, MAX), (0, SEP5), (2, MAX)]
+    assert texts[0].startswith("GENOTYPE=Genotype(normal=[[('max_pool_3x3', 0), ('skip_connect', 1")
+    assert decisions[0, :16].tolist() == list(itertools.chain(*pairs))
+    assert len(np.unique(SPACE.canonicalize(decisions), axis=0)) == 214
+    np.testing.assert_array_equal(SPACE.encode([SPACE.format(text) for text in texts]), decisions)
