@@ -56,6 +56,19 @@ class Credulous(NASBench201Space):
             return [0] * 6
 
 
+class KnowsButDoesNotCheck(NASBench201Space):
+    size = 12500
+
+    def is_valid(self, decisions):
+        return np.asarray(decisions)[:, 0] > 0
+
+    def relabel(self, decisions, random_state=None):
+        return np.asarray(decisions)
+
+    def canonicalize(self, decisions):
+        return np.asarray(decisions)
+
+
 class WrongMutation(NASBench201Space):
     def mutate(self, architecture, n_mutations=1, random_state=None):
         return super().mutate(architecture, 2, random_state)
@@ -70,6 +83,7 @@ class WrongMutation(NASBench201Space):
         (WrongTokens(), "do not decode back"),
         (Credulous(), "read as an architecture"),
         (WrongMutation(), "mutate changed 2"),
+        (KnowsButDoesNotCheck(), "which is not valid"),
     ],
     ids=lambda value: type(value).__name__,
 )

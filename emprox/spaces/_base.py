@@ -32,7 +32,8 @@ class SearchSpace(ABC):
     A subclass sets the attributes below and implements `decode`, `format`, `tokenize`,
     `detokenize` and the private ``_read``, which turns one architecture of any accepted form into
     its decisions. It overrides `canonicalize` if the space has different descriptions of the same
-    network, and `is_valid` if not every combination of choices is allowed.
+    network, and `is_valid` if not every combination of choices is allowed; then it also extends
+    ``_check_decisions``, to say what is wrong with those that are not.
 
     Attributes
     ----------

@@ -46,6 +46,7 @@ def check_search_space(
     _check_changes(space, architectures, rng)
     _check_sampling(space, n_drawn)
     _check_rejections(space)
+    _check_invalid_decisions(space, rng)
 
 
 def _check_forms(space: SearchSpace, architectures: list[Architecture], decisions: object) -> None:
@@ -126,3 +127,16 @@ def _check_rejections(space: SearchSpace) -> None:
         else:
             raise AssertionError(f"{wrong!r} was read as an architecture")
         assert index == 0, f"the error for {wrong!r} does not say which item is wrong"
+
+
+def _check_invalid_decisions(space: SearchSpace, rng: np.random.Generator) -> None:
+    drawn = rng.integers(space.n_choices, size=(100, space.n_decisions))
+    wrong = drawn[~space.is_valid(drawn)][:1]
+    if len(wrong):
+        try:
+            space.encode(wrong)
+        except ArchitectureError as error:
+            index = error.index
+        else:
+            raise AssertionError(f"encode accepts {wrong[0]}, which is not valid")
+        assert index == 0, "the error for decisions that are not valid does not say which"
