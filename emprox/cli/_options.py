@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from ..spaces import SearchSpace
 
 # The keys of emprox._recipes.RECIPES, which cannot be asked without importing torch.
 RECIPES = ("lstm", "paper")
@@ -28,3 +33,13 @@ random_state_option = click.option(
     show_default=True,
     help="Seed: the same one gives the same result.",
 )
+
+
+def to_space(ctx: click.Context, param: click.Parameter, name: str | None) -> SearchSpace | None:
+    """Look up the space that an option or argument names."""
+    from ..spaces import get_space
+
+    try:
+        return None if name is None else get_space(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._csv_files import CsvFile, read_csv
-from ._options import n_neighbors_option, random_state_option, recipe_option
+from ._options import n_neighbors_option, random_state_option, recipe_option, to_space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,18 +31,9 @@ The same in a pipe:
 PREDICTED_COLUMNS = ("predicted_accuracy", "predicted_std")
 
 
-def _to_space(ctx: click.Context, param: click.Parameter, value: str) -> SearchSpace:
-    from ..spaces import get_space
-
-    try:
-        return get_space(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 @click.command(epilog=_EXAMPLE)
 @click.option(
-    "--space", required=True, callback=_to_space, help="Search space; see 'emprox spaces'."
+    "--space", required=True, callback=to_space, help="Search space; see 'emprox spaces'."
 )
 @click.option(
     "--known",

@@ -10,6 +10,7 @@ from ._generated import make_architectures
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
 from ._nasbench301 import fetch_nasbench301
+from ._nasbench_graph import load_nasbench_graph
 from ._nasbench_macro import fetch_nasbench_macro
 from ._nasbench_nlp import read_nasbench_nlp
 from ._naslib import read_naslib
@@ -25,6 +26,7 @@ __all__ = [
     "fetch_transnasbench101",
     "get_data_home",
     "load_nasbench201",
+    "load_nasbench_graph",
     "make_architectures",
     "read_nasbench101",
     "read_nasbench_nlp",

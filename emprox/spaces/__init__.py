@@ -10,10 +10,12 @@ from ._errors import ArchitectureError
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
+from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._nasbench_nlp import NASBenchNLPSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
+from ._sequence_space import SequenceSpace
 from ._sequences import TokenSequence
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
@@ -27,10 +29,12 @@ __all__ = [
     "NASBench101Space",
     "NASBench201Space",
     "NASBenchASRSpace",
+    "NASBenchGraphSpace",
     "NASBenchMacroSpace",
     "NASBenchNLPSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",
+    "SequenceSpace",
     "TokenSequence",
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",

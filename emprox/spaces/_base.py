@@ -77,6 +77,11 @@ class SearchSpace(ABC):
     default_sequence: str
 
     @property
+    def is_open(self) -> bool:
+        """Whether operations and size have yet to be learned from architectures; see `learn`."""
+        return False
+
+    @property
     def proximity_sequence(self) -> str:
         """Key of the sequence to embed for prediction; `default_sequence` unless overridden."""
         return self.default_sequence

@@ -9,9 +9,11 @@ from ._darts import DARTSSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
+from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._nasbench_nlp import NASBenchNLPSpace
 from ._natsbench_size import NATSBenchSizeSpace
+from ._sequence_space import SequenceSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
 
@@ -115,9 +117,11 @@ for _space in (
     NASBench101Space(),
     NASBench201Space(),
     NASBenchASRSpace(),
+    NASBenchGraphSpace(),
     NASBenchMacroSpace(),
     NASBenchNLPSpace(),
     NATSBenchSizeSpace(),
+    SequenceSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),
 ):

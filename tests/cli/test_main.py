@@ -4,6 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import click
 import pytest
 
 import emprox
@@ -32,7 +33,7 @@ def test_help_has_an_example(run, command, option):
 
 def test_all_options_are_explained(run):
     for command in main.commands.values():
-        assert all(parameter.help for parameter in command.params)
+        assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
 def test_unknown_command(run):
@@ -50,7 +51,7 @@ def test_recipes_are_those_of_the_package():
 
 
 def test_warnings_are_shown_in_a_line(run, monkeypatch):
-    def warn():
+    def warn(space):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("something is odd", stacklevel=2)
@@ -62,7 +63,7 @@ def test_warnings_are_shown_in_a_line(run, monkeypatch):
 
 
 def test_interrupted(run, monkeypatch):
-    def interrupt():
+    def interrupt(space):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(main.commands["spaces"], "callback", interrupt)

@@ -1,0 +1,275 @@
+import itertools
+import json
+from types import SimpleNamespace
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emprox.spaces import Architecture, ArchitectureError, check_search_space
+from emprox.spaces._nasbench_graph import NASBenchGraphSpace
+
+SPACE = NASBenchGraphSpace()
+GAT, GCN, GIN, CHEB, SAGE, ARMA, GRAPH, FC, SKIP = range(9)
+EXAMPLE = "|gcn~0|gin~1|fc~2|cheb~1|"
+ALL = np.array(list(itertools.product(*map(range, SPACE.n_choices))))
+ALL = ALL[(ALL[:, 3:] != SKIP).any(axis=1)]
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module")
+def canonical():
+    """Canonical forms of all descriptions."""
+    return SPACE.canonicalize(ALL)
+
+
+@settings(max_examples=5)
+@given(seed=seeds)
+def test_contract(seed):
+    check_search_space(SPACE, n_architectures=20, random_state=seed)
+
+
+def test_no_two_descriptions_share_tokens_and_all_decode_back():
+    for sequence, spec in SPACE.sequences.items():
+        tokens = SPACE.tokenize(ALL, sequence)
+        assert tokens.shape == (157440, spec.length)
+        assert 0 <= tokens.min() <= tokens.max() < spec.vocabulary_size
+        np.testing.assert_array_equal(SPACE.detokenize(tokens, sequence), ALL)
+
+
+def test_all_forms_of_the_example_of_the_package_are_the_same():
+    link, operations = [0, 1, 2, 1], ["gcn", "gin", "fc", "cheb"]
+    forms = [
+        EXAMPLE,
+        f" {EXAMPLE} ",
+        (link, operations),
+        [np.array(link), np.array(operations)],
+        (link, [GCN, GIN, FC, CHEB]),
+        json.dumps([link, operations]),
+        SimpleNamespace(link=link, ops=operations),
+        SimpleNamespace(link=link, op=operations),
+        (1, 2, 1, "gcn", "gin", "fc", "cheb"),
+        [1, 2, 1, GCN, GIN, FC, CHEB],
+        np.array([1, 2, 1, GCN, GIN, FC, CHEB]),
+    ]
+    network = SPACE.parse(EXAMPLE)
+    assert network.operations == ("input", "gcn", "gin", "fc", "cheb", "output")
+    assert network.edges == ((0, 1), (1, 2), (1, 4), (2, 3), (3, 5), (4, 5))
+    for form in forms:
+        assert SPACE.parse(form) == network, form
+        assert SPACE.format(form) == EXAMPLE
+    assert SPACE.parse(network.to_string()) == network
+
+
+def test_size():
+    assert SPACE.size == len(ALL) == 24 * (9**4 - 1)
+    drawn = SPACE.sample_decisions(157440, random_state=0)
+    np.testing.assert_array_equal(np.unique(drawn, axis=0), ALL)
+    first = SPACE.encode(list(itertools.islice(SPACE.enumerate(), 10000)))
+    np.testing.assert_array_equal(first, ALL[:10000])
+
+
+@pytest.mark.parametrize(
+    ("network", "canonical"),
+    [
+        # The second description of the package's own README.
+        ("|gcn~0|cheb~1|gin~1|fc~3|", "|gcn~0|gin~1|cheb~1|fc~2|"),
+        (EXAMPLE, "|gcn~0|gin~1|cheb~1|fc~2|"),
+        # A skip connection with successors, and one that is an only successor.
+        ("|gcn~0|skip~1|gin~2|fc~2|", "|skip~0|gcn~1|gin~2|fc~2|"),
+        ("|gcn~0|gin~1|fc~2|skip~3|", "|skip~0|gcn~1|gin~2|fc~3|"),
+        # A leaf that repeats the input, and one that repeats an operation's output.
+        ("|gcn~0|gin~1|fc~2|skip~0|", "|skip~0|gcn~1|gin~2|fc~3|"),
+        ("|gcn~0|gin~1|fc~2|skip~1|", "|gcn~0|gin~1|skip~1|fc~2|"),
+        ("|skip~0|skip~1|gin~0|skip~2|", "|skip~0|skip~1|skip~2|gin~3|"),
+        # Two leaves that repeat the same output are two.
+        ("|fc~0|gcn~0|skip~2|skip~2|", "|gcn~0|fc~0|skip~1|skip~1|"),
+        # Leaves in the order of the operations, branches too.
+        ("|skip~0|fc~1|arma~1|gat~1|", "|skip~0|gat~1|arma~1|fc~1|"),
+        ("|fc~0|arma~0|gcn~2|gat~1|", "|arma~0|fc~0|gcn~1|gat~2|"),
+    ],
+)
+def test_canonical_form_worked_out_by_hand(network, canonical):
+    assert SPACE.format(SPACE.canonical(network)) == canonical
+
+
+def reduced(decisions):
+    """Build the network as a graph and contract it one step at a time."""
+    graph = nx.DiGraph()
+    graph.add_node(0, label="input")
+    for node, (source, operation) in enumerate(
+        zip([0, *decisions[:3]], decisions[3:], strict=True), start=1
+    ):
+        graph.add_node(node, label=operation)
+        graph.add_edge(source, node)
+    changed = True
+    while changed:
+        changed = False
+        for node in [n for n in graph if graph.nodes[n]["label"] == SKIP]:
+            (source,) = graph.predecessors(node)
+            followers = list(graph.successors(node))
+            if followers or graph.out_degree(source) == 1 or source == 0:
+                graph.remove_node(node)
+                graph.add_edges_from((source, follower) for follower in followers)
+                changed = True
+                break
+    return graph
+
+
+def same(left, right):
+    return nx.is_isomorphic(left, right, node_match=lambda a, b: a["label"] == b["label"])
+
+
+def test_canonical_form_is_the_same_network_by_an_independent_construction():
+    rng = np.random.default_rng(0)
+    chosen = ALL[rng.choice(len(ALL), 400, replace=False)]
+    # Random operations are seldom skip connections, which is where the work is.
+    chosen[:300, 3:][rng.random((300, 4)) < 0.5] = SKIP
+    chosen = chosen[SPACE.is_valid(chosen)]
+    for before, after in zip(chosen.tolist(), SPACE.canonicalize(chosen).tolist(), strict=True):
+        assert same(reduced(before), reduced(after)), (before, after)
+
+
+@pytest.mark.filterwarnings("ignore:The hashes produced:UserWarning")
+def test_different_classes_are_different_networks(canonical):
+    representatives = np.unique(canonical, axis=0)
+    rng = np.random.default_rng(1)
+    groups = {}
+    for decisions in representatives[rng.choice(len(representatives), 1500, replace=False)]:
+        graph = reduced(decisions.tolist())
+        key = nx.weisfeiler_lehman_graph_hash(graph, node_attr="label")
+        groups.setdefault(key, []).append(graph)
+    for graphs in groups.values():
+        for left, right in itertools.combinations(graphs, 2):
+            assert not same(left, right)
+
+
+def test_there_are_as_many_classes_as_the_benchmark_has_architectures(canonical):
+    representatives = np.unique(canonical, axis=0)
+    assert len(representatives) == 26206
+    np.testing.assert_array_equal(SPACE.canonicalize(representatives), representatives)
+    keys = SPACE.benchmark_keys(representatives)
+    assert len(np.unique(keys)) == 26206
+    np.testing.assert_array_equal(SPACE.from_benchmark_keys(keys), representatives)
+
+
+def test_keys_are_those_of_the_package():
+    package = pytest.importorskip("nas_bench_graph", reason="nas-bench-graph is not installed")
+    # Every fifth description, which still has all 24 links and all operations at all nodes.
+    keys = SPACE.benchmark_keys(ALL[::5])
+    for decisions, key in zip(ALL[::5].tolist(), keys.tolist(), strict=True):
+        operations = [SPACE.operations[operation] for operation in decisions[3:]]
+        assert package.Arch([0, *decisions[:3]], operations).valid_hash() == key
+    arch = package.Arch([0, 1, 2, 1], ["gcn", "gin", "fc", "cheb"])
+    assert SPACE.format(arch) == EXAMPLE
+
+
+def test_a_key_worked_out_by_hand():
+    # The macro structure [0, 1, 1, 2] is number 6; gcn, gin, cheb, fc are 1, 2, 3, 7.
+    assert SPACE.benchmark_keys(SPACE.encode([EXAMPLE])).tolist() == [61237]
+    assert SPACE.format_decisions(SPACE.from_benchmark_keys([61237])) == [
+        "|gcn~0|gin~1|cheb~1|fc~2|"
+    ]
+
+
+# 10 would be gat, gat, gcn, gat on the input, which is not sorted; 88888 four skip connections.
+@pytest.mark.parametrize("key", [-1, 9, 10, 90000, 61237 + 10**6, 88888])
+def test_numbers_that_are_no_key(key):
+    with pytest.raises(ArchitectureError, match=f"{key} is not a key") as caught:
+        SPACE.from_benchmark_keys([61237, key])
+    assert caught.value.index == 1
+
+
+def test_tokens_of_a_network():
+    decisions = SPACE.encode(["|skip~0|gcn~1|cheb~2|fc~2|"])
+
+    def words(sequence):
+        vocabulary = SPACE.sequences[sequence].vocabulary
+        return [vocabulary[token] for token in SPACE.tokenize(decisions, sequence)[0]]
+
+    assert words("decisions") == [
+        *["skip", "from node 1", "gcn", "from node 2", "cheb", "from node 2", "fc"]
+    ]
+    assert words("paths") == [
+        *["skip", "inner of depth 0", "gcn", "inner of depth 1"],
+        *["cheb", "leaf of depth 2", "fc", "leaf of depth 2", "numbering 0"],
+        *["gcn on path", "fc on path", "end of path of 2"],
+        *["gcn on path", "cheb on path", "end of path of 2"],
+        *["padding"] * 3,
+    ]
+    # Column by column: 1 no edge, 2 edge, then the operation.
+    edge = {True: "edge", False: "no edge"}
+    adjacency = SPACE.decode(decisions)[0].adjacency
+    expected = []
+    for node, name in enumerate(["skip", "gcn", "cheb", "fc", "output"], start=1):
+        expected += [edge[bool(entry)] for entry in adjacency[:node, node]] + [name]
+    assert words("adjacency") == expected
+
+
+def test_path_tokens_do_not_depend_on_the_description(canonical):
+    before = SPACE.tokenize(ALL[::5], "paths")[:, 9:]
+    after = SPACE.tokenize(canonical[::5], "paths")[:, 9:]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_canonical_forms_need_no_numbering(canonical):
+    tokens = SPACE.tokenize(canonical, "paths")
+    assert set(tokens[:, 8]) == {SPACE.sequences["paths"].vocabulary.index("numbering 0")}
+
+
+@given(seed=seeds)
+@settings(max_examples=20)
+def test_tokens_that_are_changed_are_another_network_or_refused(seed):
+    rng = np.random.default_rng(seed)
+    for sequence, spec in SPACE.sequences.items():
+        tokens = SPACE.tokenize(SPACE.sample_decisions(20, rng), sequence)
+        n_read = 9 if sequence == "paths" else spec.length
+        changed = tokens.copy()
+        columns = rng.integers(n_read, size=20)
+        changed[np.arange(20), columns] = rng.integers(spec.vocabulary_size, size=20)
+        for row in changed:
+            try:
+                decisions = SPACE.detokenize(row[None], sequence)
+            except ArchitectureError:
+                continue
+            again = SPACE.tokenize(decisions, sequence)[0, :n_read]
+            np.testing.assert_array_equal(again, row[:n_read])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (EXAMPLE.replace("fc", "conv"), "unknown operation 'conv' at node 3"),
+        (EXAMPLE.replace("fc~2", "fc~3"), "node 3 cannot have the source 3; allowed are 0, 1, 2"),
+        (EXAMPLE.replace("gcn~0", "gcn~1"), "node 1 cannot have the source 1"),
+        (EXAMPLE.replace("~2", "~²"), "node 3 cannot have the source '²'"),
+        (EXAMPLE[:-1], "does not have 4 nodes"),
+        (EXAMPLE + "gcn~0|", "does not have 4 nodes"),
+        ("[[0, 1, 2, 1], [0, 1, 2", "not a JSON list"),
+        ("[" * 100000, "not a JSON list"),
+        ("[[0, 1, 2, 1], 3]", "operations has to be a list of 4 items"),
+        (([0, 1, 2], ["gcn"] * 4), "link has to be a list of 4 items"),
+        (([0, 1, 2, True], ["gcn"] * 4), "source True"),
+        (([0, 1, [2], 1], ["gcn"] * 4), r"source \[2\]"),
+        (([0, 1, 2, 1], ["gcn", "gcn", ["gcn"], "gcn"]), r"unknown operation \['gcn'\]"),
+        (([0, 1, 2, 1], [0, 1, 2, 9]), "unknown operation 9"),
+        (([0, 1, 2, 3], ["skip"] * 4), "four skip connections"),
+        ((1, 2, 1), "got 3 items"),
+        (SimpleNamespace(link=[0, 0, 0, 0]), "an object with 'link' and 'ops'"),
+        (None, "of type NoneType"),
+        (Architecture(["input", "gcn", "output"], [(0, 1), (1, 2)]), "the graph is not"),
+        (
+            Architecture(
+                ["input", "gcn", "gcn", "gcn", "gcn", "output"],
+                [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (1, 5)],
+            ),
+            "the graph is not",
+        ),
+    ],
+)
+def test_what_is_not_of_the_space_is_refused_and_named(wrong, message):
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        SPACE.encode([EXAMPLE, wrong])
+    assert caught.value.index == 1

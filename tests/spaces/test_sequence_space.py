@@ -1,0 +1,643 @@
+import copy
+import itertools
+import json
+import pickle
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emprox import ArchitectureTokenizer, make_emprox_pipeline
+from emprox.spaces import Architecture, ArchitectureError, check_search_space
+from emprox.spaces._sequence_space import SequenceSpace
+
+DECISIONS = {
+    "block": ["conv", "attention"],
+    "kernel": [3, 5, 7],
+    "heads": [2, 4, 8],
+    "squeeze": [None, 0.25, 0.5],
+    "kernel2": [3, 5, 7],
+    "bias": [True, False],
+}
+CONDITIONS = {
+    "kernel": {"block": ["conv"]},
+    "heads": {"block": ["attention"]},
+    # An alternative, and a condition on a decision that has one itself.
+    "bias": [{"kernel": [7]}, {"heads": [4, 8], "squeeze": [0.5]}],
+}
+SPACE = SequenceSpace(DECISIONS, CONDITIONS, name="blocks")
+ALL = np.array(list(itertools.product(*map(range, SPACE.n_choices))))
+seeds = st.integers(0, 2**32 - 1)
+
+
+def expected_activity(row):
+    """Say which decisions are active, from the values; written out for the space above."""
+    value = {name: choices[i] for (name, choices), i in zip(DECISIONS.items(), row, strict=True)}
+    conv = value["block"] == "conv"
+    bias = (conv and value["kernel"] == 7) or (
+        not conv and value["heads"] in (4, 8) and value["squeeze"] == 0.5
+    )
+    return [True, conv, not conv, True, True, bias]
+
+
+@st.composite
+def spaces(draw):
+    """Random spaces with random conditions on earlier decisions."""
+    pool = st.one_of(st.integers(0, 5), st.sampled_from("abc"), st.booleans(), st.just(0.5))
+    kinds = [[3, 5, 7], ["a", "b"], [None, 1, 2], [True, False], [4]]
+    choices = st.one_of(st.sampled_from(kinds), st.lists(pool, min_size=1, max_size=4, unique=True))
+    drawn = draw(st.lists(choices, min_size=1, max_size=6))
+    # True equals 1: both at once are refused, which another test is about.
+    decisions = {f"d{i}": list(dict.fromkeys(values)) for i, values in enumerate(drawn)}
+    if all(len(values) == 1 for values in decisions.values()):
+        decisions["d"] = [1, 2]
+    conditions = {}
+    names = list(decisions)
+    for position in range(1, len(names)):
+        if names[position] != "d" and draw(st.booleans()):
+            parents = draw(st.lists(st.sampled_from(names[:position]), max_size=2, unique=True))
+            conditions[names[position]] = {
+                parent: draw(st.lists(st.sampled_from(decisions[parent]), max_size=2))
+                for parent in parents
+            }
+    return SequenceSpace(decisions, conditions)
+
+
+@settings(max_examples=20)
+@given(seed=seeds)
+def test_contract(seed):
+    check_search_space(SPACE, n_architectures=20, random_state=seed)
+
+
+@settings(max_examples=30)
+@given(space=spaces(), seed=seeds)
+def test_contract_of_random_spaces(space, seed):
+    # An architecture without an active decision that has a choice cannot be changed.
+    first = space.encode(space.sample(min(10, space.size), np.random.default_rng(seed)))
+    active = space._conditions.active(first) & (np.array(space.n_choices) > 1)
+    if active.any(axis=1).all():
+        check_search_space(space, n_architectures=10, random_state=np.random.default_rng(seed))
+
+
+@settings(max_examples=30)
+@given(space=spaces(), seed=seeds)
+def test_different_canonical_forms_never_share_tokens(space, seed):
+    decisions = space.canonicalize(space.sample_decisions(200, seed, replace=True))
+    n_different = len(np.unique(decisions, axis=0))
+    for sequence in space.sequences:
+        assert len(np.unique(space.tokenize(decisions, sequence), axis=0)) == n_different
+
+
+def test_a_large_space():
+    space = SequenceSpace({f"kernel{i}": [3, 5, 7] for i in range(60)})
+    check_search_space(space, n_architectures=10)
+    assert space.size == 3**60
+    assert next(space.enumerate()).operations[1:3] == ("kernel0=3", "kernel1=3")
+
+
+def test_which_decisions_are_active():
+    canonical = SPACE.canonicalize(ALL)
+    for row, form in zip(ALL.tolist(), canonical.tolist(), strict=True):
+        active = expected_activity(row)
+        assert form == [
+            choice if is_active else 0 for choice, is_active in zip(row, active, strict=True)
+        ]
+    # 3 x (conv: kernel 3 or 5, or 7 with bias: 4; attention: heads 2, 4, 8 with squeeze None and
+    # .25: 3 each; with .5: 1 + 2 x 2) for kernel2 and squeeze.
+    assert len(np.unique(canonical, axis=0)) == 3 * (3 * 4 + 2 * 3 + 5)
+
+
+RECORD = {"block": "conv", "kernel": 7, "kernel2": 5, "bias": False}
+DECIDED = [0, 2, 0, 0, 1, 1]
+
+
+class Configuration:
+    """A mapping that is none of Python's, such as ConfigSpace's of old."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def keys(self):
+        return self._values.keys()
+
+    def __getitem__(self, key):
+        return self._values[key]
+
+
+def test_all_forms_are_the_same_architecture():
+    values = ["conv", 7, None, float("nan"), 5, False]
+    forms = [
+        RECORD,
+        {**RECORD, "heads": None, "squeeze": float("nan")},
+        {name: np.array([value])[0] for name, value in RECORD.items()},
+        Configuration(RECORD),
+        values,
+        tuple(values),
+        np.array(values, dtype=object),
+        json.dumps(RECORD),
+        json.dumps(values),
+        SPACE.parse(RECORD),
+        SPACE.parse(RECORD).to_string(),
+        np.array(DECIDED),
+    ]
+    for form in forms:
+        assert SPACE.encode([form]).tolist() == [DECIDED], form
+        assert SPACE.encode([RECORD, form]).tolist() == [DECIDED] * 2
+        assert json.loads(SPACE.format(form)) == RECORD
+    assert SPACE.parse(RECORD) == Architecture(
+        [
+            *("input", 'block="conv"', "kernel=7", "heads=null", "squeeze=null"),
+            *("kernel2=5", "bias=false", "output"),
+        ],
+        [(i, i + 1) for i in range(7)],
+        "blocks",
+    )
+
+
+def test_all_containers_give_the_same_decisions():
+    decisions = SPACE.canonicalize(SPACE.sample_decisions(40, random_state=0))
+    texts = [SPACE.format(row) for row in decisions]
+    records = [json.loads(text) for text in texts]
+    frame = pd.DataFrame(records, columns=list(DECISIONS))
+    assert frame["kernel"].dtype == float  # because of the gaps
+    for container in (
+        records,
+        tuple(records),
+        texts,
+        np.array(texts),
+        np.array(texts)[:, None],
+        np.array(records, dtype=object),
+        pd.Series(records),
+        pd.Series(texts, name="kernel"),
+        pd.DataFrame({"architecture": texts}),
+        pd.DataFrame({"architecture": records}),
+        frame,
+        frame.iloc[:, ::-1],
+        frame.convert_dtypes(),
+        frame.astype(object).to_numpy(),
+        list(frame.itertuples(index=False, name=None)),
+        SPACE.decode(decisions),
+        decisions,
+        list(decisions),
+    ):
+        np.testing.assert_array_equal(SPACE.encode(container), decisions)
+    # A column that is not there is missing in all rows.
+    conv = decisions[:, 0] == 0
+    np.testing.assert_array_equal(SPACE.encode(frame[conv].drop(columns="heads")), decisions[conv])
+
+
+def test_values_of_inactive_decisions_are_kept_until_the_canonical_form():
+    record = {"block": "conv", "kernel": 3, "heads": 8, "kernel2": 3}
+    assert json.loads(SPACE.format(record)) == record
+    canonical = SPACE.canonical(record)
+    assert json.loads(SPACE.format(canonical)) == {k: record[k] for k in record if k != "heads"}
+    assert SPACE.isomorphism_key(record) == SPACE.isomorphism_key(canonical)
+
+    def with_attention(architecture):
+        (changed,) = [
+            json.loads(SPACE.format(neighbor))
+            for neighbor in SPACE.neighbors(architecture)
+            if neighbor.operations[1] == 'block="attention"'
+        ]
+        return changed
+
+    # What the change makes active has the value kept for it, or its first choice.
+    assert with_attention(record)["heads"] == 8
+    assert with_attention(canonical)["heads"] == 2
+
+
+def test_changes_are_of_active_decisions():
+    around = SPACE.encode(SPACE.neighbors(RECORD))
+    # block 1, kernel 2, squeeze 2, kernel2 2, bias 1
+    assert len(around) == 8
+    assert len(np.unique(SPACE.canonicalize(around), axis=0)) == 8
+    rng = np.random.default_rng(0)
+    for n_mutations in (1, 3, 5):
+        child = SPACE.encode([SPACE.mutate(RECORD, n_mutations, rng)])[0]
+        changed = np.flatnonzero(child != DECIDED)
+        assert len(changed) == n_mutations
+        assert 2 not in changed  # heads
+    with pytest.raises(ValueError, match="between 1 and 5"):
+        SPACE.mutate(RECORD, 6)
+
+
+def test_tokens():
+    vocabulary = SPACE.sequences["decisions"].vocabulary
+    assert vocabulary == (
+        "padding",
+        *('block="conv"', 'block="attention"'),
+        *("kernel/kernel2=3", "kernel/kernel2=5", "kernel/kernel2=7"),
+        *("heads=2", "heads=4", "heads=8"),
+        *("squeeze=0.25", "squeeze=0.5"),
+        *("bias=true", "bias=false"),
+    )
+    decisions = SPACE.encode([RECORD, {"block": "attention", "heads": 4, "kernel2": 3}])
+    assert SPACE.tokenize(decisions).tolist() == [[1, 5, 0, 0, 4, 12], [2, 0, 7, 0, 3, 0]]
+    # block; kernel up to 7; heads up to 8; squeeze up to .5; kernel2 up to 7; bias
+    assert SPACE.tokenize(decisions, "levels").tolist() == [
+        [1, *(3, 4, 5), *(0, 0, 0), *(0, 0), *(3, 4, 0), 12],
+        [2, *(0, 0, 0), *(6, 7, 0), *(0, 0), *(3, 0, 0), 0],
+    ]
+    tokens = SPACE.tokenize(decisions, "adjacency")[0]
+    chain = [2, 3, *(1, 2, 7), *(1, 1, 2, 0), *(1, 1, 1, 2, 0), *(1, 1, 1, 1, 2, 6)]
+    chain += [*(1, 1, 1, 1, 1, 2, 14), *(1, 1, 1, 1, 1, 1, 2, 15)]
+    assert tokens.tolist() == chain
+    assert SPACE.sequences["adjacency"].vocabulary[14:] == ("bias=false", "output")
+
+
+def test_decisions_share_tokens_if_they_have_the_same_choices():
+    space = SequenceSpace(
+        {
+            "depth": [2, 3, 4],
+            "kernel": [3, 5, 7],
+            "flag": [False, True],
+            "code": [0, 1],
+            "other kernel": [None, 3, 5, 7],
+            "reversed": [7, 5, 3],
+        }
+    )
+    first = space.tokenize([[1, 0, 0, 0, 1, 2]])[0].tolist()
+    assert first[1] == first[4]  # 3 of kernel and other kernel
+    assert len(set(first)) == 5
+
+
+def test_ordinal_decisions():
+    decisions = {
+        "number": [1, 2],
+        "falling": [2, 1],
+        "text": ["s", "m", "l"],
+        "flag": [True, False],
+    }
+    assert SequenceSpace(decisions).sequences["levels"].length == 5
+    assert SequenceSpace(decisions, ordinal=()).sequences["levels"].length == 4
+    space = SequenceSpace(decisions, ordinal=["text", "falling"])
+    assert space.sequences["levels"].length == 7
+    small, large = space.tokenize([[0, 0, 0, 0], [0, 1, 2, 0]], "levels")
+    assert np.flatnonzero(small != large).tolist() == [2, 4, 5]
+    assert (np.diff(space.tokenize([[0, 0, i, 0] for i in range(3)])[:, 2]) > 0).all()
+
+
+@pytest.mark.parametrize("sequence", ["decisions", "levels"])
+def test_tokens_that_are_no_architecture_are_refused(sequence):
+    tokens = SPACE.tokenize(ALL, sequence)
+    known = {tuple(row) for row in tokens.tolist()}
+    rng = np.random.default_rng(0)
+    n_refused = 0
+    for row in tokens[rng.choice(len(tokens), 200, replace=False)]:
+        row[rng.integers(len(row))] = rng.integers(len(SPACE.sequences[sequence].vocabulary))
+        if tuple(row.tolist()) in known:
+            assert SPACE.tokenize(SPACE.detokenize([row], sequence), sequence).tolist() == [
+                list(row)
+            ]
+        else:
+            n_refused += 1
+            with pytest.raises(ArchitectureError, match="is not what an architecture has there"):
+                SPACE.detokenize([row], sequence)
+    assert n_refused > 50
+
+
+FRAME = pd.DataFrame(
+    {
+        "block": ["conv", "attention", "conv", "conv"],
+        "kernel": [7, np.nan, 3, 3],
+        "skip": [1, 2, np.nan, 1],
+        "size": ["s", "l", "m", "s"],
+    }
+)
+
+
+def test_learn():
+    space = SequenceSpace()
+    learned = space.learn(FRAME)
+    assert learned.decisions == {
+        "block": ("attention", "conv"),
+        "kernel": (None, 3, 7),
+        "skip": (None, 1, 2),
+        "size": ("l", "m", "s"),
+    }
+    assert json.loads(learned.format(FRAME.to_dict("records")[0])) == {
+        **{"block": "conv", "kernel": 7, "skip": 1, "size": "s"}
+    }
+    assert '"kernel": 7,' in learned.format(FRAME.to_dict("records")[0])  # not 7.0
+    assert learned.encode(FRAME).tolist() == [
+        [1, 2, 1, 2],
+        [0, 0, 2, 0],
+        [1, 1, 0, 1],
+        [1, 1, 1, 2],
+    ]
+    assert learned.learn(FRAME[:1]) is learned
+    assert space.decisions is None
+    assert space.is_open
+    assert not learned.is_open
+    check_search_space(learned)
+
+
+def test_conditions_explain_what_is_missing():
+    conditions = {"kernel": {"block": ["conv", "pool"]}}
+    learned = SequenceSpace(conditions=conditions, ordinal=["kernel"]).learn(FRAME)
+    assert learned.decisions["kernel"] == (3, 7)
+    assert learned.decisions["skip"] == (None, 1, 2)
+    assert learned.sequences["levels"].length == 5
+    check_search_space(learned)
+    with pytest.raises(ArchitectureError, match="'kernel' has no value") as caught:
+        learned.encode([FRAME.iloc[1].to_dict(), {"block": "conv", "size": "s"}])
+    assert caught.value.index == 1
+
+
+def test_what_is_learned_does_not_depend_on_the_container():
+    expected = SequenceSpace().learn(FRAME).decisions
+    records = FRAME.to_dict("records")
+    space = SequenceSpace().learn(FRAME)
+    texts = [space.format(record) for record in records]
+    for container in (records, texts, pd.Series(texts), space.decode(space.encode(FRAME))):
+        assert SequenceSpace().learn(container).decisions == expected
+    rows = SequenceSpace().learn(list(FRAME.itertuples(index=False, name=None))).decisions
+    assert list(rows) == ["decision0", "decision1", "decision2", "decision3"]
+    assert list(rows.values()) == list(expected.values())
+    assert SequenceSpace().learn(pd.DataFrame({"kernel": [3, 5]})).decisions == {"kernel": (3, 5)}
+
+
+@pytest.mark.parametrize(
+    ("architectures", "message"),
+    [
+        (np.array([[1, 2], [3, 4]]), "cannot be learned from an array of numbers"),
+        ([], "0 samples"),
+        (FRAME[:0], "0 samples"),
+        ([{"a": 1}, {"a": [1]}], r"architecture 1: decision 'a': a choice has to be"),
+        ([{"a": 1}, {"a": float("inf")}], "architecture 1: decision 'a'"),
+        ([{"a": 1}, "b"], "architecture 1: not the JSON text"),
+        ([(1, 2), 3], "architecture 1: expected a mapping"),
+    ],
+)
+def test_what_cannot_be_learned(architectures, message):
+    with pytest.raises(ArchitectureError, match=message):
+        SequenceSpace().learn(architectures)
+
+
+def test_what_is_not_learned_says_so():
+    space = SequenceSpace(name="mine")
+    for use in (
+        lambda: space.encode(FRAME),
+        lambda: space.parse(RECORD),
+        lambda: space.sample(3),
+        lambda: space.size,
+        lambda: space.n_choices,
+        lambda: space.sequences,
+        lambda: space.get_sequence("levels"),
+        lambda: space.tokenize([[0]]),
+        lambda: next(space.enumerate()),
+    ):
+        with pytest.raises(ArchitectureError, match="space 'mine' are not known yet: give"):
+            use()
+    assert repr(space) == "<SequenceSpace 'mine'>"
+    assert not hasattr(space, "no_such_attribute")
+
+
+def test_copies():
+    for space in (SPACE, SequenceSpace()):
+        for again in (copy.deepcopy(space), pickle.loads(pickle.dumps(space))):
+            assert again.decisions == space.decisions
+    again = pickle.loads(pickle.dumps(SPACE))
+    np.testing.assert_array_equal(again.tokenize(ALL, "levels"), SPACE.tokenize(ALL, "levels"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({**RECORD, "kernel": 9}, "'kernel' is 9; it has to be one of 3, 5, 7"),
+        ({**RECORD, "kernel": "7"}, "'kernel' is '7'"),
+        ({**RECORD, "kernel": [7]}, r"'kernel' is \[7\]"),
+        ({**RECORD, "kernal": 7}, "there is no decision 'kernal'; the decisions are 'block'"),
+        ({"block": "conv", "kernel2": 3}, "'kernel' has no value"),
+        ({}, "'block' has no value"),
+        (("conv", 7), r"has 6 decisions \(block, .*got 2 values"),
+        ('{"block": "conv"', "not the JSON text"),
+        ("[" * 100000, "not the JSON text"),
+        ("3", "got 3 of type int"),
+        ("__import__('os').abort()", "not the JSON text"),
+        (None, "of type NoneType"),
+        (SimpleNamespace(block="conv"), "of type SimpleNamespace"),
+        (Architecture(["input", "output"], []), "not a chain"),
+        (Architecture(["input", "block", "output"], [(0, 1), (1, 2)]), "the node 'block' is not"),
+        (Architecture(["input", "a=1", "output"], [(0, 1), (1, 2)]), "there is no decision 'a'"),
+    ],
+)
+def test_what_is_not_of_the_space_is_refused_and_named(wrong, message):
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        SPACE.encode([RECORD, wrong])
+    assert caught.value.index == 1
+    with pytest.raises(ArchitectureError, match=message):
+        SPACE.parse(wrong)
+
+
+def test_a_wrong_cell_of_a_frame_is_named():
+    frame = pd.DataFrame([RECORD] * 4).astype(object)
+    frame.loc[2, "kernel2"] = 6
+    with pytest.raises(ArchitectureError, match="architecture 2: decision 'kernel2' is 6"):
+        SPACE.encode(frame)
+    with pytest.raises(ArchitectureError, match="no decision 'width'"):
+        SPACE.encode(frame.assign(width=1))
+    for single in (json.dumps(RECORD), RECORD, SPACE.parse(RECORD)):
+        with pytest.raises(TypeError, match="put it into a list"):
+            SPACE.encode(single)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({},), "at least one decision"),
+        (({"a": []},), "choices of 'a' have to be different"),
+        (({"a": [1, True]},), "choices of 'a' have to be different"),
+        (({"a": "abc"},), "have to be a list"),
+        (({"a": [(1, 2)]},), "decision 'a': a choice has to be"),
+        (({"a": [1, float("inf")]},), "decision 'a': a choice has to be"),
+        (({"a=b": [1]},), "without '='"),
+        (({3: [1]},), "has to be a text"),
+        (({"a": [1], "b": [2]}, {"a": {"b": [2]}}), "names 'b', which is no earlier"),
+        (({"a": [1], "b": [2]}, {"b": {"a": [2]}}), "names the value 2"),
+        (({"a": [1]}, {"b": {"a": [1]}}), "no decision 'b', which has a condition"),
+        (({"a": [1]}, None, "name", ["b"]), "no decision 'b', which is said to be ordinal"),
+    ],
+)
+def test_wrong_parameters(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceSpace(*arguments)
+
+
+@pytest.mark.parametrize("recipe", ["lstm", "paper"])
+def test_a_pipeline_from_a_frame(recipe):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"kernel{i}": rng.choice([3, 5, 7], 200) for i in range(5)})
+    frame["se"] = rng.choice(["yes", "no"], 200)
+    y = frame.filter(like="kernel").sum(axis=1).to_numpy() + (frame["se"] == "yes")
+    model = make_emprox_pipeline(SequenceSpace(), recipe=recipe, random_state=0)
+    model.fit(frame[:150], y[:150])
+    predictions = model.predict(frame[150:])
+    assert np.corrcoef(predictions, y[150:])[0, 1] > 0.5
+    length = {"lstm": 5 * 3 + 1, "paper": 7 * 10 // 2}[recipe]
+    assert model[0].transform(frame).shape == (200, length)
+
+
+def test_tokenizer():
+    frame = FRAME[["block", "size"]]
+    tokenizer = ArchitectureTokenizer(SequenceSpace())
+    tokens = tokenizer.fit_transform(frame)
+    assert tokens.tolist() == [[2, 5], [1, 3], [2, 4], [2, 5]]
+    texts = tokenizer.inverse_transform(tokens)
+    assert [json.loads(text) for text in texts] == frame.to_dict("records")
+    np.testing.assert_array_equal(tokenizer.transform(texts), tokens)
+    with pytest.raises(ArchitectureError, match="architecture 0: decision 'size' is 'xl'"):
+        tokenizer.transform(frame.assign(size="xl"))
+
+
+def test_reading_many_rows_is_quick():
+    rng = np.random.default_rng(0)
+    space = SequenceSpace({f"kernel{i}": [3, 5, 7] for i in range(20)})
+    frame = pd.DataFrame({name: rng.choice([3, 5, 7], 20000) for name in space.decisions})
+    start = time.process_time()
+    decisions = space.encode(frame)
+    tokens = space.tokenize(space.canonicalize(decisions), "levels")
+    # About 0.1 s; thirty times as much is left for a machine that is slow or busy.
+    assert time.process_time() - start < 3
+    np.testing.assert_array_equal(decisions, (frame.to_numpy() - 3) // 2)
+    np.testing.assert_array_equal((tokens.reshape(20000, 20, 3) > 0).sum(axis=2), decisions + 1)
+
+
+def hyperparameter(kind, name, **fields):
+    return type(kind, (), {"name": name, **fields})()
+
+
+def condition(kind, child, parent, **fields):
+    named = {"child": SimpleNamespace(name=child), "parent": SimpleNamespace(name=parent)}
+    return type(kind, (), {**named, **fields})()
+
+
+class FakeConfigurationSpace(dict):
+    """What is needed of a configuration space: its hyperparameters and conditions."""
+
+    name = "fake"
+    forbidden_clauses = ()
+
+    def __init__(self, *hyperparameters, conditions=()):
+        super().__init__({item.name: item for item in hyperparameters})
+        self.conditions = list(conditions)
+
+
+BLOCK = hyperparameter("CategoricalHyperparameter", "block", choices=("conv", "attn", "pool"))
+DEPTH = hyperparameter("UniformIntegerHyperparameter", "depth", lower=1, upper=4)
+
+
+def test_from_a_fake_configuration_space():
+    both = type("AndConjunction", (), {})()
+    both.components = [
+        condition("GreaterThanCondition", "se", "depth", value=2),
+        condition("NotEqualsCondition", "se", "block", value="attn"),
+    ]
+    either = type("OrConjunction", (), {})()
+    either.components = [
+        condition("InCondition", "heads", "block", values=["attn"]),
+        condition("LessThanCondition", "heads", "depth", value=2),
+    ]
+    space = SequenceSpace.from_configspace(
+        FakeConfigurationSpace(
+            hyperparameter("CategoricalHyperparameter", "heads", choices=(2, 4)),
+            hyperparameter("OrdinalHyperparameter", "size", sequence=("s", "m", "l")),
+            hyperparameter("Constant", "stem", value="conv"),
+            hyperparameter("CategoricalHyperparameter", "se", choices=(True, False)),
+            BLOCK,
+            DEPTH,
+            conditions=[both, either, condition("EqualsCondition", "size", "block", value="conv")],
+        )
+    )
+    assert space.name == "fake"
+    assert list(space.decisions) == ["stem", "block", "size", "depth", "heads", "se"]
+    assert space.decisions["depth"] == (1, 2, 3, 4)
+    assert set(space.ordinal) == {"size", "depth"}
+    matrix = np.array(list(itertools.product(*map(range, space.n_choices))))
+    active = space._conditions.active(matrix)
+    block, depth = matrix[:, 1], matrix[:, 3] + 1
+    np.testing.assert_array_equal(active[:, 2], block == 0)
+    np.testing.assert_array_equal(active[:, 4], (block == 1) | (depth < 2))
+    np.testing.assert_array_equal(active[:, 5], (block != 1) & (depth > 2))
+    check_search_space(space)
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (
+            FakeConfigurationSpace(
+                hyperparameter("UniformFloatHyperparameter", "lr", lower=0.0, upper=1.0)
+            ),
+            r"'lr' \(UniformFloatHyperparameter\) has no list of choices",
+        ),
+        (
+            FakeConfigurationSpace(
+                hyperparameter("UniformIntegerHyperparameter", "n", lower=0, upper=10**9)
+            ),
+            "'n' has 1000000001 values",
+        ),
+        (
+            FakeConfigurationSpace(
+                BLOCK,
+                DEPTH,
+                conditions=[
+                    condition("EqualsCondition", "block", "depth", value=1),
+                    condition("EqualsCondition", "depth", "block", value="conv"),
+                ],
+            ),
+            "circle",
+        ),
+        (
+            FakeConfigurationSpace(
+                BLOCK, DEPTH, conditions=[condition("OddCondition", "depth", "block")]
+            ),
+            "OddCondition are not known",
+        ),
+    ],
+)
+def test_configuration_spaces_without_a_counterpart(space, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceSpace.from_configspace(space)
+
+
+def test_forbidden_combinations_are_refused():
+    space = FakeConfigurationSpace(BLOCK)
+    space.forbidden_clauses = [object()]
+    with pytest.raises(ValueError, match="forbidden combinations"):
+        SequenceSpace.from_configspace(space)
+
+
+def test_real_configurations():
+    package = pytest.importorskip("ConfigSpace", reason="ConfigSpace is not installed")
+    real = package.ConfigurationSpace(name="cnn", seed=1)
+    block = package.Categorical("block", ["conv", "attn"])
+    kernel = package.OrdinalHyperparameter("kernel", [3, 5, 7])
+    heads = package.Categorical("heads", [2, 4])
+    depth = package.Integer("depth", (1, 4))
+    squeeze = package.Categorical("se", [True, False])
+    real.add(heads, kernel, block, depth, squeeze)
+    real.add(
+        package.EqualsCondition(kernel, block, "conv"),
+        package.InCondition(heads, block, ["attn"]),
+        package.AndConjunction(
+            package.EqualsCondition(squeeze, block, "conv"),
+            package.GreaterThanCondition(squeeze, depth, 2),
+        ),
+    )
+    space = SequenceSpace.from_configspace(real)
+    check_search_space(space)
+    configurations = real.sample_configuration(200)
+    decisions = space.encode(configurations)
+    np.testing.assert_array_equal(space.canonicalize(decisions), decisions)
+    for configuration, row in zip(configurations, decisions, strict=True):
+        assert json.loads(space.format(row)) == {
+            name: getattr(value, "item", lambda value=value: value)()
+            for name, value in dict(configuration).items()
+        }
+    learned = SequenceSpace().learn(configurations)
+    assert learned.decisions["heads"] == (None, 2, 4)
