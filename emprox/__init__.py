@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
     from ._tokenizer import ArchitectureTokenizer
+    from ._torch_graphs import from_torch
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ __all__ = [
     "ArchitectureTokenizer",
     "EmProxRegressor",
     "datasets",
+    "from_torch",
     "inspection",
     "make_emprox_pipeline",
     "metrics",
@@ -32,6 +34,7 @@ _MODULES = {
     "ArchitectureEmbedder": "._embedder",
     "ArchitectureTokenizer": "._tokenizer",
     "EmProxRegressor": "._regressor",
+    "from_torch": "._torch_graphs",
     "make_emprox_pipeline": "._pipeline",
 }
 

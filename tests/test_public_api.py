@@ -23,6 +23,7 @@ LAYERS = (
     "utils",
     "spaces",
     "_tokenizer",
+    "_torch_graphs",
     "properties",
     "_modules",
     "_net",

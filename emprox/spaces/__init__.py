@@ -4,6 +4,7 @@ from ._architecture import Architecture
 from ._base import SearchSpace
 from ._chains import ChainSpace
 from ._checks import check_search_space
+from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
@@ -13,6 +14,7 @@ from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._nasbench_nlp import NASBenchNLPSpace
+from ._naslib import from_naslib
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequence_space import SequenceSpace
@@ -24,6 +26,7 @@ __all__ = [
     "Architecture",
     "ArchitectureError",
     "ChainSpace",
+    "DAGSpace",
     "DARTSSpace",
     "EdgeCellSpace",
     "NASBench101Space",
@@ -39,6 +42,7 @@ __all__ = [
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",
     "check_search_space",
+    "from_naslib",
     "get_space",
     "list_spaces",
     "register_space",

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from operator import index
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..utils._optional_imports import import_optional
 from ._errors import ArchitectureError
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,9 @@ class Architecture:
     space: str | None = None
 
     def __post_init__(self) -> None:
-        operations = tuple(self.operations)
-        if not all(isinstance(operation, str) for operation in operations):
-            raise ArchitectureError(f"operations have to be strings, got {operations!r}")
+        operations = _as_names(self.operations)
         try:
-            edges = tuple(sorted((int(source), int(target)) for source, target in self.edges))
+            edges = tuple(sorted((index(source), index(target)) for source, target in self.edges))
         except (TypeError, ValueError) as error:
             raise ArchitectureError(
                 f"edges have to be pairs (source, target) of node numbers, got {self.edges!r}"
@@ -72,6 +77,8 @@ class Architecture:
                 )
         if len(set(edges)) < len(edges):
             raise ArchitectureError(f"an edge stands twice in {edges}")
+        if not (self.space is None or isinstance(self.space, str)):
+            raise ArchitectureError(f"the name of the space has to be a text, got {self.space!r}")
         object.__setattr__(self, "operations", operations)
         object.__setattr__(self, "edges", edges)
 
@@ -114,17 +121,122 @@ class Architecture:
         ArchitectureError
             If the matrix does not fit the operations, or the graph has a cycle.
         """
-        matrix = np.asarray(adjacency) != 0
+        operations = _as_names(operations)
+        try:
+            matrix = np.asarray(adjacency)
+        except ValueError as error:
+            raise ArchitectureError(f"not an adjacency matrix: {error}") from error
         n_nodes = len(operations)
         if matrix.shape != (n_nodes, n_nodes):
             raise ArchitectureError(
                 f"the adjacency matrix of {n_nodes} operations has to have the shape"
                 f" ({n_nodes}, {n_nodes}), got {matrix.shape}"
             )
-        order = _topological_order(matrix)
-        matrix = matrix[np.ix_(order, order)]
-        edges = ((int(source), int(target)) for source, target in np.argwhere(matrix))
-        return cls(tuple(operations[node] for node in order), tuple(edges), space)
+        if matrix.size and matrix.dtype.kind not in "biuf":
+            raise ArchitectureError(f"an adjacency matrix holds numbers, got {adjacency!r}")
+        return cls._sorted(operations, matrix != 0, range(n_nodes), space)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: networkx.DiGraph, operation: str = "operation", space: str | None = None
+    ) -> Architecture:
+        """Build an architecture from a directed graph of networkx.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph
+            A graph without cycles. The names of its nodes may be anything and are dropped; they
+            stay in the order in which they were added where the edges allow it.
+        operation : str, default="operation"
+            The node attribute that holds the operation, a text.
+        space : str, default=None
+            Name of the search space.
+
+        Returns
+        -------
+        Architecture
+            The architecture.
+
+        Raises
+        ------
+        ArchitectureError
+            If it is no directed graph, has several edges between the same nodes or a cycle, or a
+            node lacks the attribute.
+
+        Examples
+        --------
+        >>> import networkx
+        >>> from emprox.spaces import Architecture
+        >>> graph = networkx.DiGraph([("x", "y")])
+        >>> graph.add_node("x", operation="input")
+        >>> graph.add_node("y", operation="conv")
+        >>> Architecture.from_networkx(graph)
+        Architecture(operations=('input', 'conv'), edges=((0, 1),), space=None)
+        """
+        if not (hasattr(graph, "is_directed") and hasattr(graph, "is_multigraph")):
+            raise ArchitectureError(f"expected a networkx.DiGraph, got {graph!r}")
+        if not graph.is_directed() or graph.is_multigraph():
+            raise ArchitectureError(
+                "expected a networkx.DiGraph: a directed graph with at most one edge from a node to"
+                f" another, got a {type(graph).__name__}"
+            )
+        names = list(graph.nodes)
+        operations = []
+        for name in names:
+            attributes = graph.nodes[name]
+            if operation not in attributes:
+                raise ArchitectureError(
+                    f"node {name!r} has no attribute {operation!r} that says its operation; it has"
+                    f" {', '.join(map(repr, attributes)) or 'none'}"
+                )
+            operations.append(attributes[operation])
+        numbers = {name: number for number, name in enumerate(names)}
+        matrix = np.zeros((len(names), len(names)), dtype=bool)
+        for source, target in graph.edges:
+            matrix[numbers[source], numbers[target]] = True
+        return cls._sorted(operations, matrix, names, space)
+
+    def to_networkx(self, operation: str = "operation") -> networkx.DiGraph:
+        """Write the architecture as a directed graph of networkx.
+
+        Parameters
+        ----------
+        operation : str, default="operation"
+            The node attribute to keep the operations in.
+
+        Returns
+        -------
+        networkx.DiGraph
+            A graph whose nodes are the numbers from 0 on.
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+        """
+        networkx = import_optional("networkx", extra="graph", purpose="to_networkx")
+        graph = networkx.DiGraph()
+        for node, name in enumerate(self.operations):
+            graph.add_node(node, **{operation: name})
+        graph.add_edges_from(self.edges)
+        return graph
+
+    @classmethod
+    def _sorted(
+        cls,
+        operations: Sequence[str],
+        matrix: NDArray[np.bool_],
+        names: Sequence[object],
+        space: str | None,
+    ) -> Architecture:
+        """Build an architecture from a boolean adjacency matrix; the names are for the error."""
+        order = _topological_order(matrix, names)
+        edges = np.argwhere(matrix[np.ix_(order, order)]).tolist()
+        return cls(
+            tuple(operations[node] for node in order),
+            tuple((source, target) for source, target in edges),
+            space,
+        )
 
     def to_string(self) -> str:
         """Write the architecture as one line of JSON.
@@ -160,7 +272,7 @@ class Architecture:
         """
         try:
             fields = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ArchitectureError(f"not the JSON form of an architecture: {error}") from error
         if not isinstance(fields, dict) or not {"operations", "edges"} <= fields.keys():
             raise ArchitectureError(
@@ -176,13 +288,28 @@ class Architecture:
         return self.to_string()
 
 
-def _topological_order(matrix: NDArray[np.bool_]) -> list[int]:
+def _as_names(operations: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(operations, str) or not isinstance(operations, Iterable):
+        raise ArchitectureError(f"operations have to be a list of strings, got {operations!r}")
+    names = tuple(operations)
+    if not all(isinstance(name, str) for name in names):
+        raise ArchitectureError(f"operations have to be strings, got {names!r}")
+    return names
+
+
+def _topological_order(matrix: NDArray[np.bool_], names: Sequence[object]) -> list[int]:
     """Sort the nodes so that every edge leads forward, keeping the given order where possible."""
-    remaining: Iterable[int] = range(len(matrix))
+    n_open = matrix.sum(axis=0).tolist()
+    # Free are the nodes whose predecessors are all in order; a sorted list is a heap.
+    free = [node for node, n_predecessors in enumerate(n_open) if not n_predecessors]
     order: list[int] = []
-    while remaining := [node for node in remaining if node not in order]:
-        free = [node for node in remaining if not matrix[remaining, node].any()]
-        if not free:
-            raise ArchitectureError(f"the graph has a cycle through some of the nodes {remaining}")
-        order.append(free[0])
+    while free:
+        order.append(heappop(free))
+        for target in np.flatnonzero(matrix[order[-1]]).tolist():
+            n_open[target] -= 1
+            if not n_open[target]:
+                heappush(free, target)
+    if len(order) < len(matrix):
+        rest = [name for node, name in enumerate(names) if node not in set(order)]
+        raise ArchitectureError(f"the graph has a cycle through some of the nodes {rest}")
     return order

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
+from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
@@ -113,6 +114,7 @@ def list_spaces() -> list[str]:
 
 
 for _space in (
+    DAGSpace(),
     DARTSSpace(),
     NASBench101Space(),
     NASBench201Space(),

@@ -1,5 +1,7 @@
 import pickle
+import random
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +26,28 @@ def test_string_and_pickle_give_the_same_architecture(architecture):
     again = pickle.loads(pickle.dumps(architecture))
     assert again == architecture
     assert hash(again) == hash(architecture)
+
+
+@given(architectures(), st.randoms(use_true_random=False))
+def test_from_networkx_accepts_any_names_and_order(architecture, random):
+    names = [("node", number) for number in range(architecture.n_nodes)]
+    graph = nx.DiGraph()
+    for name in random.sample(names, len(names)):
+        graph.add_node(name, kind=f"{name[1]}:{architecture.operations[name[1]]}")
+    graph.add_edges_from((names[i], names[j]) for i, j in architecture.edges)
+    found = Architecture.from_networkx(graph, "kind", architecture.space)
+    old_numbers = [int(operation.split(":")[0]) for operation in found.operations]
+    assert {(old_numbers[i], old_numbers[j]) for i, j in found.edges} == set(architecture.edges)
+    assert found.space == architecture.space
+
+
+@given(architectures())
+def test_to_networkx_and_back(architecture):
+    graph = architecture.to_networkx("kind")
+    assert nx.is_directed_acyclic_graph(graph)
+    assert list(graph.edges) == list(architecture.edges)
+    again = Architecture.from_networkx(graph, "kind", architecture.space)
+    assert again == architecture
 
 
 @given(architectures(), st.randoms(use_true_random=False))
@@ -67,7 +91,12 @@ def test_adjacency_of_a_hand_made_cell():
         (["a", "b"], [(0, 1), (0, 1)], "stands twice"),
         (["a", "b"], [0], "pairs"),
         (["a", "b"], [("x", "y")], "pairs"),
+        (["a", "b"], [(0.0, 1.0)], "pairs"),
+        (["a", "b"], [("0", "1")], "pairs"),
+        (["a", "b"], None, "pairs"),
         (["a", 3], [], "have to be strings"),
+        ("ab", [], "list of strings"),
+        (None, [], "list of strings"),
     ],
 )
 def test_impossible_graphs_are_refused(operations, edges, message):
@@ -80,14 +109,79 @@ def test_a_cycle_is_refused():
         Architecture.from_adjacency(["a", "b", "c"], [[0, 1, 0], [0, 0, 1], [0, 1, 0]])
 
 
-def test_an_adjacency_of_the_wrong_shape_is_refused():
-    with pytest.raises(ArchitectureError, match=r"shape \(3, 3\), got \(2, 2\)"):
-        Architecture.from_adjacency(["a", "b", "c"], np.zeros((2, 2)))
+@pytest.mark.parametrize(
+    ("adjacency", "message"),
+    [
+        (np.zeros((2, 2)), r"shape \(3, 3\), got \(2, 2\)"),
+        ([[0, 1, 0], [0, 0]], "not an adjacency matrix"),
+        ([["0"] * 3] * 3, "holds numbers"),
+        (None, r"got \(\)"),
+    ],
+)
+def test_a_wrong_adjacency_is_refused(adjacency, message):
+    with pytest.raises(ArchitectureError, match=message):
+        Architecture.from_adjacency(["a", "b", "c"], adjacency)
+
+
+def test_topological_order_keeps_the_given_order_where_it_can():
+    rng = random.Random(0)
+    names = [str(number) for number in range(60)]
+    pairs = {tuple(sorted(rng.sample(range(60), 2))) for _ in range(150)}
+    adjacency = np.zeros((60, 60))
+    adjacency[tuple(zip(*pairs, strict=True))] = 1
+    assert Architecture.from_adjacency(names, adjacency).operations == tuple(names)
+    backward = Architecture.from_adjacency(names, adjacency.T)
+    # By definition: always the first node all of whose predecessors have been taken.
+    expected = []
+    while len(expected) < 60:
+        taken = set(map(int, expected))
+        free = (
+            n for n in range(60) if n not in taken and set(np.flatnonzero(adjacency[n])) <= taken
+        )
+        expected.append(str(next(free)))
+    assert list(backward.operations) == expected
+
+
+def cyclic_graph():
+    graph = nx.DiGraph([("x", "y"), ("y", "z"), ("z", "y")])
+    nx.set_node_attributes(graph, "conv", "operation")
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (cyclic_graph(), r"cycle through some of the nodes \['y', 'z'\]"),
+        (nx.Graph(), "got a Graph"),
+        (nx.MultiDiGraph(), "got a MultiDiGraph"),
+        (nx.DiGraph([("x", "y")]), "node 'x' has no attribute 'operation'.* it has none"),
+        ({"x": ["y"]}, "expected a networkx.DiGraph"),
+    ],
+)
+def test_other_graphs_of_networkx_are_refused(graph, message):
+    with pytest.raises(ArchitectureError, match=message):
+        Architecture.from_networkx(graph)
+
+
+def test_operations_of_networkx_have_to_be_texts():
+    graph = nx.DiGraph()
+    graph.add_node("x", operation=3)
+    with pytest.raises(ArchitectureError, match="have to be strings"):
+        Architecture.from_networkx(graph)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"operations": "ab", "edges": []}', '{"operations": ["a"]}', "print(1)"],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"operations": "ab", "edges": []}',
+        '{"operations": ["a"]}',
+        '{"operations": ["a"], "edges": [], "space": 3}',
+        "print(1)",
+        "[" * 100_000,
+    ],
 )
 def test_other_texts_are_refused(text):
     with pytest.raises(ArchitectureError):

@@ -1,0 +1,259 @@
+"""Canonical node orders of many labelled directed acyclic graphs at once.
+
+A batch of graphs is a matrix of labels, 0 where a graph has no such node, and a tensor of
+adjacency matrices whose edges lead from lower to higher nodes. An *order* lists a graph's nodes;
+nodes that are not there come last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._sequences import IntArray
+
+BoolArray = NDArray[np.bool_]
+Colours = NDArray[np.uint64]
+
+# So many ways to break the symmetries of a graph are followed side by side at most.
+MAX_CANDIDATES = 64
+# So many matrix entries are worked on at a time, which keeps the memory small.
+_CHUNK_ENTRIES = 2**21
+# Odd numbers without a pattern.
+_FACTORS = np.array(
+    [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64
+)
+
+
+def canonical_orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
+    """Find an order of the nodes of each graph that does not depend on the given one.
+
+    The order is topological and depth-first: after a node comes one that it leads to, if that has
+    no other predecessor left, and of several the one with the longest way to go.
+
+    Nodes are told apart by colour refinement: a node's colour is a hash of its label, of its
+    depth, and of the colours of its predecessors and successors, again and again until no further
+    nodes are told apart. Where nodes of the same colour remain that are not interchangeable, each
+    is set apart in turn, and the results are compared.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_graphs, n_nodes)
+        Label of each node from 1 on, then 0 where a graph has fewer nodes.
+    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
+        Strictly upper triangular adjacency.
+
+    Returns
+    -------
+    ndarray of shape (n_graphs, n_nodes)
+        The order of each graph. Isomorphic graphs get orders in which they are equal, unless a
+        graph has more than `MAX_CANDIDATES` ways to break its symmetries that neither colour
+        refinement nor a symmetry found on the way tells apart.
+    """
+    orders = np.tile(np.arange(labels.shape[1]), (len(labels), 1))
+    n_nodes = (labels > 0).sum(axis=1)
+    for size in np.unique(n_nodes[n_nodes > 1]).tolist():
+        same_size = np.flatnonzero(n_nodes == size)
+        step = max(1, _CHUNK_ENTRIES // size**2)
+        for start in range(0, len(same_size), step):
+            rows = same_size[start : start + step]
+            orders[rows, :size] = _orders(labels[rows, :size], adjacency[rows, :size, :size])
+    return orders
+
+
+def topological_orders(
+    adjacency: BoolArray, ranks: IntArray, depth_first: bool = False
+) -> IntArray:
+    """Sort the nodes so that every edge leads forward.
+
+    Parameters
+    ----------
+    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
+        Strictly upper triangular adjacency.
+    ranks : ndarray of shape (n_graphs, n_nodes)
+        Of the nodes that can come next the one with the lowest rank, below n_nodes, does.
+    depth_first : bool, default=False
+        Whether a node whose last predecessor came later goes before, whatever its rank.
+
+    Returns
+    -------
+    ndarray of shape (n_graphs, n_nodes)
+        The order of each graph.
+    """
+    n_graphs, n_nodes = ranks.shape
+    rows = np.arange(n_graphs)
+    n_open = adjacency.sum(axis=1)
+    since = np.zeros_like(ranks)
+    orders = np.empty_like(ranks)
+    for step in range(n_nodes):
+        urgency = np.where(n_open == 0, since * n_nodes - ranks, -n_nodes)
+        node = orders[:, step] = urgency.argmax(axis=1)
+        reached = adjacency[rows, node]
+        n_open -= reached
+        n_open[rows, node] = -1
+        if depth_first:
+            since[reached] = step + 1
+    return orders
+
+
+def reorder(labels: IntArray, adjacency: BoolArray, orders: IntArray) -> tuple[IntArray, BoolArray]:
+    """Renumber the nodes of each graph by its order.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_graphs, n_nodes)
+        Labels.
+    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
+        Adjacency.
+    orders : ndarray of shape (n_graphs, n_nodes)
+        Order of each graph.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_graphs, n_nodes)
+        Labels in the new order.
+    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
+        Adjacency in the new order.
+    """
+    rows = np.arange(len(orders))[:, None, None]
+    new_adjacency = adjacency[rows, orders[:, :, None], orders[:, None, :]]
+    return np.take_along_axis(labels, orders, axis=1), new_adjacency
+
+
+def _orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
+    """Return the canonical orders of graphs that fit into memory together."""
+    depths = _longest_ways(adjacency)
+    heights = _longest_ways(adjacency[:, ::-1, ::-1].swapaxes(1, 2))[:, ::-1]
+    counts = adjacency.astype(np.uint64)
+    colours = _mix(((labels << 32) + (depths << 16) + heights).astype(np.uint64))
+    colours = _refine(colours, counts)
+    tied = np.flatnonzero(_tied_colours(colours, adjacency))
+    for row in tied:
+        one = slice(row, row + 1)
+        colours[row] = _search(colours[one], labels[one], adjacency[one], heights[one])
+    return _orders_by_colour(colours, labels, adjacency, heights)
+
+
+def _orders_by_colour(
+    colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray
+) -> IntArray:
+    """Return depth-first orders of graphs all of whose nodes are told apart."""
+    # The hash comes last, so that similar graphs are written in similar orders.
+    preferred = np.lexsort((colours, labels, -heights), axis=1)
+    return topological_orders(adjacency, np.argsort(preferred, axis=1), depth_first=True)
+
+
+def _longest_ways(adjacency: BoolArray) -> IntArray:
+    """Return the number of edges on the longest way that leads to each node."""
+    n_graphs, n_nodes, _ = adjacency.shape
+    longest = np.zeros((n_graphs, n_nodes), dtype=np.int64)
+    for node in range(1, n_nodes):
+        ways = np.where(adjacency[:, :node, node], longest[:, :node] + 1, 0)
+        longest[:, node] = ways.max(axis=1)
+    return longest
+
+
+def _mix(numbers: Colours) -> Colours:
+    """Hash numbers of 64 bits, so that sums of hashes tell multisets apart."""
+    numbers = (numbers + _FACTORS[0]) * _FACTORS[1]
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * _FACTORS[2]
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _n_colours(colours: Colours) -> IntArray:
+    ordered = np.sort(colours, axis=1)
+    return 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
+
+
+def _refine(colours: Colours, counts: NDArray[np.uint64]) -> Colours:
+    """Tell nodes apart by the colours around them until that tells no more nodes apart."""
+    colours = colours.copy()
+    n_colours = _n_colours(colours)
+    active = np.flatnonzero(n_colours < colours.shape[1])
+    while len(active):
+        old, edges = colours[active], counts[active]
+        into = (_mix(old)[:, None, :] @ edges)[:, 0]
+        out = (edges @ _mix(old ^ _FACTORS[3])[:, :, None])[:, :, 0]
+        colours[active] = _mix(old + _mix(into) * _FACTORS[1] + _mix(out) * _FACTORS[2])
+        now = _n_colours(colours[active])
+        finer = (now > n_colours[active]) & (now < colours.shape[1])
+        n_colours[active] = now
+        active = active[finer]
+    return colours
+
+
+def _tied_colours(colours: Colours, adjacency: BoolArray) -> Colours:
+    """Return, for each graph, the lowest colour of nodes that are not interchangeable, or 0.
+
+    Nodes with the same predecessors and successors are interchangeable: it makes no difference
+    which of them comes first.
+    """
+    tied = np.zeros(len(colours), dtype=np.uint64)
+    by_colour = np.argsort(colours, axis=1)
+    ordered = np.take_along_axis(colours, by_colour, axis=1)
+    rows, places = np.nonzero(ordered[:, 1:] == ordered[:, :-1])
+    left, right = by_colour[rows, places], by_colour[rows, places + 1]
+    differ = (adjacency[rows, left] != adjacency[rows, right]).any(axis=1)
+    differ |= (adjacency[rows, :, left] != adjacency[rows, :, right]).any(axis=1)
+    # Colours ascend within a row, so that the first is the lowest.
+    first_rows, first = np.unique(rows[differ], return_index=True)
+    tied[first_rows] = ordered[rows[differ][first], places[differ][first]]
+    return tied
+
+
+def _set_apart(colours: Colours, nodes: IntArray) -> Colours:
+    """Give one node of each graph a colour of its own."""
+    colours = colours.copy()
+    rows = np.arange(len(colours))
+    colours[rows, nodes] = _mix(colours[rows, nodes] ^ _FACTORS[0])
+    return colours
+
+
+def _search(colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray) -> Colours:
+    """Tell the remaining nodes of a single graph apart, in a way that no numbering influences."""
+    candidates = colours
+    while tied := _tied_colours(candidates[:1], adjacency)[0]:
+        parents, nodes = np.nonzero(candidates == tied)
+        candidates = _refine_one(_set_apart(candidates[parents], nodes), adjacency)
+        certificates = _mix(candidates).sum(axis=1)
+        candidates = candidates[certificates == certificates.min()]
+        if len(candidates) > 1:
+            finished = _finish(candidates, adjacency)
+            written = _written(finished, candidates, labels, adjacency, heights)
+            # Two that look the same when finished are images of each other under a symmetry.
+            first = [row for row, text in enumerate(written) if text not in written[:row]]
+            candidates = candidates[first[:MAX_CANDIDATES]]
+    written = _written(candidates, candidates, labels, adjacency, heights)
+    return candidates[written.index(max(written))]
+
+
+def _refine_one(colours: Colours, adjacency: BoolArray) -> Colours:
+    """Refine several colourings of a single graph."""
+    shape = (len(colours), *adjacency.shape[1:])
+    return _refine(colours, np.broadcast_to(adjacency.astype(np.uint64), shape))
+
+
+def _finish(colours: Colours, adjacency: BoolArray) -> Colours:
+    """Tell all nodes of a single graph apart by setting any of those apart that are tied."""
+    colours = colours.copy()
+    graphs = np.broadcast_to(adjacency, (len(colours), *adjacency.shape[1:]))
+    while len(rows := np.flatnonzero(tied := _tied_colours(colours, graphs))):
+        nodes = (colours[rows] == tied[rows, None]).argmax(axis=1)
+        colours[rows] = _refine_one(_set_apart(colours[rows], nodes), adjacency)
+    return colours
+
+
+def _written(
+    finished: Colours, colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray
+) -> list[bytes]:
+    """Write a single graph and its colours in the order of each of several finished colourings."""
+    n_colourings, n_nodes = finished.shape
+    labels, heights = (np.broadcast_to(each, finished.shape) for each in (labels, heights))
+    adjacency = np.broadcast_to(adjacency, (n_colourings, n_nodes, n_nodes))
+    orders = _orders_by_colour(finished, labels, adjacency, heights)
+    labels, adjacency = reorder(labels, adjacency, orders)
+    colours = np.take_along_axis(colours, orders, axis=1)
+    return [
+        np.packbits(edges).tobytes() + kinds.tobytes() + coloured.tobytes()
+        for edges, kinds, coloured in zip(adjacency, labels, colours, strict=True)
+    ]
