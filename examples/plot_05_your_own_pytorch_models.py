@@ -8,8 +8,9 @@ No benchmark is needed to predict accuracies: any family of PyTorch models is a 
 """
 
 # %%
-# The table holds a line of text for each network, from which :doc:`digits_cnns` builds it, and the
-# accuracy on 900 test images in percent, after 12 epochs. Some networks have learned nothing.
+# The table holds a line of text for each network, from which ``digits_cnns.py`` beside this file
+# builds it, and the accuracy on 900 test images in percent, after 12 epochs. Some networks have
+# learned nothing.
 import csv
 import sys
 from pathlib import Path
