@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from emprox.datasets import _nasbench301
 from emprox.datasets._base import PublishedFile
 from emprox.datasets._nasbench301 import fetch_nasbench301
-from emprox.spaces._darts import DARTSSpace
+from emprox.spaces._darts._space import DARTSSpace
 
 COMPACT = (
     "(((0, 5), (1, 3), (1, 5), (2, 0), (1, 5), (2, 1), (0, 5), (4, 4)),"

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from emprox.datasets._nasbench_graph import load_nasbench_graph
 from emprox.datasets._restricted_pickle import UnsafePickleError
-from emprox.spaces._nasbench_graph import NASBenchGraphSpace
+from emprox.spaces._nasbench_graph._space import NASBenchGraphSpace
 
 TARGETS = ["validation_performance", "test_performance", "latency", "parameters"]
 # [0, 1, 2, 3] with gcn, gin, fc, cheb; skip, gat, gat, gat; and four times gat on the input.

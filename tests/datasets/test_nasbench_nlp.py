@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emprox.datasets._nasbench_nlp import read_nasbench_nlp
-from emprox.spaces._nasbench_nlp import NASBenchNLPSpace
+from emprox.spaces._nasbench_nlp._space import NASBenchNLPSpace
 
 RECIPE = json.dumps(
     {

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from emprox import ArchitectureTokenizer, make_emprox_pipeline
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._dag import DAGSpace
+from emprox.spaces._dag._space import DAGSpace
 
 SPACE = DAGSpace(("a", "b", "c"), 6)
 LIMITED = DAGSpace(("a", "b", "c"), 12, max_edges=14)

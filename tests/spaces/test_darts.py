@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from emprox.datasets._numpy_stand_ins import numpy_stand_ins
 from emprox.datasets._restricted_pickle import load_restricted_pickle
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._darts import DARTSSpace
+from emprox.spaces._darts._space import DARTSSpace
 
 SPACE = DARTSSpace()
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(7)

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._nasbench101 import N_PATTERNS, NASBench101Space
-from emprox.spaces._nasbench101_cells import (
+from emprox.spaces._nasbench101._cells import (
     count_edges,
     from_patterns,
     prune,
     pruned_patterns,
 )
-from emprox.spaces._nasbench101_tokens import PATHS_LENGTH, path_tokens
+from emprox.spaces._nasbench101._space import N_PATTERNS, NASBench101Space
+from emprox.spaces._nasbench101._tokens import PATHS_LENGTH, path_tokens
 
 SPACE = NASBench101Space()
 CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._nasbench_graph import NASBenchGraphSpace
+from emprox.spaces._nasbench_graph._space import NASBenchGraphSpace
 
 SPACE = NASBenchGraphSpace()
 GAT, GCN, GIN, CHEB, SAGE, ARMA, GRAPH, FC, SKIP = range(9)

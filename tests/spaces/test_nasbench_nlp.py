@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._nasbench_nlp import NASBenchNLPSpace
+from emprox.spaces._nasbench_nlp._space import NASBenchNLPSpace
 
 SPACE = NASBenchNLPSpace()
 LINEAR, BLEND, PRODUCT, SUM, TANH, SIGM, LEAKY = range(1, 8)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emprox import ArchitectureTokenizer, make_emprox_pipeline
 from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._sequence_space import SequenceSpace
+from emprox.spaces._sequence_space._space import SequenceSpace
 
 DECISIONS = {
     "block": ["conv", "attention"],

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._graph_order import BoolArray
-from ._sequences import PADDING, IntArray, shift_left
+from .._sequences import PADDING, IntArray, shift_left
+from ._order import BoolArray
 
 
 def write_nodes(labels: IntArray, adjacency: BoolArray, n_labels: int, length: int) -> IntArray:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
-from ._recurrent_cells import FIRST_NODE, N_INPUTS, N_STATES, canonical_cells
-from ._recurrent_decisions import (
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._random import RandomState, as_generator
+from .._sequences import IntArray
+from ._cells import FIRST_NODE, N_INPUTS, N_STATES, canonical_cells
+from ._decisions import (
     MAX_NODES,
     PER_NODE,
     broken_rules,
@@ -23,9 +24,9 @@ from ._recurrent_decisions import (
     to_cells,
     to_decisions,
 )
-from ._recurrent_recipes import OPERATIONS, Cell, read_architecture, read_recipe, read_text
-from ._recurrent_sampling import random_cells, shuffled_cells
-from ._recurrent_tokens import (
+from ._recipes import OPERATIONS, Cell, read_architecture, read_recipe, read_text
+from ._sampling import random_cells, shuffled_cells
+from ._tokens import (
     GRAPH,
     RECIPE,
     from_graph_tokens,
@@ -33,7 +34,6 @@ from ._recurrent_tokens import (
     graph_tokens,
     recipe_tokens,
 )
-from ._sequences import IntArray
 
 
 class NASBenchNLPSpace(SearchSpace):

@@ -7,10 +7,10 @@ from math import comb, perm, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ._recurrent_cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
-from ._recurrent_recipes import N_READ
-from ._recurrent_sampling import LINEAR, max_nodes
-from ._sequences import IntArray
+from .._sequences import IntArray
+from ._cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
+from ._recipes import N_READ
+from ._sampling import LINEAR, max_nodes
 
 MAX_NODES = int(max_nodes(1))
 PER_NODE = 1 + N_INPUTS

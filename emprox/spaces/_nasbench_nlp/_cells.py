@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sequences import IntArray
+from .._sequences import IntArray
 
 N_STATES = 3
 N_INPUTS = 3

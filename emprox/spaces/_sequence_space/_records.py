@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
+from .._architecture import Architecture
+from .._errors import ArchitectureError
 
 Choice = str | int | float | bool | None
 

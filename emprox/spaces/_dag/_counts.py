@@ -32,7 +32,7 @@ def n_connected_graphs(n_nodes: int, max_links: int | None = None) -> list[int]:
 
     Examples
     --------
-    >>> from emprox.spaces._graph_counts import n_connected_graphs
+    >>> from emprox.spaces._dag._counts import n_connected_graphs
     >>> n_connected_graphs(4)
     [1, 1, 4, 38]
     >>> n_connected_graphs(4, max_links=3)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._recurrent_cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
-from ._recurrent_decisions import MAX_NODES, PER_NODE
-from ._recurrent_recipes import OPERATIONS
-from ._recurrent_sampling import max_nodes
-from ._sequences import PADDING, IntArray, TokenSequence, shift_left
+from .._sequences import PADDING, IntArray, TokenSequence, shift_left
+from ._cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
+from ._decisions import MAX_NODES, PER_NODE
+from ._recipes import OPERATIONS
+from ._sampling import max_nodes
 
 GRAPH_SIZE = 25
 

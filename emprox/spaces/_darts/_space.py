@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._genotype_graph import SEQUENCE_LENGTH, GenotypeGraph
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._random import RandomState, as_generator
+from .._sequences import IntArray, TokenSequence
 from ._genotypes import INNER_NODES, N_INPUTS, N_NODES, read_cells, read_text
-from ._random import RandomState, as_generator
-from ._sequences import IntArray, TokenSequence
+from ._graph import SEQUENCE_LENGTH, GenotypeGraph
 
 CELLS = ("normal", "reduce")
 OPERATIONS = (

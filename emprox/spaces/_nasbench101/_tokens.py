@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._cells import paths
-from ._errors import ArchitectureError
-from ._nasbench101_cells import EDGES, INNER, N_NODES, OUTPUT, THERE
-from ._sequences import EDGE, NO_EDGE, PADDING, IntArray, shift_left, sorted_words
+from .._cells import paths
+from .._errors import ArchitectureError
+from .._sequences import EDGE, NO_EDGE, PADDING, IntArray, shift_left, sorted_words
+from ._cells import EDGES, INNER, N_NODES, OUTPUT, THERE
 
 # The edges of each path from the input to the output of a complete cell.
 PATHS = [[EDGES.index(edge) for edge in path] for path in paths(N_NODES)]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._sequences import PADDING, IntArray, TokenSequence, flatten_graphs, unflatten_graphs
 from ._records import Choice, label
-from ._sequences import PADDING, IntArray, TokenSequence, flatten_graphs, unflatten_graphs
 
 
 class DecisionTokens:

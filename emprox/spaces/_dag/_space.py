@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._graph_batches import connected_with_first, draw_connected, leading_to, n_links, reached
-from ._graph_counts import n_connected_graphs
-from ._graph_forms import is_networkx, read_graph
-from ._graph_order import BoolArray, canonical_orders, reorder, topological_orders
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._graph_forms import is_networkx, read_graph
+from .._random import RandomState, as_generator
+from .._sequences import EDGE, NO_EDGE, PADDING, IntArray, TokenSequence
+from ._batches import connected_with_first, draw_connected, leading_to, n_links, reached
+from ._counts import n_connected_graphs
 from ._node_sequences import read_nodes, write_nodes
-from ._random import RandomState, as_generator
-from ._sequences import EDGE, NO_EDGE, PADDING, IntArray, TokenSequence
+from ._order import BoolArray, canonical_orders, reorder, topological_orders
 
 _LEARN = (
     "call learn(architectures) and use the space that it returns, fit an ArchitectureTokenizer, or"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sequences import IntArray
+from .._sequences import IntArray
 
 BoolArray = NDArray[np.bool_]
 Colours = NDArray[np.uint64]

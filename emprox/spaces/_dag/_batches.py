@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._graph_order import BoolArray
-from ._sequences import IntArray
+from .._sequences import IntArray
+from ._order import BoolArray
 
 
 def reached(adjacency: BoolArray, sources: BoolArray) -> BoolArray:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
-from ._recurrent_cells import FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, X
-from ._recurrent_sampling import max_nodes
+from .._architecture import Architecture
+from .._errors import ArchitectureError
+from ._cells import FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, X
+from ._sampling import max_nodes
 
 # Smallest and largest number of inputs.
 N_READ = {

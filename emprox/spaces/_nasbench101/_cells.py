@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sequences import IntArray
+from .._sequences import IntArray
 
 N_NODES = 7
 MAX_EDGES = 9

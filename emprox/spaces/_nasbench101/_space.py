@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._nasbench101_cells import (
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._number_lists import read_numbers
+from .._random import RandomState, as_generator
+from .._sequences import EDGE, NO_EDGE, IntArray, TokenSequence
+from ._cells import (
     ABSENT,
     EDGES,
     INNER,
@@ -33,10 +36,7 @@ from ._nasbench101_cells import (
     sources,
     to_patterns,
 )
-from ._nasbench101_tokens import PATHS_LENGTH, adjacency_layout, nodes_layout, path_tokens
-from ._number_lists import read_numbers
-from ._random import RandomState, as_generator
-from ._sequences import EDGE, NO_EDGE, IntArray, TokenSequence
+from ._tokens import PATHS_LENGTH, adjacency_layout, nodes_layout, path_tokens
 
 # Number of valid edge patterns, by the number of inner nodes.
 N_PATTERNS = (1, 5, 47, 840, 27_142, 1_538_083)

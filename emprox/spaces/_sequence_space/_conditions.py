@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._sequences import IntArray
 from ._records import Choice
-from ._sequences import IntArray
 
 
 class DecisionConditions:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
+from .._architecture import Architecture
+from .._errors import ArchitectureError
+from .._sequences import IntArray, flatten_graphs, unflatten_graphs
 from ._genotypes import N_INPUTS, N_NODES
-from ._sequences import IntArray, flatten_graphs, unflatten_graphs
 
 # A cell: two inputs, the same at the width of the cell, then for each inner node its two
 # operations and their sum, then the output.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._recurrent_cells import (
+from .._sequences import IntArray
+from ._cells import (
     BLEND,
     FIRST_NODE,
     FIRST_STATE,
@@ -17,7 +18,6 @@ from ._recurrent_cells import (
     live_nodes,
     rearrange,
 )
-from ._sequences import IntArray
 
 LINEAR, PRODUCT, SUM, FIRST_ACTIVATION = 1, 3, 4, 5
 N_ACTIVATIONS = 3

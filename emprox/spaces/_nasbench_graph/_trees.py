@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ._sequences import PADDING, IntArray, sorted_words
+from .._sequences import PADDING, IntArray, sorted_words
 
 N_NODES = 4
 SKIP = 8

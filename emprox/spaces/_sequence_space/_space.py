@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._random import RandomState, as_generator
+from .._sequences import IntArray
+from ._conditions import DecisionConditions
 from ._configspace import read_configuration_space
-from ._decision_conditions import DecisionConditions
-from ._decision_tokens import DecisionTokens
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
 from ._records import Choice, as_choice, is_missing, label, read_columns
-from ._sequences import IntArray
+from ._tokens import DecisionTokens
 
 Conditions = Mapping[str, Mapping[str, Collection[Any]] | Sequence[Mapping[str, Collection[Any]]]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._errors import ArchitectureError
+from .._errors import ArchitectureError
 
 N_INPUTS = 2
 N_NODES = 4

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._operation_trees import (
+from .._architecture import Architecture
+from .._base import SearchSpace
+from .._errors import ArchitectureError
+from .._random import RandomState, as_generator
+from .._sequences import IntArray, TokenSequence, flatten_graphs, unflatten_graphs
+from ._trees import (
     N_NODES,
     PATHS_LENGTH,
     SKIP,
@@ -26,8 +28,6 @@ from ._operation_trees import (
     shape_numbers,
     tree_adjacency,
 )
-from ._random import RandomState, as_generator
-from ._sequences import IntArray, TokenSequence, flatten_graphs, unflatten_graphs
 
 # The macro structures of the benchmark, in the order of its keys.
 LINKS = (
