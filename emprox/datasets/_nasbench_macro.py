@@ -197,6 +197,6 @@ def _read_result(network: str, result: dict[str, Any]) -> list[float]:
         percentage(result["mean_acc"]),
         *runs,
         percentage(result["std"]),
-        float(int(result["params"])),
-        float(int(result["flops"])),
+        float(result["params"]),
+        float(result["flops"]),
     ]
