@@ -104,25 +104,30 @@ def test_no_dropout_and_no_gradient_after_training(embedder):
         torch.testing.assert_close(before, after, rtol=0, atol=0)
 
 
+def lstm_step(lstm, suffix, inputs, hidden, cell):
+    """Take one step of an LSTM, from its definition."""
+    w_in, w_hidden, b_in, b_hidden = (
+        getattr(lstm, f"{kind}_l0{suffix}")
+        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    gates = inputs @ w_in.T + b_in + hidden @ w_hidden.T + b_hidden
+    enter, forget, new, leave = gates.chunk(4, dim=1)
+    cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+    return leave.sigmoid() * cell.tanh(), cell
+
+
 def test_the_encoder_is_the_papers(embedder, tokens):
-    """Compute an embedding step by step from the weights (METHOD: encoder, steps 1 to 4)."""
+    """Compute an embedding step by step from the weights (EmProx paper, section 3.1)."""
     encoder = embedder.net_.module_.encoder.double()
     indices = torch.from_numpy(np.searchsorted(embedder.vocabulary_, tokens[:5]) + 1)
     with torch.no_grad():
         residual = encoder.token_embedding.weight[indices]
         outputs = []
         for suffix, steps in (("", range(6)), ("_reverse", reversed(range(6)))):
-            w_in, w_hidden, b_in, b_hidden = (
-                getattr(encoder.lstm, f"{kind}_l0{suffix}")
-                for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
             hidden = cell = torch.zeros(5, 8, dtype=torch.float64)
             states = {}
             for step in steps:
-                gates = residual[:, step] @ w_in.T + b_in + hidden @ w_hidden.T + b_hidden
-                enter, forget, new, leave = gates.chunk(4, dim=1)
-                cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
-                hidden = leave.sigmoid() * cell.tanh()
+                hidden, cell = lstm_step(encoder.lstm, suffix, residual[:, step], hidden, cell)
                 states[step] = hidden
             outputs.append(torch.stack([states[step] for step in range(6)], dim=1))
         both = torch.cat(outputs, dim=2) @ encoder.projection.weight.T + encoder.projection.bias
@@ -132,6 +137,33 @@ def test_the_encoder_is_the_papers(embedder, tokens):
         expected = mean / mean.norm(dim=1, keepdim=True)
     np.testing.assert_allclose(embedder.transform(tokens[:5]), expected.numpy(), atol=1e-6)
     encoder.float()
+
+
+def test_the_decoder_is_the_papers(tokens):
+    """Compute the likelihood of a reconstruction step by step (EmProx paper, section 3.1)."""
+    embedder = small(attention="encoder").fit(tokens)
+    module = embedder.net_.module_.double()
+    decoder = module.decoder
+    indices = torch.from_numpy(np.searchsorted(embedder.vocabulary_, tokens[:5]) + 1)
+    with torch.no_grad():
+        outputs, embedding = module.encoder(indices)
+        hidden = cell = embedding
+        expected = torch.zeros(5, dtype=torch.float64)
+        previous = torch.zeros(5, dtype=torch.long)
+        for step in range(6):
+            inputs = decoder.token_embedding.weight[previous]
+            hidden, cell = lstm_step(decoder.lstm, "", inputs, hidden, cell)
+            state = (hidden + inputs) * 0.5**0.5
+            attention = decoder.attention
+            scores = ((state @ attention.query.weight.T)[:, None] * outputs).sum(dim=2)
+            context = (scores.softmax(dim=1)[:, :, None] * outputs).sum(dim=1)
+            combined = (torch.cat([context, state], dim=1) @ attention.combine.weight.T).tanh()
+            state = (combined + state) * 0.5**0.5
+            logits = state @ decoder.output.weight.T + decoder.output.bias
+            previous = indices[:, step]
+            expected += logits.log_softmax(dim=1)[torch.arange(5), previous] / 6
+    module.float()
+    np.testing.assert_allclose(embedder.score_samples(tokens[:5]), expected.numpy(), atol=1e-6)
 
 
 def test_training_lowers_the_loss(tokens):
