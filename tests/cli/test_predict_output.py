@@ -136,7 +136,12 @@ class TestInterrupted:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
     def test_by_a_signal(self, start, files):
         os.mkfifo("pipe")
-        process = start(*PREDICT, "--candidates", "pipe", "--output", "new.csv")
+        # A process inherits it if SIGINT is ignored, as it is in what a shell runs in background.
+        inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            process = start(*PREDICT, "--candidates", "pipe", "--output", "new.csv")
+        finally:
+            signal.signal(signal.SIGINT, inherited)
         # Opening waits until the command has opened the other end, and it then waits for data.
         with Path("pipe").open("wb"):
             process.send_signal(signal.SIGINT)
