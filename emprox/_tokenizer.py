@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +58,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
     """
 
     # A space may be any object that says it is one; get_space has the better error message.
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "space": [str, SearchSpace],
         "sequence": [str, None],
         "canonicalize": ["boolean"],

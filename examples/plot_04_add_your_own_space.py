@@ -15,7 +15,7 @@ class Branches(spaces.SearchSpace):
     name, title = "branches", "Four parallel branches, each with one of five layers"
     operations = ("none", "relu_8", "relu_32", "tanh_8", "tanh_32")
     n_choices, default_sequence = (5, 5, 5, 5), "layers"
-    sequences = {"layers": spaces.TokenSequence(4, ("padding", *operations), "all layers")}  # noqa: RUF012
+    sequences = {"layers": spaces.TokenSequence(4, ("padding", *operations), "all layers")}
 
     def _read(self, architecture):
         if isinstance(architecture, str) and architecture.startswith("{"):

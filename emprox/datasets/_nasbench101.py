@@ -442,7 +442,8 @@ def _read_naslib(path: Path, targets: Sequence[str]) -> tuple[list[str], dict[st
             f"{path} is not NASLib's table of NAS-Bench-101, a JSON object that has 'cifar10' in"
             f" 'nasbench101': {error!r}"
         ) from error
-    cells, values = [], {name: [] for name in targets}  # type: ignore[var-annotated]
+    cells: list[str] = []
+    values: dict[str, list[float]] = {name: [] for name in targets}
     for number, (key, entry) in enumerate(entries, start=1):
         try:
             cells.append(_SPACE.format(key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class MutationSplit(ArchitectureSplit):
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ArchitectureSplit._parameter_constraints,
         "n_parents": [Interval(Integral, 1, None, closed="left"), None],
         "max_mutations": [Interval(Integral, 1, None, closed="left")],

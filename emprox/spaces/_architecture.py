@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -246,9 +246,9 @@ class Architecture:
         str
             The text that `from_string` reads.
         """
-        fields = {"operations": self.operations, "edges": self.edges}
+        fields: dict[str, Any] = {"operations": self.operations, "edges": self.edges}
         if self.space is not None:
-            fields = {"space": self.space, **fields}  # type: ignore[dict-item]
+            fields = {"space": self.space, **fields}
         return json.dumps(fields)
 
     @classmethod

@@ -49,7 +49,9 @@ def check_search_space(
     _check_invalid_decisions(space, rng)
 
 
-def _check_forms(space: SearchSpace, architectures: list[Architecture], decisions: object) -> None:
+def _check_forms(
+    space: SearchSpace, architectures: list[Architecture], decisions: np.ndarray
+) -> None:
     for architecture in architectures:
         text = space.format(architecture)
         assert space.parse(text) == architecture, f"parse(format(a)) != a for {text}"
@@ -58,7 +60,7 @@ def _check_forms(space: SearchSpace, architectures: list[Architecture], decision
         assert space.parse(json_form) == architecture, f"parse does not read JSON: {json_form}"
         assert pickle.loads(pickle.dumps(architecture)) == architecture, f"pickling changes {text}"
         assert architecture.space == space.name, f"{text} says it is of {architecture.space!r}"
-    assert space.decode(decisions) == architectures, "decode(encode(a)) != a"  # type: ignore[arg-type]
+    assert space.decode(decisions) == architectures, "decode(encode(a)) != a"
 
 
 def _check_canonical_form(
