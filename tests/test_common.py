@@ -1,11 +1,19 @@
-"""scikit-learn's estimator checks, with no expected failure."""
+"""scikit-learn's estimator checks, with no expected failure of emprox."""
 
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.exceptions import SkipTestWarning
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from emprox import ArchitectureEmbedder, ArchitectureTokenizer, EmProxRegressor
 
+# Until it was mended, the check itself subtracted a float from whole numbers in place.
+BROKEN_CHECKS = (
+    {"check_positive_only_tag_during_fit": "scikit-learn's check fails on any categorical input"}
+    if Version(sklearn.__version__) < Version("1.7.1")
+    else {}
+)
 # Small and quick: the checks fit each of them some hundred times.
 EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
 
@@ -17,7 +25,8 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
         ArchitectureEmbedder(4, attention="encoder", max_epochs=1, random_state=0),
         EmProxRegressor(embedder=EMBEDDER),
         EmProxRegressor(random_state=0),
-    ]
+    ],
+    expected_failed_checks=lambda estimator: BROKEN_CHECKS,
 )
 def test_estimators_of_token_matrices(estimator, check):
     check(estimator)
