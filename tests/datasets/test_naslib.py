@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from emprox.datasets._naslib import _guess_space, read_naslib
 from emprox.datasets._restricted_pickle import UnsafePickleError
-from emprox.spaces import ArchitectureError, list_spaces
+from emprox.spaces import ArchitectureError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 CELLS = [
@@ -121,7 +121,6 @@ class TestSpaces:
     def test_told_from_the_form(self, architecture, space, tmp_path):
         assert _guess_space(tmp_path, architecture) == space
 
-    @pytest.mark.skipif("darts" not in list_spaces(), reason="the space is not registered")
     def test_nasbench301(self, write):
         cell = ((0, 5), (1, 3), (0, 2), (2, 4), (0, 0), (1, 6), (3, 2), (4, 1))
         results = {(cell, cell): {"val_accuracies": [50.5, 94.25], "train_losses": [1.0, 0.5]}}
