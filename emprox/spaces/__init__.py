@@ -19,12 +19,25 @@ from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequence_space import SequenceSpace
 from ._sequences import TokenSequence
+from ._signals import (
+    ABSENT,
+    WIRE,
+    CellGraphs,
+    CellPosition,
+    SignalOperation,
+    Skeleton,
+    live_edges,
+)
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 __all__ = [
+    "ABSENT",
+    "WIRE",
     "Architecture",
     "ArchitectureError",
+    "CellGraphs",
+    "CellPosition",
     "ChainSpace",
     "DAGSpace",
     "DARTSSpace",
@@ -38,6 +51,8 @@ __all__ = [
     "NATSBenchSizeSpace",
     "SearchSpace",
     "SequenceSpace",
+    "SignalOperation",
+    "Skeleton",
     "TokenSequence",
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",
@@ -45,5 +60,6 @@ __all__ = [
     "from_naslib",
     "get_space",
     "list_spaces",
+    "live_edges",
     "register_space",
 ]

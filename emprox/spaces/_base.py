@@ -14,6 +14,7 @@ from ._architecture import Architecture
 from ._errors import ArchitectureError
 from ._random import RandomState, as_generator
 from ._sequences import IntArray, TokenSequence
+from ._signals import CellGraphs, SignalOperation, Skeleton
 
 # Up to this size a sample without replacement is drawn by number, beyond it by rejection.
 _MAX_NUMBERED = 10_000_000
@@ -85,6 +86,37 @@ class SearchSpace(ABC):
     def proximity_sequence(self) -> str:
         """Key of the sequence to embed for prediction; `default_sequence` unless overridden."""
         return self.default_sequence
+
+    @property
+    def signal_operations(self) -> tuple[SignalOperation, ...]:
+        """What each operation does to a signal; the base class knows nothing but their names."""
+        return tuple(map(SignalOperation, self.operations))
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """How a network stacks its cells; in the base class it is a single cell."""
+        return Skeleton()
+
+    @property
+    def positional(self) -> bool:
+        """Whether a decision means the same thing in every architecture."""
+        return type(self).cell_graphs is SearchSpace.cell_graphs
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write architectures as graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            One batch of graphs for each kind of cell. The base class returns none: it knows of no
+            graph behind the decisions.
+        """
+        return ()
 
     @abstractmethod
     def _read(self, architecture: Any) -> Sequence[int]:

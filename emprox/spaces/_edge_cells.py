@@ -24,6 +24,7 @@ from ._sequences import (
     sorted_words,
     unflatten_graphs,
 )
+from ._signals import ABSENT, CellGraphs
 
 
 class EdgeCellSpace(SearchSpace):
@@ -145,6 +146,24 @@ class EdgeCellSpace(SearchSpace):
         sources, targets = np.array(self.edges).T
         live = drop_dead_edges(self._count(matrix)).sum(axis=3)[:, sources, targets] > 0
         return np.where(live, matrix, self._none)
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write cells as graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The cells, as the only kind that there is.
+        """
+        matrix = self._check_decisions(decisions)
+        order = sorted(range(len(self.edges)), key=lambda edge: self.edges[edge][::-1])
+        operations = np.where(matrix == self._none, ABSENT, matrix)[:, order]
+        return (CellGraphs(tuple(self.edges[edge] for edge in order), operations),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each cell by its canonical form; see the class's notes.

@@ -7,6 +7,7 @@ from typing import Any
 
 from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
+from ._signals import SignalOperation, Skeleton
 
 N_NODES = 4
 # The order of the decisions; the text form lists the same edges by their target.
@@ -73,6 +74,16 @@ class NASBench201Space(EdgeCellSpace):
     edges = EDGES
     none = "none"
     skip = "skip_connect"
+    # A convolution is ReLU, convolution, batch normalisation. Five cells make a stage, and a
+    # residual block stands between two stages.
+    signal_operations = (
+        SignalOperation("skip_connect", "copy"),
+        SignalOperation("none"),
+        SignalOperation("nor_conv_3x3", "renew", kernel_size=3, mixing=9, depthwise=2),
+        SignalOperation("nor_conv_1x1", "renew", mixing=1, depthwise=2),
+        SignalOperation("avg_pool_3x3", "blur", kernel_size=3),
+    )
+    skeleton = Skeleton.of_stages((16, 32, 64), (32, 16, 8), n_cells=5, entry="residual")
     _benchmark = "NAS-Bench-201"
     _accepted = f"a text such as {_EXAMPLE!r}, six operations"
 

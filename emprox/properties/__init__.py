@@ -1,0 +1,5 @@
+"""Numbers that the structure of an architecture determines, for use as features."""
+
+from ._structural import StructuralProperties
+
+__all__ = ["StructuralProperties"]

@@ -1,0 +1,375 @@
+"""Structural properties of architectures, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from ..spaces import SearchSpace, get_space
+from ..spaces._sequences import IntArray
+from ..utils._sklearn import Interval, StrOptions, fit_context
+from ._cells import Columns, LiveCells
+from ._counts import operation_counts, successions, weights_and_work
+from ._decisions import decision_columns
+from ._paths import is_known, linear_paths, path_lengths, soft_path_sums
+from ._signals import signal_columns
+
+GROUPS = ("counts", "paths", "soft paths", "successions", "signals", "decisions")
+# Weights of the groups of columns once they are standardised; of all others 1.
+WEIGHTS = {"soft paths": 2.0, "decisions": 0.5, "successions": 0.5}
+# So many architectures are worked on at once: few enough to stay in the processor's cache.
+_AT_ONCE = 1024
+
+# Means, scales and names of the columns that vary, by space and by settings.
+_REFERENCES: WeakKeyDictionary[SearchSpace, dict[Any, _Reference]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """What is known of the columns from unlabelled architectures.
+
+    Parameters
+    ----------
+    kept : ndarray of shape (n_all_columns,)
+        Whether a column varies.
+    names : tuple of str
+        Names of the columns that do.
+    means, scales : ndarray of shape (n_columns,)
+        Their means, and their standard deviations over the weight of their group.
+    """
+
+    kept: NDArray[np.bool_]
+    names: tuple[str, ...]
+    means: NDArray[np.float64]
+    scales: NDArray[np.float64]
+
+
+class StructuralProperties(TransformerMixin, BaseEstimator):
+    """Describe architectures by numbers that their structure determines.
+
+    Nothing is trained or run: the numbers follow from the graph of the operations, from what the
+    space says about each operation, and from the skeleton that the cells stand in. They are the
+    same for descriptions of an architecture that differ in the order of its nodes or in parts
+    that no signal passes.
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default="nasbench201"
+        The search space of the architectures: a registered name or an object.
+    groups : "auto" or sequence of str, default="auto"
+        Which columns to compute; see Notes. ``"auto"`` takes all that make sense for the space:
+        those of the graph if it has one, signals if it says what its operations do, successions
+        if it does not, and decisions if it is `positional`.
+    standardize : bool, default=False
+        Whether to center each column and to divide it by its standard deviation over the space,
+        and then to multiply it by the weight of its group: 2 for soft path sums, 1/2 for
+        decisions and successions, 1 for the others. Columns that are not defined for an
+        architecture without a path are 0, and so are at their mean.
+    n_reference : int, default=1000
+        Number of architectures that are drawn from the space, always the same, to find which
+        columns vary, and their means and standard deviations. 0 takes the architectures given to
+        `fit` instead, and so does a space that has to be learned from architectures.
+
+    Attributes
+    ----------
+    space_ : SearchSpace
+        The search space.
+    groups_ : tuple of str
+        The groups of columns.
+    n_features_out_ : int
+        Number of columns.
+
+    See Also
+    --------
+    ArchitectureTokenizer : Writes architectures as token sequences instead.
+    emprox.spaces.SignalOperation : How a space describes its operations.
+
+    Notes
+    -----
+    With a prefix for the kind of cell if there are several, the groups hold
+
+    counts
+        of each operation its number, whether it occurs, and its number next to the input and to
+        the output; logarithms of the number of weights of the network, of its multiply-adds, and
+        of the weights for each pair of channels.
+    paths
+        their number; the most, the fewest and the mean number on a path of layers, of layers with
+        a kernel wider than 1, of each operation, the radius of the receptive field and weights;
+        numbers of paths that are linear or copy only. In spaces that do not say what operations
+        do: operations instead of layers.
+    soft paths
+        ``log(0.02 + sum over paths of the product of gains)`` for eight sets of gains of
+        operations that copy, blur, or renew with a wide or narrow kernel; or for each operation
+        with gains 3 and 0.3 where it is not known what it does.
+    successions
+        for each pair of operations how often the second reads the first.
+    signals
+        mean-field propagation through the whole network: variance of the output, its correlation
+        for two inputs, squared Jacobian, gradients that reach each operation, and what paths the
+        signal took, in the first and the last cell of each kind; variance and correlation after
+        each stage. Once as if blurring changed nothing, and once as if signals were white.
+    decisions
+        each decision as a number and one-hot, and how often each choice is taken.
+
+    Columns that are the same for all reference architectures are left out.
+
+    References
+    ----------
+    Ben Poole, Subhaneil Lahiri, Maithra Raghu, Jascha Sohl-Dickstein and Surya Ganguli.
+    Exponential expressivity in deep neural networks through transient chaos. NeurIPS 2016.
+    (Propagation of variances and correlations.)
+
+    Samuel Schoenholz, Justin Gilmer, Surya Ganguli and Jascha Sohl-Dickstein. Deep Information
+    Propagation. ICLR 2017. (Gradients.)
+
+    Gabriela Kadlecová, Jovita Lukasik, Martin Pilát, Petra Vidnerová, Mahmoud Safari, Roman
+    Neruda and Frank Hutter. Surprisingly Strong Performance Prediction with Neural Graph Features.
+    ICML 2024. (Counts and path lengths as features.)
+
+    Examples
+    --------
+    >>> from emprox.properties import StructuralProperties
+    >>> cells = [(0, 1, 2, 1, 1, 3), (2, 2, 2, 2, 2, 2)]
+    >>> properties = StructuralProperties("nasbench201", groups=["paths"]).fit(cells)
+    >>> names = list(properties.get_feature_names_out())
+    >>> properties.transform(cells)[:, names.index("most wide layers")]
+    array([1., 3.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "space": [str, SearchSpace],
+        "groups": [StrOptions({"auto"}), list, tuple],
+        "standardize": ["boolean"],
+        "n_reference": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        space: str | SearchSpace = "nasbench201",
+        *,
+        groups: str | Sequence[str] = "auto",
+        standardize: bool = False,
+        n_reference: int = 1000,
+    ) -> None:
+        self.space = space
+        self.groups = groups
+        self.standardize = standardize
+        self.n_reference = n_reference
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> StructuralProperties:
+        """Look up the space, check the architectures, and find out which columns vary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Architectures in any form that the space reads, or a decision matrix of shape
+            (n_samples, n_decisions).
+        y : None, default=None
+            Ignored.
+
+        Returns
+        -------
+        StructuralProperties
+            The transformer itself.
+
+        Raises
+        ------
+        ArchitectureError
+            If a sample is not an architecture of the space; says which and why.
+        ValueError
+            If the space or a group does not exist, the space has no columns of a group, or there
+            are no samples.
+        """
+        self._fit(X)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float64]:
+        """Fit to the architectures and describe them, reading them only once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Architectures; see `fit`.
+        y : None, default=None
+            Ignored.
+        **fit_params : dict
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            The properties.
+        """
+        return self._describe(self._fit(X))
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Describe architectures.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Architectures; see `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            The properties. A row depends on nothing but its architecture.
+
+        Raises
+        ------
+        ArchitectureError
+            If a sample is not an architecture of the space; says which and why.
+        """
+        check_is_fitted(self)
+        return self._describe(_encode(self.space_, X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_columns,), dtype object
+            The names.
+        """
+        check_is_fitted(self)
+        return np.array(self._reference.names, dtype=object)
+
+    def _fit(self, X: Any) -> IntArray:
+        space = get_space(self.space)
+        learned = space.is_open
+        space = space.learn(X)
+        groups = _choose_groups(space, self.groups)
+        decisions = _encode(space, X)
+        if learned or self.n_reference == 0:
+            reference = _refer(space, groups, decisions)
+        else:
+            known = _REFERENCES.setdefault(space, {})
+            n_reference = min(self.n_reference, space.size)
+            if (groups, n_reference) not in known:
+                drawn = space.sample_decisions(n_reference, random_state=0)
+                known[groups, n_reference] = _refer(space, groups, drawn)
+            reference = known[groups, n_reference]
+        self.space_, self.groups_, self._reference = space, groups, reference
+        self.n_features_out_ = len(reference.names)
+        return decisions
+
+    def _describe(self, decisions: IntArray) -> NDArray[np.float64]:
+        reference = self._reference
+        parts = []
+        for start in range(0, len(decisions), _AT_ONCE):
+            columns = _compute(self.space_, self.groups_, decisions[start : start + _AT_ONCE])
+            part = np.array(list(columns.values()), dtype=np.float64).T[:, reference.kept]
+            if self.standardize:
+                part -= reference.means
+                part /= reference.scales
+            np.nan_to_num(part, copy=False)
+            parts.append(part)
+        return np.concatenate(parts)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _choose_groups(space: SearchSpace, groups: str | Sequence[str]) -> tuple[str, ...]:
+    """Check the groups, or choose those that make sense for a space."""
+    has_graph = bool(space.cell_graphs(space.sample_decisions(1, random_state=0)))
+    known = is_known(space.signal_operations)
+    available = {
+        "counts": has_graph,
+        "paths": has_graph,
+        "soft paths": has_graph,
+        "successions": has_graph,
+        "signals": has_graph and known,
+        "decisions": True,
+    }
+    if groups == "auto":
+        skipped = {"successions"} if known else set()
+        if not space.positional:
+            skipped.add("decisions")
+        return tuple(name for name, there in available.items() if there and name not in skipped)
+    if not groups:
+        raise ValueError(f"groups is empty; take 'auto' or some of {', '.join(map(repr, GROUPS))}")
+    for name in groups:
+        if name not in available:
+            raise ValueError(
+                f"unknown group {name!r}; the groups are {', '.join(map(repr, GROUPS))}"
+            )
+        if not available[name]:
+            reason = "says nothing about what its operations do" if has_graph else "has no graphs"
+            raise ValueError(
+                f"there are no columns {name!r} for the space {space.name!r}, which {reason}"
+            )
+    return tuple(name for name in GROUPS if name in groups)
+
+
+def _compute(
+    space: SearchSpace, groups: Sequence[str], decisions: IntArray
+) -> dict[tuple[str, str], NDArray[Any]]:
+    """Compute all columns, by group and name."""
+    operations, skeleton = space.signal_operations, space.skeleton
+    kinds = [LiveCells(graphs) for graphs in space.cell_graphs(decisions)]
+    columns: dict[tuple[str, str], NDArray[Any]] = {}
+
+    def add(group: str, found: Columns, prefix: str = "") -> None:
+        columns.update({(group, prefix + name): column for name, column in found.items()})
+
+    for kind, cells in enumerate(kinds):
+        prefix = f"{cells.name}: " if cells.name else ""
+        if "counts" in groups:
+            add("counts", operation_counts(cells, operations), prefix)
+            add("counts", weights_and_work(cells, operations, skeleton, kind), prefix)
+        if "paths" in groups:
+            add("paths", path_lengths(cells, operations), prefix)
+            add("paths", linear_paths(cells, operations), prefix)
+        if "soft paths" in groups:
+            add("soft paths", soft_path_sums(cells, operations), prefix)
+        if "successions" in groups:
+            add("successions", successions(cells, operations), prefix)
+    if "signals" in groups:
+        add("signals", signal_columns(kinds, operations, skeleton))
+    if "decisions" in groups:
+        add("decisions", decision_columns(space.canonicalize(decisions), space.n_choices))
+    return columns
+
+
+def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _Reference:
+    """Find out which columns vary, and their means and scales."""
+    columns = _compute(space, groups, decisions)
+    matrix = np.array(list(columns.values()), dtype=np.float64)
+    defined = ~np.isnan(matrix)
+    n_defined = np.maximum(defined.sum(axis=1), 1)
+    means = np.where(defined, matrix, 0).sum(axis=1) / n_defined
+    deviations = np.where(defined, matrix - means[:, None], 0)
+    scales = np.sqrt((deviations**2).sum(axis=1) / n_defined)
+    kept = scales > 1e-9 * np.maximum(1, np.abs(means))
+    keys = [key for key, keep in zip(columns, kept, strict=True) if keep]
+    weights = np.array([WEIGHTS.get(group, 1) for group, _ in keys])
+    names = tuple(name for _, name in keys)
+    return _Reference(kept, names, means[kept], scales[kept] / weights)
+
+
+def _encode(space: SearchSpace, X: Any) -> IntArray:
+    decisions = space.encode(X)
+    if not len(decisions):
+        raise ValueError("found no architectures (0 samples): at least one is required")
+    return decisions
