@@ -8,12 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, inspection, metrics, model_selection, spaces
+    from . import datasets, inspection, metrics, model_selection, properties, spaces
+    from ._anchors import add_chance_anchor
     from ._embedder import ArchitectureEmbedder
+    from ._metric import ProximityMetric
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
     from ._tokenizer import ArchitectureTokenizer
     from ._torch_graphs import from_torch
+    from .properties import StructuralProperties
 
 __version__ = "0.1.0"
 
@@ -21,12 +24,16 @@ __all__ = [
     "ArchitectureEmbedder",
     "ArchitectureTokenizer",
     "EmProxRegressor",
+    "ProximityMetric",
+    "StructuralProperties",
+    "add_chance_anchor",
     "datasets",
     "from_torch",
     "inspection",
     "make_emprox_pipeline",
     "metrics",
     "model_selection",
+    "properties",
     "spaces",
 ]
 
@@ -34,6 +41,9 @@ _MODULES = {
     "ArchitectureEmbedder": "._embedder",
     "ArchitectureTokenizer": "._tokenizer",
     "EmProxRegressor": "._regressor",
+    "ProximityMetric": "._metric",
+    "StructuralProperties": ".properties",
+    "add_chance_anchor": "._anchors",
     "from_torch": "._torch_graphs",
     "make_emprox_pipeline": "._pipeline",
 }

@@ -2,21 +2,80 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import joblib
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ._recipes import make_embedder, make_tokenizer
-from ._regressor import make_neighbors
+from ._anchors import add_chance_anchor
+from ._recipes import get_recipe, make_embedder, make_features, make_neighbors
 from .spaces import SearchSpace
+
+
+class AnchoredPipeline(Pipeline):
+    """A pipeline that adds a known anchor to the architectures that it is fitted to.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        The steps; the first takes architectures.
+    space : str or SearchSpace
+        The search space of the architectures.
+    chance_level : float
+        Accuracy of an architecture without a path; see `add_chance_anchor`.
+    memory : str or joblib.Memory, default=None
+        Where to cache fitted steps.
+    verbose : bool, default=False
+        Whether to print the time that each step takes.
+
+    See Also
+    --------
+    make_emprox_pipeline : Makes one if it is given a ``chance_level``.
+    """
+
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        *,
+        space: str | SearchSpace,
+        chance_level: float,
+        memory: str | joblib.Memory | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(steps, memory=memory, verbose=verbose)
+        self.space = space
+        self.chance_level = chance_level
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> AnchoredPipeline:
+        """Add the anchor and fit all steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Known architectures.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their accuracies.
+        **params : dict
+            Parameters for the steps.
+
+        Returns
+        -------
+        AnchoredPipeline
+            The pipeline itself.
+        """
+        if y is not None:
+            X, y = add_chance_anchor(X, y, self.space, self.chance_level)
+        return super().fit(X, y, **params)
 
 
 def make_emprox_pipeline(
     space: str | SearchSpace = "nasbench201",
-    recipe: str = "lstm",
+    recipe: str = "best",
     *,
-    n_neighbors: int = 10,
-    embedding_dim: int = 32,
+    n_neighbors: int | None = None,
+    embedding_dim: int | None = None,
+    chance_level: float | None = None,
     device: str = "cpu",
     verbose: int = 0,
     random_state: int | np.random.RandomState | None = None,
@@ -24,29 +83,35 @@ def make_emprox_pipeline(
 ) -> Pipeline:
     """Make a pipeline that predicts the accuracies of architectures.
 
-    The steps are ``tokenizer`` (`ArchitectureTokenizer`), ``embedder`` (`ArchitectureEmbedder`)
-    and ``knn`` (scikit-learn's `KNeighborsRegressor` with inverse-distance weights). The result
-    is a plain `Pipeline`: change anything with `set_params`, or tune it with `GridSearchCV`.
+    The steps of the recipe "best" are ``features`` (`StructuralProperties`), ``metric``
+    (`ProximityMetric`) and ``knn`` (scikit-learn's `KNeighborsRegressor` with inverse-distance
+    weights). Those of the other recipes are ``tokenizer`` (`ArchitectureTokenizer`), ``embedder``
+    (`ArchitectureEmbedder`) and ``knn``. The result is a `Pipeline`: change anything with
+    `set_params`, or tune it with `GridSearchCV`.
 
     Parameters
     ----------
     space : str or SearchSpace, default="nasbench201"
         The search space of the architectures.
-    recipe : {"lstm", "paper"}, default="lstm"
-        ``"paper"`` is the method as published: the flattened adjacency matrix, no canonical
-        form, attention over the encoder's outputs, 50 epochs. ``"lstm"`` writes the canonical
-        form in the sequence that the space has for prediction, and trains for 10 epochs only:
-        learning to reconstruct for longer makes neighbours worse, not better.
-    n_neighbors : int, default=10
-        Number of neighbours, k.
-    embedding_dim : int, default=32
-        Size of the embedding.
+    recipe : {"best", "lstm", "paper"}, default="best"
+        ``"best"`` learns a metric on structural properties, and is the most accurate and the
+        fastest. ``"paper"`` is the method as published: an LSTM autoencoder of the flattened
+        adjacency matrix, no canonical form, attention over the encoder's outputs, 50 epochs.
+        ``"lstm"`` is the best that its shape gives.
+    n_neighbors : int, default=None
+        Number of neighbours, k; None takes the recipe's: 5 for "best", 10 for the others.
+    embedding_dim : int, default=None
+        Size of the embedding; None takes the recipe's.
+    chance_level : float, default=None
+        Accuracy of an architecture without a path from input to output, in the unit of y: 10 for
+        a classification with ten classes in percent. It then counts as one more known
+        architecture, the last one. None if it is not known, or the target is something else.
     device : str, default="cpu"
-        Torch device of the embedder.
+        Torch device of the recipes "lstm" and "paper".
     verbose : int, default=0
-        Verbosity of the embedder; 1 shows a progress bar.
+        Verbosity of their embedder; 1 shows a progress bar.
     random_state : int, RandomState instance or None, default=None
-        Seed of the embedder.
+        Seed of the metric or the embedder.
     memory : str or joblib.Memory, default=None
         Where to cache fitted steps, so that a search over ``knn__n_neighbors`` trains each
         embedder once.
@@ -63,7 +128,8 @@ def make_emprox_pipeline(
 
     See Also
     --------
-    EmProxRegressor : The same chain as one estimator that also shows neighbours and spread.
+    EmProxRegressor : The same chain as one estimator that also shows neighbours and uncertainty.
+    add_chance_anchor : What `chance_level` does.
 
     References
     ----------
@@ -75,20 +141,21 @@ def make_emprox_pipeline(
     >>> from emprox import make_emprox_pipeline
     >>> from emprox.datasets import load_nasbench201
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> model = make_emprox_pipeline("nasbench201", random_state=0).fit(X[:121], y[:121])
-    >>> model.predict(X[121:]).shape
+    >>> model = make_emprox_pipeline("nasbench201", chance_level=10, random_state=0)
+    >>> model.fit(X[:121], y[:121]).predict(X[121:]).shape
     (15504,)
     """
-    embedder = make_embedder(
-        recipe,
-        embedding_dim=embedding_dim,
-        device=device,
-        verbose=verbose,
-        random_state=random_state,
-    )
-    steps = [
-        ("tokenizer", make_tokenizer(space, recipe)),
-        ("embedder", embedder),
-        ("knn", make_neighbors(n_neighbors)),
-    ]
-    return Pipeline(steps, memory=memory)
+    settings = get_recipe(recipe)
+    features = make_features(space, recipe)
+    neighbors = make_neighbors(settings.n_neighbors if n_neighbors is None else n_neighbors)
+    parameters: dict[str, Any] = {"random_state": random_state}
+    if settings.reads_tokens:
+        parameters |= {"device": device, "verbose": verbose}
+    if embedding_dim is not None:
+        parameters["embedding_dim" if settings.reads_tokens else "n_components"] = embedding_dim
+    embedder = make_embedder(recipe, **parameters)
+    names = ("tokenizer", "embedder") if settings.reads_tokens else ("features", "metric")
+    steps = [(names[0], features), (names[1], embedder), ("knn", neighbors)]
+    if chance_level is None:
+        return Pipeline(steps, memory=memory)
+    return AnchoredPipeline(steps, space=space, chance_level=chance_level, memory=memory)

@@ -1,13 +1,22 @@
-"""The recipes: which sequence to write and how to embed it, under a name."""
+"""The recipes: how architectures become features, and features an embedding, under a name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._embedder import ArchitectureEmbedder
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
+from sklearn.neighbors import KNeighborsRegressor
+
+from ._metric import ProximityMetric
 from ._tokenizer import ArchitectureTokenizer
+from .properties import StructuralProperties
 from .spaces import SearchSpace, get_space
+
+Weights = str | Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -16,24 +25,34 @@ class Recipe:
 
     Parameters
     ----------
-    sequence : str or None
+    n_neighbors : int
+        Number of neighbours.
+    reads_tokens : bool, default=True
+        Whether an LSTM embeds token sequences, or a learned metric structural properties.
+    sequence : str or None, default=None
         The token sequence; None takes the space's own for prediction.
-    canonicalize : bool
+    canonicalize : bool, default=True
         Whether to write canonical forms.
     embedder : dict
-        Parameters of `ArchitectureEmbedder`.
+        Parameters of the embedder.
     """
 
-    sequence: str | None
-    canonicalize: bool
+    n_neighbors: int
+    reads_tokens: bool = True
+    sequence: str | None = None
+    canonicalize: bool = True
     embedder: dict[str, Any] = field(default_factory=dict)
 
 
 RECIPES = {
-    "paper": Recipe("adjacency", canonicalize=False, embedder={"attention": "encoder"}),
+    "best": Recipe(n_neighbors=5, reads_tokens=False),
     # Few steps on purpose: learning to reconstruct makes neighbours worse, not better.
-    "lstm": Recipe(
-        None, canonicalize=True, embedder={"max_epochs": 10, "lr": 2e-3, "batch_size": 128}
+    "lstm": Recipe(n_neighbors=10, embedder={"max_epochs": 10, "lr": 2e-3, "batch_size": 128}),
+    "paper": Recipe(
+        n_neighbors=10,
+        sequence="adjacency",
+        canonicalize=False,
+        embedder={"attention": "encoder"},
     ),
 }
 
@@ -43,7 +62,7 @@ def get_recipe(recipe: str) -> Recipe:
 
     Parameters
     ----------
-    recipe : {"lstm", "paper"}
+    recipe : {"best", "lstm", "paper"}
         Its name.
 
     Returns
@@ -61,39 +80,74 @@ def get_recipe(recipe: str) -> Recipe:
     return RECIPES[recipe]
 
 
-def make_tokenizer(space: str | SearchSpace, recipe: str) -> ArchitectureTokenizer:
-    """Build the tokenizer of a recipe.
+def make_features(
+    space: str | SearchSpace, recipe: str
+) -> ArchitectureTokenizer | StructuralProperties:
+    """Build the step of a recipe that takes architectures.
 
     Parameters
     ----------
     space : str or SearchSpace
         The search space.
-    recipe : {"lstm", "paper"}
+    recipe : {"best", "lstm", "paper"}
         Name of the recipe.
 
     Returns
     -------
-    ArchitectureTokenizer
-        The unfitted tokenizer.
+    ArchitectureTokenizer or StructuralProperties
+        The unfitted transformer.
     """
     settings = get_recipe(recipe)
     sequence = settings.sequence or get_space(space).proximity_sequence
+    if not settings.reads_tokens:
+        return StructuralProperties(space, standardize=True)
     return ArchitectureTokenizer(space, sequence=sequence, canonicalize=settings.canonicalize)
 
 
-def make_embedder(recipe: str, **parameters: Any) -> ArchitectureEmbedder:
-    """Build the embedder of a recipe.
+def make_embedder(recipe: str, **parameters: Any) -> TransformerMixin:
+    """Build the step of a recipe that embeds features.
 
     Parameters
     ----------
-    recipe : {"lstm", "paper"}
+    recipe : {"best", "lstm", "paper"}
         Name of the recipe.
     **parameters : dict
-        Further parameters of `ArchitectureEmbedder`, which win over the recipe's.
+        Further parameters of the embedder, which win over the recipe's.
 
     Returns
     -------
-    ArchitectureEmbedder
-        The unfitted embedder.
+    ProximityMetric or ArchitectureEmbedder
+        The unfitted transformer.
     """
-    return ArchitectureEmbedder(**{**get_recipe(recipe).embedder, **parameters})
+    settings = get_recipe(recipe)
+    parameters = {**settings.embedder, **parameters}
+    if not settings.reads_tokens:
+        return ProximityMetric(**parameters)
+    # Only now: torch takes seconds to import, and the default recipe does without.
+    from ._embedder import ArchitectureEmbedder
+
+    return ArchitectureEmbedder(**parameters)
+
+
+def make_neighbors(
+    n_neighbors: int, weights: Weights = "distance", n_jobs: int | None = None
+) -> KNeighborsRegressor:
+    """Build the neighbours step of EmProx.
+
+    Parameters
+    ----------
+    n_neighbors : int
+        Number of neighbours, k.
+    weights : {"distance", "uniform"} or callable, default="distance"
+        Weights of the neighbours.
+    n_jobs : int, default=None
+        Number of parallel jobs.
+
+    Returns
+    -------
+    sklearn.neighbors.KNeighborsRegressor
+        The unfitted regressor.
+    """
+    # The tree subtracts coordinates, so that equal embeddings are at distance zero exactly; brute
+    # force expands the square and leaves about 1e-8, which lets the other neighbours in.
+    return KNeighborsRegressor(n_neighbors, weights=weights, algorithm="kd_tree", n_jobs=n_jobs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..spaces._sequences import IntArray
 from ._cells import Columns
 
@@ -27,7 +29,7 @@ def decision_columns(decisions: IntArray, n_choices: Sequence[int]) -> Columns:
     columns: Columns = {}
     for place, choices in enumerate(n_choices):
         chosen = decisions[:, place]
-        columns[f"decision {place}"] = chosen
+        columns[f"decision {place}"] = chosen.astype(np.float64)
         if choices > 2:
             for choice in range(choices):
                 columns[f"decision {place} is {choice}"] = chosen == choice

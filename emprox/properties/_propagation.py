@@ -137,7 +137,7 @@ class Wiring:
             self.layers[changed] = np.maximum(self.layers[changed], 1)
 
     def _number_sources(self) -> None:
-        """Number the sources so that those of a node come after those of the nodes before it."""
+        """Give sources numbers, so that those of a node come after those of nodes before it."""
         cells = self.cells
         self.source_of: dict[int, int] = {}  # by edge
         self.source_at: dict[int, int] = {}  # by concatenating node
@@ -410,8 +410,8 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
         here = np.einsum("sr,snr->nr", parts, sources)
         here[entropy] -= (parts * np.log(parts + _TINY)).sum(axis=0)
         if wiring.n_orders > 1:
-            shares = wiring.order_shares[node]
-            spread = np.tile(shares, wiring.n_settings)
+            order_shares = wiring.order_shares[node]
+            spread = np.tile(order_shares, wiring.n_settings)
             unblurred = parts * spread[:, 0]
             for row in (no_blur, empty, wide_last):
                 here[row] = (unblurred * sources[:, row]).sum(axis=0)
@@ -419,7 +419,7 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
             here[blur_last] += (parts * (1 - spread[:, 0])).sum(axis=0)
             for order in range(1, wiring.n_orders):
                 here[blurs] += order * (parts * spread[:, order]).sum(axis=0)
-            uncertainty = -(shares * np.log(shares + _TINY)).sum(axis=1)
+            uncertainty = -(order_shares * np.log(order_shares + _TINY)).sum(axis=1)
             here[entropy] += (parts * np.tile(uncertainty, wiring.n_settings)).sum(axis=0)
         at_node[node] = here
     return dict(zip(names, at_node[cells.n_nodes - 1], strict=True))
