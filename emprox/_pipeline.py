@@ -99,7 +99,7 @@ def make_emprox_pipeline(
         adjacency matrix, no canonical form, attention over the encoder's outputs, 50 epochs.
         ``"lstm"`` is the best that its shape gives.
     n_neighbors : int, default=None
-        Number of neighbours, k; None takes the recipe's: 5 for "best", 10 for the others.
+        Number of neighbours, k; None takes the recipe's: 8 for "best", 10 for the others.
     embedding_dim : int, default=None
         Size of the embedding; None takes the recipe's.
     chance_level : float, default=None

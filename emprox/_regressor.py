@@ -44,7 +44,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_neighbors : int, "auto" or None, default=None
-        Number of neighbours, k. None takes the recipe's: 5 for "best", 10 for the others.
+        Number of neighbours, k. None takes the recipe's: 8 for "best", 10 for the others.
         ``"auto"`` takes the one of 3, 5, 10, 20 and 30 with the smallest leave-one-out error of
         the ranks of the known architectures.
     space : str or SearchSpace, default=None
@@ -113,7 +113,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
     >>> mean, std = model.predict(X[121:124], return_std=True)
     >>> distances, indices = model.kneighbors(X[121:124])
     >>> indices.shape
-    (3, 5)
+    (3, 8)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -397,28 +397,25 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
     def _learn(self, known: NDArray[Any], targets: Array, n_described: int = 0) -> None:
         """Fit everything to the known architectures; the first features may be there already."""
         recipe = get_recipe(self.recipe)
+        n_known, with_anchor, fitted_targets = len(known), known, targets
+        if self.chance_level is not None and self.space is not None:
+            with_anchor, fitted_targets = add_chance_anchor(
+                known, targets, self._space, self.chance_level
+            )
         if n_described and self.features_ is not None and self.space is not None:
             transformer = self.features_
-            features = np.concatenate(
-                [self._features[:n_described], transformer.transform(known[n_described:])]
+            fitted = np.concatenate(
+                [self._features[:n_described], transformer.transform(with_anchor[n_described:])]
             )
         else:
             transformer = self._make_features()
-            features = known if transformer is None else transformer.fit_transform(known)
-        fitted, fitted_targets = features, targets
-        if self.chance_level is not None and self.space is not None:
-            with_anchor, fitted_targets = add_chance_anchor(
-                known[:1], targets[:1], self._space, self.chance_level
-            )
-            # The anchor's own row; none in a space without such an architecture.
-            fitted = np.concatenate([features, transformer.transform(with_anchor)[1:]])
-            fitted_targets = np.concatenate([targets, fitted_targets[1:]])
+            fitted = with_anchor if transformer is None else transformer.fit_transform(with_anchor)
         n_neighbors = recipe.n_neighbors if self.n_neighbors is None else self.n_neighbors
-        n_known = len(fitted_targets)
-        if not isinstance(n_neighbors, str) and n_neighbors > n_known:
+        n_fitted = len(fitted_targets)
+        if not isinstance(n_neighbors, str) and n_neighbors > n_fitted:
             raise ValueError(
                 f"n_neighbors={n_neighbors} is more than the number of known architectures,"
-                f" n_samples={n_known}; set n_neighbors to at most {n_known}, or give more"
+                f" n_samples={n_fitted}; set n_neighbors to at most {n_fitted}, or give more"
                 " known architectures"
             )
         if self.embedder is None:
@@ -433,9 +430,9 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         # Set all at once, so that an interrupt above leaves nothing half fitted.
         self.features_, self.embedder_, self.metric_ = transformer, embedder, metric
         self.embedding_, self._fitted_targets = embedding, fitted_targets
-        self._known, self._targets, self._features = known, targets, features
+        self._known, self._targets, self._features = known, targets, fitted[:n_known]
         # Where each row of the embedding stands among the known; an anchor is behind them all.
-        self._positions, self._n_learned = np.arange(len(fitted)), len(known)
+        self._positions, self._n_learned = np.arange(n_fitted), n_known
         self._set_neighbors(n_neighbors)
 
     def _make_features(self) -> Any:

@@ -67,7 +67,8 @@ class EmbeddingDisplay:
     >>> from emprox.inspection import EmbeddingDisplay
     >>> X, y = load_nasbench201(return_X_y=True)
     >>> embedder = ArchitectureEmbedder(8, max_epochs=2, random_state=0)
-    >>> model = EmProxRegressor(5, space="nasbench201", embedder=embedder).fit(X[:50], y[:50])
+    >>> model = EmProxRegressor(5, space="nasbench201", recipe="lstm", embedder=embedder)
+    >>> model = model.fit(X[:50], y[:50])
     >>> display = EmbeddingDisplay.from_estimator(model, X[50:100], y[50:100], method="pca")
     >>> display.coordinates.shape
     (50, 2)
@@ -262,8 +263,8 @@ class EmbeddingDisplay:
 
 def _embed(estimator: Any, X: Any) -> Any:
     if hasattr(estimator, "embedder_"):
-        tokenizer = getattr(estimator, "tokenizer_", None)
-        return estimator.embedder_.transform(X if tokenizer is None else tokenizer.transform(X))
+        features = getattr(estimator, "features_", None)
+        return estimator.embedder_.transform(X if features is None else features.transform(X))
     if hasattr(estimator, "transform"):
         return estimator.transform(X)
     if isinstance(estimator, Pipeline) and len(estimator) > 1:

@@ -36,6 +36,10 @@ class SearchSpace(ABC):
     network, and `is_valid` if not every combination of choices is allowed; then it also extends
     ``_check_decisions``, to say what is wrong with those that are not.
 
+    A subclass that knows the graph behind the decisions also overrides `cell_graphs`, and
+    `signal_operations` and `skeleton`, as properties or with plain class attributes; then
+    `StructuralProperties` can describe its architectures.
+
     Attributes
     ----------
     name : str
@@ -89,7 +93,7 @@ class SearchSpace(ABC):
 
     @property
     def signal_operations(self) -> tuple[SignalOperation, ...]:
-        """What each operation does to a signal; the base class knows nothing but their names."""
+        """What each operation of `cell_graphs` does to a signal; here nothing but their names."""
         return tuple(map(SignalOperation, self.operations))
 
     @property
@@ -99,8 +103,18 @@ class SearchSpace(ABC):
 
     @property
     def positional(self) -> bool:
-        """Whether a decision means the same thing in every architecture."""
+        """Whether a decision means the same thing in every architecture.
+
+        Then it makes sense to compare architectures decision by decision. Where decisions describe
+        a graph whose nodes could be named otherwise, it does not. By default it is so in spaces
+        without `cell_graphs`.
+        """
         return type(self).cell_graphs is SearchSpace.cell_graphs
+
+    @property
+    def pathless(self) -> IntArray | None:
+        """Decisions of an architecture that no signal passes; None if there is none."""
+        return None
 
     def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
         """Write architectures as graphs with operations on the edges.

@@ -65,6 +65,11 @@ class ChainSpace(SearchSpace):
             key: number for number, name in enumerate(self.operations) for key in (name, number)
         }
 
+    @property
+    def positional(self) -> bool:
+        """Whether a decision means the same thing in every architecture: each is a layer."""
+        return True
+
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
         matrix = self._check_decisions(decisions)
         names = np.array(self.operations, dtype=object)[matrix].tolist()

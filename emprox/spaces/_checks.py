@@ -10,6 +10,11 @@ from ._architecture import Architecture
 from ._base import SearchSpace
 from ._errors import ArchitectureError
 from ._random import RandomState, as_generator
+from ._sequences import IntArray
+from ._signals import ABSENT, WIRE, CellGraphs
+
+# For sums over paths: a large prime whose square fits into 64 bits, and the size of matrices.
+_MODULUS, _MATRIX_SIZE = 2**31 - 1, 4
 
 
 def check_search_space(
@@ -47,6 +52,7 @@ def check_search_space(
     _check_sampling(space, n_drawn)
     _check_rejections(space)
     _check_invalid_decisions(space, rng)
+    _check_signals(space, decisions, rng)
 
 
 def _check_forms(
@@ -142,3 +148,86 @@ def _check_invalid_decisions(space: SearchSpace, rng: np.random.Generator) -> No
         else:
             raise AssertionError(f"encode accepts {wrong[0]}, which is not valid")
         assert index == 0, "the error for decisions that are not valid does not say which"
+
+
+def _check_signals(space: SearchSpace, decisions: np.ndarray, rng: np.random.Generator) -> None:
+    operations, kinds = space.signal_operations, space.cell_graphs(decisions)
+    names = [operation.name for operation in operations]
+    assert len(set(names)) == len(names), f"two signal operations have the same name: {names}"
+    if not kinds:
+        return
+    names = [graphs.name for graphs in kinds]
+    assert len(set(names)) == len(names), f"two kinds of cells have the same name: {names}"
+    positions = {position.kind for position in space.skeleton.positions}
+    assert positions == set(range(len(kinds))), (
+        f"there are {len(kinds)} kinds of cells, and the skeleton places the kinds {positions}"
+    )
+    for graphs in kinds:
+        _check_graphs(graphs, len(decisions), len(operations))
+    matrices = rng.integers(_MODULUS, size=(len(operations), _MATRIX_SIZE, _MATRIX_SIZE))
+    sums = _path_sums(kinds, matrices)
+    relabelled = space.relabel(decisions, rng)
+    wrong = np.flatnonzero((_path_sums(space.cell_graphs(relabelled), matrices) != sums).any(1))
+    assert not len(wrong), (
+        "relabelling changes the operations along the paths of cell_graphs, from"
+        f" {decisions[wrong[0]]} to {relabelled[wrong[0]]}; an operation that does nothing has to"
+        " be a wire if relabel moves it"
+    )
+    if space.pathless is not None:
+        passing = _path_sums(space.cell_graphs(space.pathless[None]), matrices).any()
+        assert not passing, f"signals pass the architecture without a path, {space.pathless}"
+    alone = [_path_sums(space.cell_graphs(row[None]), matrices)[0] for row in decisions[:5]]
+    np.testing.assert_array_equal(
+        alone, sums[:5], err_msg="cell_graphs writes an architecture otherwise if it is alone"
+    )
+    for graphs in space.cell_graphs(decisions[:0]):
+        _check_graphs(graphs, 0, len(operations))
+
+
+def _check_graphs(graphs: CellGraphs, n_architectures: int, n_operations: int) -> None:
+    edges, operations = graphs.edges, graphs.operations
+    where = f"cell_graphs, kind {graphs.name!r}: "
+    assert all(0 <= source < target for source, target in edges), (
+        f"{where}an edge does not lead to a later node: {edges}"
+    )
+    targets = [target for _, target in edges]
+    assert targets == sorted(targets), f"{where}the edges are not sorted by target: {edges}"
+    assert 0 < graphs.n_inputs <= targets[0], f"{where}an edge leads to an input: {edges}"
+    shape = (n_architectures, len(edges))
+    assert operations.shape == shape, f"{where}operations has shape {operations.shape}, not {shape}"
+    assert np.issubdtype(operations.dtype, np.integer), f"{where}operations are {operations.dtype}"
+    assert ((operations >= WIRE) & (operations < n_operations)).all(), (
+        f"{where}operations are not all in {WIRE} to {n_operations - 1}"
+    )
+    into = operations[:, [target in graphs.concatenated for target in targets]]
+    assert (into < 0).all(), f"{where}what leads to a node that concatenates is not a wire"
+    for name, factors in (("widths", graphs.widths), ("resolutions", graphs.resolutions)):
+        assert factors is None or factors.shape == shape, f"{where}{name} do not have shape {shape}"
+        assert factors is None or (factors > 0).all(), f"{where}{name} are not all above 0"
+
+
+def _path_sums(kinds: tuple[CellGraphs, ...], matrices: IntArray) -> IntArray:
+    """Sum over all paths the product of random matrices, one for each operation.
+
+    Matrices do not commute, so that architectures have the same sums only if they have the same
+    operations in the same order along the same number of paths.
+    """
+    sums = []
+    for graphs in kinds:
+        n_cells = len(graphs.operations)
+        signals = np.zeros((graphs.n_nodes, n_cells, _MATRIX_SIZE), dtype=np.int64)
+        # Any numbers do, as long as inputs differ.
+        signals[: graphs.n_inputs] = np.arange(1, 1 + graphs.n_inputs)[:, None, None]
+        for edge, (source, target) in enumerate(graphs.edges):
+            arriving = np.zeros_like(signals[0])
+            for operation in np.unique(graphs.operations[:, edge]).tolist():
+                rows = graphs.operations[:, edge] == operation
+                if operation == WIRE:
+                    arriving[rows] = signals[source, rows]
+                elif operation != ABSENT:
+                    for row in range(_MATRIX_SIZE):
+                        product = signals[source, rows, row, None] * matrices[operation, row]
+                        arriving[rows] += product % _MODULUS
+            signals[target] = (signals[target] + arriving) % _MODULUS
+        sums.append(signals[-1])
+    return np.hstack(sums)

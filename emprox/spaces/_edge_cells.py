@@ -54,6 +54,11 @@ class EdgeCellSpace(SearchSpace):
     skip_copies_input : bool
         Whether it also does so from the input node. If a cell may have to change the shape of
         its input, it cannot, and then no node that it leads to is merged with the input.
+    signal_operations : tuple of SignalOperation
+        What each operation does to a signal, in the order of `operations`; by default nothing is
+        known.
+    skeleton : Skeleton
+        How a network stacks its cells; by default it is a single one.
 
     See Also
     --------
@@ -146,6 +151,11 @@ class EdgeCellSpace(SearchSpace):
         sources, targets = np.array(self.edges).T
         live = drop_dead_edges(self._count(matrix)).sum(axis=3)[:, sources, targets] > 0
         return np.where(live, matrix, self._none)
+
+    @property
+    def pathless(self) -> IntArray:
+        """Decisions of the cell that has no edges, so that no signal passes it."""
+        return np.full(len(self.edges), self._none)
 
     def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
         """Write cells as graphs with operations on the edges.

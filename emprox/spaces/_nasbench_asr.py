@@ -23,12 +23,21 @@ from ._sequences import (
     sorted_words,
     unflatten_graphs,
 )
+from ._signals import ABSENT, CellGraphs, CellPosition, SignalOperation, Skeleton
 
 N_NODES = 3
 ZERO = 5
 # The decisions, node by node: its operation, then a skip connection from each node before it.
 OPERATIONS = (0, 2, 5)
 SKIPS = {(0, 1): 1, (0, 2): 3, (1, 2): 4, (0, 3): 6, (1, 3): 7, (2, 3): 8}
+# As signals pass it: edges by their target, each with the decision that it stands for.
+_SIGNAL_EDGES = sorted(
+    [
+        *((source, node, place) for (source, node), place in SKIPS.items()),
+        *((node - 1, node, place) for node, place in enumerate(OPERATIONS, start=1)),
+    ],
+    key=lambda edge: (edge[1], edge[0], edge[2]),
+)
 # There are at most thirteen paths, with fourteen operations in all, and an end after each path.
 PATHS_LENGTH = 27
 
@@ -107,6 +116,31 @@ class NASBenchASRSpace(SearchSpace):
     n_choices = (6, 2, 6, 2, 2, 6, 2, 2, 2)
     default_sequence = "decisions"
     proximity_sequence = "paths"
+    # A convolution has 100 groups. It and linear end with ReLU and without a normalisation; a layer
+    # normalisation follows the cell (the benchmark's nasbench_asr/model/torch/).
+    signal_operations = (
+        SignalOperation("linear", "renew", mixing=1, depthwise=1),
+        SignalOperation("conv5", "renew", kernel_size=5, mixing=0.05, depthwise=1),
+        SignalOperation("conv5d2", "renew", kernel_size=9, mixing=0.05, depthwise=1),
+        SignalOperation("conv7", "renew", kernel_size=7, mixing=0.07, depthwise=1),
+        SignalOperation("conv7d2", "renew", kernel_size=13, mixing=0.07, depthwise=1),
+        SignalOperation("zero"),
+        SignalOperation("skip", "copy"),
+    )
+    # Four blocks of 3, 4, 5 and 6 cells behind a convolution each. The last two halve the number of
+    # time steps, of which the resolution is the square root.
+    skeleton = Skeleton(
+        tuple(
+            CellPosition(width=width, resolution=resolution, entry="copy" if number else "renew")
+            for width, resolution, n_cells in (
+                (600, 32, 3),
+                (800, 32, 4),
+                (1000, 23, 5),
+                (1200, 16, 6),
+            )
+            for number in range(n_cells)
+        )
+    )
 
     def __init__(self) -> None:
         decisions = ("padding", *self.operations, "no skip", "skip")
@@ -152,6 +186,34 @@ class NASBenchASRSpace(SearchSpace):
             ]
             nodes.append(f"{self.operations[row[place]]}:{''.join(map(str, skips))}")
         return "|".join(nodes)
+
+    @property
+    def pathless(self) -> IntArray:
+        """Decisions of the cell with nothing but zeros, so that no signal passes it."""
+        return np.where(np.isin(np.arange(self.n_decisions), OPERATIONS), ZERO, 0)
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write cells as graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 9)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The cells, as the only kind that there is. Node 0 is the input, node 3 the output. A
+            node's operation and a skip connection can join the same two nodes.
+        """
+        matrix = self._check_decisions(decisions)
+        skip = len(self.operations)
+        meanings = np.full((self.n_decisions, len(self.operations)), ABSENT, dtype=np.int8)
+        meanings[list(SKIPS.values()), 1] = skip
+        meanings[OPERATIONS, :] = np.where(np.arange(skip) == ZERO, ABSENT, np.arange(skip))
+        places = [place for *_, place in _SIGNAL_EDGES]
+        edges = tuple((source, target) for source, target, _ in _SIGNAL_EDGES)
+        return (CellGraphs(edges, meanings[places, matrix[:, places]]),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each cell by its canonical form; see the class's notes.

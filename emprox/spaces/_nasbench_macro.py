@@ -12,11 +12,28 @@ from ._chains import ChainSpace
 from ._errors import ArchitectureError
 from ._random import RandomState, as_generator
 from ._sequences import IntArray
+from ._signals import WIRE, CellGraphs, CellPosition, SignalOperation, Skeleton
 
 IDENTITY = 0
+# Number of layers of each stage; the first of them halves the resolution and doubles the channels.
+STAGES = (2, 3, 3)
 # The layers of each stage after its first, which changes resolution and channels.
 _INNER_LAYERS = (slice(1, 2), slice(3, 5), slice(6, 8))
 _DIGITS = re.compile("[0-2]{8}")
+
+
+def _block(name: str, kernel_size: int, expansion: int, strided: bool = False) -> SignalOperation:
+    """Describe a MobileNetV2 block; what depends on its channels is for their number at its end."""
+    n_inner = expansion / 2 if strided else expansion
+    return SignalOperation(
+        name,
+        "renew",
+        kernel_size=kernel_size,
+        n_layers=2,
+        mixing=n_inner * (0.5 if strided else 1) + n_inner,
+        depthwise=n_inner * (kernel_size**2 + 4) + 2,
+        residual=not strided,
+    )
 
 
 class NASBenchMacroSpace(ChainSpace):
@@ -59,7 +76,44 @@ class NASBenchMacroSpace(ChainSpace):
     title = "NAS-Bench-Macro: 8 layers with 3 blocks each"
     operations = ("identity", "mb3_k3", "mb6_k5")
     n_choices = (len(operations),) * 8
+    # A block of expansion ratio e is a convolution 1x1 of C to e C channels, a depthwise one and a
+    # convolution 1x1 back to C, each with batch normalisation, the first two with ReLU, and a
+    # shortcut. Where it doubles the channels, from C / 2 to C, there is no shortcut and the first
+    # two have half the channels; and an identity is a convolution 1x1 (the benchmark's
+    # train/model.py).
+    signal_operations = (
+        SignalOperation("identity", "copy"),
+        _block("mb3_k3", 3, 3),
+        _block("mb6_k5", 5, 6),
+        SignalOperation("identity, strided", "renew", mixing=0.5, depthwise=2),
+        _block("mb3_k3, strided", 3, 3, strided=True),
+        _block("mb6_k5, strided", 5, 6, strided=True),
+    )
+    # The stem puts out 32 channels at a resolution of 32, which the first stage doubles and halves.
+    skeleton = Skeleton((CellPosition(width=64, resolution=16),))
     _accepted = "a text of eight digits such as '21020211', eight blocks"
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write networks as chains with a layer on each edge.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 8)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The chains, as the only kind of cell. The first layer of each stage is an operation of
+            its own; other identities are wires. Widths and resolutions are those after a layer.
+        """
+        matrix = self._check_decisions(decisions)
+        strided = np.array([layer == 0 for n_layers in STAGES for layer in range(n_layers)])
+        kept = np.where(matrix == IDENTITY, WIRE, matrix)
+        operations = np.where(strided, matrix + len(self.operations), kept).astype(np.int8)
+        n_halved = np.broadcast_to(np.repeat(np.arange(len(STAGES)), STAGES), matrix.shape)
+        edges = tuple((layer, layer + 1) for layer in range(self.n_decisions))
+        return (CellGraphs(edges, operations, widths=2.0**n_halved, resolutions=0.5**n_halved),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Move the identities that do nothing to the end of their stage.

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._chains import ChainSpace
 from ._errors import ArchitectureError
+from ._signals import CellGraphs, CellPosition, SignalOperation, Skeleton
 
 CHANNELS = (8, 16, 24, 32, 40, 48, 56, 64)
 _EXAMPLE = "8:16:24:32:40"
+# All networks have the NAS-Bench-201 cell |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+
+# |skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2| as their layers 0, 2 and 4, and a residual block,
+# which halves the resolution, as the layers 1 and 3. Weights for each pair of a channel before the
+# layer and one in it, and for each pair of two in it: of the cell's convolutions two read its
+# input, as one of the block's two does, together with its shortcut.
+_IS_CELL = np.array([True, False, True, False, True])
+_OUTER = np.where(_IS_CELL, 2 * 9, 9 + 1)
+_INNER = np.where(_IS_CELL, 3 * 9, 9)
 
 
 class NATSBenchSizeSpace(ChainSpace):
@@ -50,7 +60,37 @@ class NATSBenchSizeSpace(ChainSpace):
     title = "NATS-Bench size: the numbers of channels of 5 layers"
     operations = tuple(f"channels_{channels}" for channels in CHANNELS)
     n_choices = (len(CHANNELS),) * 5
+    signal_operations = (
+        SignalOperation("cell", "renew", kernel_size=7, n_layers=3, mixing=45, depthwise=10),
+        SignalOperation(
+            "reduction", "renew", kernel_size=5, n_layers=2, mixing=19, depthwise=4, residual=True
+        ),
+    )
+    skeleton = Skeleton((CellPosition(width=64, resolution=32),))
     _accepted = f"a text such as {_EXAMPLE!r}, five numbers of channels"
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write networks as chains, which differ in their widths alone.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 5)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The chains, as the only kind of cell. A width is the one at which the layer would have
+            its number of weights if all its convolutions had the same width.
+        """
+        matrix = self._check_decisions(decisions)
+        channels = np.array(CHANNELS)[matrix] / self.skeleton.positions[0].width
+        before = np.hstack([channels[:, :1], channels[:, :-1]])
+        squares = (_OUTER * before * channels + _INNER * channels**2) / (_OUTER + _INNER)
+        operations = np.broadcast_to(np.where(_IS_CELL, 0, 1).astype(np.int8), matrix.shape)
+        resolutions = np.broadcast_to(0.5 ** (~_IS_CELL).cumsum(), matrix.shape)
+        edges = tuple((layer, layer + 1) for layer in range(self.n_decisions))
+        return (CellGraphs(edges, operations, widths=np.sqrt(squares), resolutions=resolutions),)
 
     def _write(self, decisions: Sequence[int]) -> str:
         return ":".join(str(CHANNELS[decision]) for decision in decisions)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ._sequences import IntArray
 
 # In `CellGraphs.operations`: no edge, and an edge that only hands its source's signal on.
 ABSENT, WIRE = -1, -2
@@ -71,28 +70,39 @@ class CellGraphs:
     ----------
     edges : tuple of (int, int)
         Source and target of every edge that a cell may have, sources before targets, and sorted
-        by target. The first `n_inputs` nodes are the inputs, the last node is the output.
+        by target; several edges may join the same two nodes. The first `n_inputs` nodes are the
+        inputs, the last node is the output.
     operations : ndarray of shape (n_architectures, n_edges)
         Operation of each edge, an index into the space's `signal_operations`; -1 for no edge, and
-        -2 for a wire, which hands a signal on without being an operation.
+        -2 for a wire, which hands a signal on without being an operation. Whole numbers, of 8 bits
+        or more.
     n_inputs : int, default=1
         Number of inputs. Input i is the output of the cell ``n_inputs - i`` places before.
     concatenated : frozenset of int, default=frozenset()
-        Nodes that concatenate what leads to them; all others add it up.
+        Nodes that concatenate what leads to them, over wires only; all others add it up.
     name : str, default=""
         Name of the kind of cell, for the names of columns; empty if there is only one.
     widths, resolutions : ndarray of shape (n_architectures, n_edges) or None, default=None
         Factors on the number of channels and on the resolution of the cell's position, where
-        edges differ in these.
+        edges differ in these. For an operation that changes its number of channels the first is
+        that of the geometric mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.spaces import ABSENT, CellGraphs
+    >>> graphs = CellGraphs(((0, 1), (0, 2), (1, 2)), np.array([[0, ABSENT, 1], [0, 0, 0]]))
+    >>> graphs.n_nodes
+    3
     """
 
     edges: tuple[tuple[int, int], ...]
-    operations: IntArray
+    operations: NDArray[np.integer[Any]]
     n_inputs: int = 1
     concatenated: frozenset[int] = frozenset()
     name: str = ""
-    widths: NDArray[np.float64] | None = None
-    resolutions: NDArray[np.float64] | None = None
+    widths: NDArray[np.floating[Any]] | None = None
+    resolutions: NDArray[np.floating[Any]] | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -111,13 +121,19 @@ class CellPosition:
     width : int, default=16
         Number of channels of each operation.
     resolution : int, default=32
-        Height and width of the signal.
+        Height and width of the signal, after it is halved if it is; 1 if it has none.
     strided : bool, default=False
         Whether the cell halves the resolution, so that even what copies the cell's input elsewhere
         has to compute here.
     entry : {"copy", "renew", "residual"}, default="copy"
         What happens to a cell's output before this cell reads it: nothing; a layer that renews it,
         as a convolution; or a residual block.
+
+    Examples
+    --------
+    >>> from emprox.spaces import CellPosition
+    >>> CellPosition(width=64, resolution=8, strided=True)
+    CellPosition(width=64, resolution=8, strided=True)
     """
 
     kind: int = 0
@@ -126,6 +142,14 @@ class CellPosition:
     strided: bool = False
     entry: str = "copy"
 
+    def __repr__(self) -> str:
+        given = (
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        )
+        return f"CellPosition({', '.join(given)})"
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -133,7 +157,7 @@ class Skeleton:
 
     Parameters
     ----------
-    positions : tuple of CellPosition
+    positions : tuple of CellPosition, default=(CellPosition(),)
         The places of the cells, from the input of the network to its output.
 
     Examples
@@ -143,7 +167,7 @@ class Skeleton:
     [16, 32]
     """
 
-    positions: tuple[CellPosition, ...] = field(default=(CellPosition(),))
+    positions: tuple[CellPosition, ...] = (CellPosition(),)
 
     @classmethod
     def of_stages(
@@ -199,6 +223,13 @@ def live_edges(graphs: CellGraphs) -> NDArray[np.bool_]:
     -------
     ndarray of shape (n_edges, n_architectures)
         True for edges that a signal passes.
+
+    Examples
+    --------
+    >>> from emprox.spaces import get_space, live_edges
+    >>> (graphs,) = get_space("nasbench201").cell_graphs([(2, 2, 1, 1, 1, 2)])
+    >>> [edge for edge, live in zip(graphs.edges, live_edges(graphs)[:, 0]) if live]
+    [(0, 2), (2, 3)]
     """
     there = graphs.operations.T != ABSENT
     n_architectures = there.shape[1]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._chains import ChainSpace
 from ._errors import ArchitectureError
 from ._sequences import IntArray
+from ._signals import WIRE, CellGraphs, CellPosition, SignalOperation, Skeleton
 
 _TEXT = re.compile(r"(?:64-)?(\d+)(?:-basic)?")
 _EXAMPLE = "64-1234-basic"
@@ -18,6 +19,18 @@ _RULES = (
     "a network has four to six modules, of which one to four halve the resolution and one to three"
     " double the channels"
 )
+
+
+def _block(name: str, mixing: float, depthwise: float) -> SignalOperation:
+    return SignalOperation(
+        name,
+        "renew",
+        kernel_size=5,
+        n_layers=2,
+        mixing=mixing,
+        depthwise=depthwise,
+        residual=True,
+    )
 
 
 class TransNASBench101MacroSpace(ChainSpace):
@@ -59,6 +72,21 @@ class TransNASBench101MacroSpace(ChainSpace):
     operations = ("none", "same", "double_channels", "halve_resolution", "double_and_halve")
     n_choices = (len(operations),) * 6
     optional = True
+    # A module is two ResNet blocks, the second always without a change. A block is twice ReLU,
+    # convolution 3x3 and batch normalisation, with a shortcut that where anything changes is a
+    # convolution 1x1 with batch normalisation, but without an activation: it keeps similarities.
+    # Weights are for the number of channels at the end of the block (the benchmark's
+    # lib/models/net_infer/cell_micro.py).
+    signal_operations = (
+        SignalOperation("none"),
+        _block("same", 18, 4),
+        _block("double_channels", 14, 6),
+        _block("halve_resolution", 19, 6),
+        _block("double_and_halve", 14, 6),
+        _block("second block", 18, 4),
+    )
+    # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64.
+    skeleton = Skeleton((CellPosition(width=64, resolution=64),))
     _layer = "module"
     _accepted = f"a text such as {_EXAMPLE!r}, four to six modules"
 
@@ -93,6 +121,36 @@ class TransNASBench101MacroSpace(ChainSpace):
         n_doublings = (present & (matrix % 2 == 0)).sum(axis=1)
         few = (n_halvings >= 1) & (n_halvings <= 4) & (n_doublings >= 1) & (n_doublings <= 3)
         return without_gap & few
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write networks as chains with a ResNet block on each edge.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 6)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The chains, as the only kind of cell. A module is two edges, of which the first has the
+            type of the module; modules that are not there are wires behind the others.
+        """
+        matrix = self._check_decisions(decisions)
+        second = np.full_like(matrix, len(self.operations))
+        blocks = np.stack([matrix, second], axis=2)
+        blocks[matrix == 0] = WIRE
+        n_doubled = ((matrix > 0) & (matrix % 2 == 0)).cumsum(axis=1)
+        n_halved = (matrix >= 3).cumsum(axis=1)
+        n_edges = 2 * self.n_decisions
+        return (
+            CellGraphs(
+                tuple((block, block + 1) for block in range(n_edges)),
+                blocks.reshape(-1, n_edges).astype(np.int8),
+                widths=np.repeat(2.0**n_doubled, 2, axis=1),
+                resolutions=np.repeat(0.5**n_halved, 2, axis=1),
+            ),
+        )
 
     def _check_decisions(self, decisions: ArrayLike) -> IntArray:
         matrix = super()._check_decisions(decisions)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ._edge_cells import EdgeCellSpace
 from ._errors import ArchitectureError
+from ._signals import CellPosition, SignalOperation, Skeleton
 
 # 64 channels, and a fixed skeleton of five modules; the macro space is what varies these.
 _SKELETON = "64-41414-"
@@ -83,6 +84,29 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
     none = "zero"
     skip = "skip"
     skip_copies_input = False
+    # A convolution is ReLU, convolution, batch normalisation.
+    signal_operations = (
+        SignalOperation("zero"),
+        SignalOperation("skip", "copy"),
+        SignalOperation("conv1x1", "renew", mixing=1, depthwise=2),
+        SignalOperation("conv3x3", "renew", kernel_size=3, mixing=9, depthwise=2),
+    )
+    # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64. The first cell of
+    # a module of type 4 doubles the channels and halves the resolution; one of type 1 does neither
+    # (the benchmark's lib/models/net_infer/net_macro.py).
+    skeleton = Skeleton(
+        tuple(
+            CellPosition(width=width, resolution=resolution, strided=changes and number == 0)
+            for width, resolution, changes in (
+                (128, 32, True),
+                (128, 32, False),
+                (256, 16, True),
+                (256, 16, False),
+                (512, 8, True),
+            )
+            for number in range(2)
+        )
+    )
     _benchmark = "TransNAS-Bench-101"
     _accepted = f"a text such as {_EXAMPLE!r}, six operations"
 

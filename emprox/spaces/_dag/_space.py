@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice, product
@@ -17,10 +18,12 @@ from .._errors import ArchitectureError
 from .._graph_forms import is_networkx, read_graph
 from .._random import RandomState, as_generator
 from .._sequences import EDGE, NO_EDGE, PADDING, IntArray, TokenSequence
+from .._signals import CellGraphs, SignalOperation
 from ._batches import connected_with_first, draw_connected, leading_to, n_links, reached
 from ._counts import n_connected_graphs
 from ._node_sequences import read_nodes, write_nodes
 from ._order import BoolArray, canonical_orders, reorder, topological_orders
+from ._signals import cell_graphs
 
 _LEARN = (
     "call learn(architectures) and use the space that it returns, fit an ArchitectureTokenizer, or"
@@ -63,11 +66,16 @@ class DAGSpace(SearchSpace):
         The operation of the node that stands for the output of the network. If it is given, every
         graph has one such node, without successors, and the canonical form is without nodes that
         do not lead there.
+    signals : mapping of str to SignalOperation, default=None
+        What each operation does to a signal, by the name of the operation; their own names are not
+        looked at. Input and output need none. If it is given, `StructuralProperties` sends signals
+        through the graphs, in which nodes add up what leads to them; otherwise it is limited to
+        counts and paths.
 
     Raises
     ------
     ValueError
-        If the parameters contradict each other.
+        If the parameters contradict each other, or signals are given but not for an operation.
 
     See Also
     --------
@@ -124,6 +132,7 @@ class DAGSpace(SearchSpace):
         max_edges: int | None = None,
         input: str | None = None,
         output: str | None = None,
+        signals: Mapping[str, SignalOperation] | None = None,
     ) -> None:
         names = () if operations is None else tuple(operations)
         if isinstance(operations, str) or not all(isinstance(name, str) for name in names):
@@ -148,11 +157,23 @@ class DAGSpace(SearchSpace):
                 "max_edges needs max_nodes and has to be at least one less, as many as it takes to"
                 f" join so many nodes; got max_edges={max_edges}, max_nodes={max_nodes}"
             )
+        if signals is not None:
+            missing = [name for name in names if name not in {*signals, input, output}]
+            if missing:
+                raise ValueError(
+                    f"signals has to say what each operation does; {missing[0]!r} is missing"
+                )
+            for name, signal in signals.items():
+                if not isinstance(signal, SignalOperation):
+                    raise ValueError(
+                        f"signals[{name!r}] has to be a SignalOperation, got {signal!r}"
+                    )
         self.operations = names
         self.max_nodes = max_nodes
         self.max_edges = max_edges
         self.input = input
         self.output = output
+        self.signals = signals
         self._numbers = {name: number for number, name in enumerate(names, start=1)}
 
     @property
@@ -185,6 +206,15 @@ class DAGSpace(SearchSpace):
                 "adjacency and operations, column by column (EmProx paper)",
             ),
         }
+
+    @property
+    def signal_operations(self) -> tuple[SignalOperation, ...]:
+        """What each operation does to a signal, as far as `signals` says it."""
+        known = self.signals or {}
+        return tuple(
+            replace(known[name], name=name) if name in known else SignalOperation(name)
+            for name in self.operations
+        )
 
     def learn(self, architectures: Any) -> DAGSpace:
         """Return the space that holds these architectures.
@@ -235,6 +265,7 @@ class DAGSpace(SearchSpace):
             max_edges=max_edges,
             input=self.input,
             output=self.output,
+            signals=self.signals,
         )
 
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
@@ -251,6 +282,25 @@ class DAGSpace(SearchSpace):
     def format(self, architecture: Any) -> str:
         return self.parse(architecture).to_string()
 
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The graphs, as the only kind of cell, without nodes that the canonical form drops. The
+            first node leads to all nodes without predecessor, and all without successor lead to
+            the last; the operations `input` and `output` are wires.
+        """
+        labels, adjacency = self._live_graphs(decisions)
+        passing = [self._numbers[name] for name in (self.input, self.output) if name is not None]
+        return (cell_graphs(labels, adjacency, passing),)
+
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each graph by its canonical form; see the class's notes.
 
@@ -264,14 +314,7 @@ class DAGSpace(SearchSpace):
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix of the canonical forms.
         """
-        labels, adjacency = self._graphs(decisions)
-        if self.output is not None:
-            live = self._live(labels, adjacency)
-            labels, adjacency = reorder(
-                labels * live,
-                adjacency & live[:, :, None] & live[:, None, :],
-                np.argsort(~live, axis=1, kind="stable"),
-            )
+        labels, adjacency = self._live_graphs(decisions)
         return self._join(*reorder(labels, adjacency, canonical_orders(labels, adjacency)))
 
     def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
@@ -530,6 +573,18 @@ class DAGSpace(SearchSpace):
             return leading
         live = leading & reached(adjacency, labels == self._numbers.get(self.input))
         return np.where(live.any(axis=1, keepdims=True), live, leading)
+
+    def _live_graphs(self, decisions: ArrayLike) -> tuple[IntArray, BoolArray]:
+        """Return the graphs without the nodes that the canonical form drops."""
+        labels, adjacency = self._graphs(decisions)
+        if self.output is None:
+            return labels, adjacency
+        live = self._live(labels, adjacency)
+        return reorder(
+            labels * live,
+            adjacency & live[:, :, None] & live[:, None, :],
+            np.argsort(~live, axis=1, kind="stable"),
+        )
 
     def _draw(self, n_architectures: int, rng: np.random.Generator) -> IntArray:
         labels = np.zeros((n_architectures, self._n_nodes), dtype=np.int64)

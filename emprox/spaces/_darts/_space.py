@@ -15,8 +15,10 @@ from .._base import SearchSpace
 from .._errors import ArchitectureError
 from .._random import RandomState, as_generator
 from .._sequences import IntArray, TokenSequence
+from .._signals import CellGraphs
 from ._genotypes import INNER_NODES, N_INPUTS, N_NODES, read_cells, read_text
 from ._graph import SEQUENCE_LENGTH, GenotypeGraph
+from ._signals import SIGNAL_OPERATIONS, SKELETON, cell_graphs
 
 CELLS = ("normal", "reduce")
 OPERATIONS = (
@@ -102,6 +104,8 @@ class DARTSSpace(SearchSpace):
     operations = OPERATIONS
     n_choices = (2, 7, 2, 7, 3, 7, 3, 7, 4, 7, 4, 7, 5, 7, 5, 7) * len(CELLS)
     default_sequence = "genotype"
+    signal_operations = SIGNAL_OPERATIONS
+    skeleton = SKELETON
 
     def __init__(self) -> None:
         self._graph = GenotypeGraph(self.operations)
@@ -165,6 +169,26 @@ class DARTSSpace(SearchSpace):
                 f"{name}=[{pairs}], {name}_concat=range({N_INPUTS}, {N_INPUTS + N_NODES})"
             )
         return f"Genotype({', '.join(fields)})"
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write genotypes as two graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 32)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The normal cells and the reduction cells. The two inputs are the nodes 0 and 1; node 6
+            is the output, which concatenates the inner nodes 2 to 5.
+        """
+        sources, operations = _split(self._check_decisions(decisions))
+        return tuple(
+            cell_graphs(sources[kind :: len(CELLS)], operations[kind :: len(CELLS)], name)
+            for kind, name in enumerate(CELLS)
+        )
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each genotype by its canonical form; see the class's notes.

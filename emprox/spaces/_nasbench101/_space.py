@@ -16,6 +16,7 @@ from .._errors import ArchitectureError
 from .._number_lists import read_numbers
 from .._random import RandomState, as_generator
 from .._sequences import EDGE, NO_EDGE, IntArray, TokenSequence
+from .._signals import CellGraphs
 from ._cells import (
     ABSENT,
     EDGES,
@@ -36,6 +37,7 @@ from ._cells import (
     sources,
     to_patterns,
 )
+from ._signals import SIGNAL_OPERATIONS, SKELETON, cell_graphs
 from ._tokens import PATHS_LENGTH, adjacency_layout, nodes_layout, path_tokens
 
 # Number of valid edge patterns, by the number of inner nodes.
@@ -116,6 +118,8 @@ class NASBench101Space(SearchSpace):
     n_choices = (2,) * len(EDGES) + (len(operations) + 1,) * len(INNER)
     default_sequence = "nodes"
     proximity_sequence = "paths"
+    signal_operations = SIGNAL_OPERATIONS
+    skeleton = SKELETON
 
     def __init__(self) -> None:
         sets = []
@@ -198,6 +202,22 @@ class NASBench101Space(SearchSpace):
         cell = self.parse(architecture)
         bits = "".join(map(str, cell.adjacency.ravel().tolist()))
         return f"{bits}:{','.join(cell.operations)}"
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write cells as graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 26)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The cells, as the only kind that there is. Node v of a cell becomes the nodes 2 v - 1
+            and 2 v with its operation between them, node 11 concatenates and node 12 is the output.
+        """
+        return (cell_graphs(self._check_decisions(decisions)),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each cell by its canonical form; see the class's notes.

@@ -15,10 +15,12 @@ from .._base import SearchSpace
 from .._errors import ArchitectureError
 from .._random import RandomState, as_generator
 from .._sequences import IntArray, TokenSequence, flatten_graphs, unflatten_graphs
+from .._signals import CellGraphs, CellPosition, SignalOperation, Skeleton
 from ._trees import (
     N_NODES,
     PATHS_LENGTH,
     SKIP,
+    cell_graphs,
     contract_skips,
     look_numbers,
     node_places,
@@ -103,6 +105,21 @@ class NASBenchGraphSpace(SearchSpace):
     n_choices = (2, 3, 4) + (len(operations),) * N_NODES
     default_sequence = "decisions"
     proximity_sequence = "paths"
+    # All but fc and skip look at a node's neighbours, so that one layer sees three in a row. The
+    # numbers of weights are those by which the benchmark's counts of parameters differ.
+    signal_operations = (
+        SignalOperation("gat", "renew", kernel_size=3, mixing=1, depthwise=3),
+        SignalOperation("gcn", "renew", kernel_size=3, mixing=1, depthwise=1),
+        SignalOperation("gin", "renew", kernel_size=3, mixing=1, depthwise=1),
+        SignalOperation("cheb", "renew", kernel_size=3, mixing=2, depthwise=1),
+        SignalOperation("sage", "renew", kernel_size=3, mixing=2, depthwise=1),
+        SignalOperation("arma", "renew", kernel_size=3, mixing=3, depthwise=1),
+        SignalOperation("graph", "renew", kernel_size=3, mixing=2, depthwise=1),
+        SignalOperation("fc", "renew", mixing=1, depthwise=1),
+        SignalOperation("skip", "copy"),
+    )
+    # One cell; the hidden layers are 64 to 256 wide, depending on the data set.
+    skeleton = Skeleton((CellPosition(width=256, resolution=1),))
 
     def __init__(self) -> None:
         sources = ("from input", "from node 1", "from node 2", "from node 3")
@@ -193,6 +210,23 @@ class NASBenchGraphSpace(SearchSpace):
     def size(self) -> int:
         """Number of descriptions, different descriptions of the same network counted apart."""
         return self._n_combinations - len(self._edges)
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write trees as graphs with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 7)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The trees, as the only kind of cell. The operation of a node is on the edge that leads
+            to it; node 5 is the output, which concatenates the leaves. Skip connections that the
+            canonical form contracts are wires behind the input.
+        """
+        return (cell_graphs(*_split(self._check_decisions(decisions))),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each architecture by its canonical form; see the class's notes.

@@ -12,9 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._sequences import PADDING, IntArray, sorted_words
+from .._signals import ABSENT, WIRE, CellGraphs
 
 N_NODES = 4
 SKIP = 8
+# Every node may read every earlier one and the input, and may lead to the output, which is node 5.
+EDGES = (
+    *((source, node) for node in range(1, N_NODES + 1) for source in range(node)),
+    *((node, N_NODES + 1) for node in range(1, N_NODES + 1)),
+)
 # Three leaves below the first node: 3 x 2 operations, and three ends.
 PATHS_LENGTH = 9
 
@@ -53,6 +59,18 @@ def contract_skips(sources: IntArray, operations: IntArray) -> tuple[IntArray, I
     positions = np.arange(N_NODES)
     new_sources = np.where(positions < n_dropped[:, None], positions, new_sources)
     return new_sources, np.take_along_axis(operations, order, axis=1)
+
+
+def cell_graphs(sources: IntArray, operations: IntArray) -> CellGraphs:
+    """Write trees as graphs with operations on the edges, without skips that change nothing."""
+    sources, operations = contract_skips(sources, operations)
+    in_chain = np.logical_and.accumulate(operations == SKIP, axis=1)
+    graphs = np.full((len(sources), len(EDGES)), ABSENT, dtype=np.int8)
+    first_edges = np.array([EDGES.index((0, node)) for node in range(1, N_NODES + 1)])
+    on_edges = np.where(in_chain, WIRE, operations).astype(np.int8)
+    np.put_along_axis(graphs, first_edges + sources, on_edges, axis=1)
+    graphs[:, -N_NODES:] = np.where(find_leaves(sources), WIRE, ABSENT)
+    return CellGraphs(EDGES, graphs, concatenated=frozenset({N_NODES + 1}))
 
 
 def renumber(sources: IntArray, operations: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:

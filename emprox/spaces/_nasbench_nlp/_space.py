@@ -15,6 +15,7 @@ from .._base import SearchSpace
 from .._errors import ArchitectureError
 from .._random import RandomState, as_generator
 from .._sequences import IntArray
+from .._signals import CellGraphs, SignalOperation
 from ._cells import FIRST_NODE, N_INPUTS, N_STATES, canonical_cells
 from ._decisions import (
     MAX_NODES,
@@ -26,6 +27,7 @@ from ._decisions import (
 )
 from ._recipes import OPERATIONS, Cell, read_architecture, read_recipe, read_text
 from ._sampling import random_cells, shuffled_cells
+from ._signals import SIGNAL_NAMES, cell_graphs
 from ._tokens import (
     GRAPH,
     RECIPE,
@@ -133,6 +135,8 @@ class NASBenchNLPSpace(SearchSpace):
         *(1 + MAX_NODES,) * N_STATES,
     )
     default_sequence = "recipe"
+    # Products and gates are beyond what can be said here about operations.
+    signal_operations = tuple(map(SignalOperation, SIGNAL_NAMES))
 
     sequences = MappingProxyType({"recipe": RECIPE, "adjacency": GRAPH})
 
@@ -164,6 +168,23 @@ class NASBenchNLPSpace(SearchSpace):
     def format(self, architecture: Any) -> str:
         (cell,) = self._single_cells(self._encode_one(architecture))
         return json.dumps(cell.recipe())
+
+    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
+        """Write cells as graphs of one time step, with operations on the edges.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, 91)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of CellGraphs
+            The cells, as the only kind that there is. ``x`` and the previous states are operations
+            behind a common input. The output adds up the new states that have an influence on the
+            output at this time step or a later one.
+        """
+        return (cell_graphs(to_cells(self._check_decisions(decisions))),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each cell by its canonical form; see the class's notes.

@@ -1,0 +1,627 @@
+"""How spaces describe their operations, graphs and networks for signal propagation."""
+
+import json
+import os
+import pickle
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from emprox.properties import StructuralProperties
+from emprox.spaces import (
+    ABSENT,
+    WIRE,
+    CellGraphs,
+    CellPosition,
+    DAGSpace,
+    NASBench201Space,
+    SequenceSpace,
+    SignalOperation,
+    Skeleton,
+    check_search_space,
+    get_space,
+    list_spaces,
+    live_edges,
+)
+
+SPACES = [
+    *(space for space in map(get_space, list_spaces()) if not space.is_open),
+    DAGSpace(("a", "b", "c"), 6),
+    DAGSpace(("a", "b", "in", "out"), 8, input="in", output="out"),
+]
+
+
+def words_along_paths(space, graphs):
+    """Count the paths of each cell by the input that they start at and their operations."""
+    names = [operation.name for operation in space.signal_operations]
+    cells = []
+    for row in graphs.operations.tolist():
+        at_node = {node: Counter({(node,): 1}) for node in range(graphs.n_inputs)}
+        for (source, target), operation in zip(graphs.edges, row, strict=True):
+            if operation != ABSENT:
+                suffix = () if operation == WIRE else (names[operation],)
+                for word, count in at_node.get(source, Counter()).items():
+                    at_node.setdefault(target, Counter())[word + suffix] += count
+        cells.append(at_node.get(graphs.n_nodes - 1, Counter()))
+    return cells
+
+
+def without(words, *dropped):
+    """Leave operations out of words."""
+    fewer = Counter()
+    for word, count in words.items():
+        fewer[tuple(name for name in word if name not in dropped)] += count
+    return fewer
+
+
+def words_of_graph(labels, edges, start, end, name_node, name_edge=lambda *_: ()):
+    """Follow all paths one by one; a node or an edge without a name (None) is not there."""
+    words = Counter()
+    unfinished = [(start, ())]
+    while unfinished:
+        node, word = unfinished.pop()
+        if node == end:
+            words[word] += 1
+            continue
+        for source, target in edges:
+            if source == node:
+                more = name_edge(labels[source], labels[target]), name_node(labels[target])
+                if None not in more:
+                    unfinished.append((target, word + more[0] + more[1]))
+    return words
+
+
+def words_of_architecture(architecture, **names):
+    return words_of_graph(
+        architecture.operations, architecture.edges, 0, architecture.n_nodes - 1, **names
+    )
+
+
+def naming(*, none=(), empty=("input", "output", "sum"), **other):
+    def name(label):
+        if label in none:
+            return None
+        return () if label in empty else other.get(label, (label,))
+
+    return name
+
+
+def drawn(space, n=200):
+    decisions = space.sample_decisions(min(n, space.size), random_state=1)
+    return decisions, space.decode(decisions), space.cell_graphs(decisions)
+
+
+@pytest.mark.parametrize(
+    ("name", "none"),
+    [("nasbench201", ("none",)), ("transnasbench101_micro", ("zero",))],
+)
+def test_paths_of_cells_with_operations_on_edges(name, none):
+    space = get_space(name)
+    _, architectures, (graphs,) = drawn(space)
+    words = words_along_paths(space, graphs)
+    for architecture, found in zip(architectures, words, strict=True):
+        expected = words_of_architecture(architecture, name_node=naming(none=none))
+        assert found == Counter({(0, *word): count for word, count in expected.items()})
+
+
+def test_paths_of_nasbench101():
+    space = get_space("nasbench101")
+    _, architectures, (graphs,) = drawn(space)
+    words = words_along_paths(space, graphs)
+    for architecture, found in zip(architectures, words, strict=True):
+        expected = words_of_architecture(architecture, name_node=naming())
+        assert found == Counter(
+            {(0, "projection", *word): count for word, count in expected.items()}
+        )
+
+
+def test_paths_of_nasbench_asr():
+    space = get_space("nasbench_asr")
+    sums = ("input", "sum", "output")
+    _, architectures, (graphs,) = drawn(space)
+    for architecture, found in zip(architectures, words_along_paths(space, graphs), strict=True):
+        expected = words_of_architecture(
+            architecture,
+            name_node=naming(none=("zero",)),
+            name_edge=lambda a, b: ("skip",) if a in sums and b in sums else (),
+        )
+        assert found == Counter({(0, *word): count for word, count in expected.items()})
+
+
+def test_paths_of_darts():
+    space = get_space("darts")
+    _, architectures, kinds = drawn(space, 50)
+    assert [graphs.name for graphs in kinds] == ["normal", "reduce"]
+    for graphs, start in zip(kinds, (3, 20), strict=True):
+        found = words_along_paths(space, graphs)
+        for architecture, words in zip(architectures, found, strict=True):
+            expected = Counter()
+            for number in range(2):
+                along = words_of_graph(
+                    architecture.operations,
+                    architecture.edges,
+                    start + number,
+                    start + 14,
+                    naming(),
+                )
+                expected.update({(number, *word): count for word, count in along.items()})
+            assert words == expected
+
+
+def test_paths_of_nasbench_graph():
+    space = get_space("nasbench_graph")
+    _, architectures, (graphs,) = drawn(space)
+    for architecture, found in zip(architectures, words_along_paths(space, graphs), strict=True):
+        expected = words_of_architecture(architecture, name_node=naming(skip=()))
+        # A leaf that repeats the input counts for nothing in the benchmark.
+        expected.pop((), None)
+        assert without(found, 0, "skip") == expected
+
+
+def test_paths_of_nasbench_nlp():
+    space = get_space("nasbench_nlp")
+    _, architectures, (graphs,) = drawn(space, 50)
+    states = {f"h_prev_{state}": ("previous state",) for state in range(3)}
+    name = naming(empty=("h_new_0", "h_new_1", "h_new_2", "blend_first", "blend_second"), **states)
+    for architecture, found in zip(architectures, words_along_paths(space, graphs), strict=True):
+        labels = architecture.operations
+        expected = Counter()
+        for start in (node for node, label in enumerate(labels) if label in ("x", *states)):
+            for end in (node for node, label in enumerate(labels) if label.startswith("h_new")):
+                words = words_of_graph(labels, architecture.edges, start, end, name)
+                expected.update({(0, *name(labels[start]), *word): n for word, n in words.items()})
+        assert found == expected
+
+
+def test_paths_of_graphs_of_any_kind():
+    for space in SPACES[-2:]:
+        _, architectures, (graphs,) = drawn(space)
+        words = words_along_paths(space, graphs)
+        for architecture, found in zip(architectures, words, strict=True):
+            labels, edges = architecture.operations, architecture.edges
+            targets, sources = {target for _, target in edges}, {source for source, _ in edges}
+            starts = [node for node in range(len(labels)) if node not in targets]
+            ends = [node for node in range(len(labels)) if node not in sources]
+            if space.output:
+                ends = [len(labels) - 1]
+            inputs = [node for node, label in enumerate(labels) if label == space.input]
+            name = naming(empty=("in", "out"))
+            expected = Counter()
+            for start in starts:
+                for end in ends:
+                    along = words_of_graph(labels, edges, start, end, name)
+                    expected.update(
+                        {(0, *name(labels[start]), *word): n for word, n in along.items()}
+                    )
+            from_inputs = Counter()
+            for start in inputs:
+                if not any(leads(edges, other, start) for other in inputs):
+                    along = words_of_graph(labels, edges, start, len(labels) - 1, name)
+                    from_inputs.update({(0, *word): n for word, n in along.items()})
+            assert found == (from_inputs or expected)
+
+
+def leads(edges, start, end):
+    return start != end and bool(words_of_graph([""] * 99, edges, start, end, naming(empty=("",))))
+
+
+def test_paths_of_chains():
+    space = get_space("nasbench_macro")
+    (graphs,) = space.cell_graphs(space.encode(["01220010"]))
+    assert words_along_paths(space, graphs) == [
+        Counter(
+            {
+                (
+                    0,
+                    "identity, strided",
+                    "mb3_k3",
+                    "mb6_k5, strided",
+                    "mb6_k5",
+                    "identity, strided",
+                    "mb3_k3",
+                ): 1
+            }
+        )
+    ]
+    assert graphs.widths.tolist() == [[1, 1, 2, 2, 2, 4, 4, 4]]
+    assert graphs.resolutions.tolist() == [[1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]]
+    space = get_space("transnasbench101_macro")
+    (graphs,) = space.cell_graphs(space.encode(["64-1234-basic"]))
+    types = ("same", "double_channels", "halve_resolution", "double_and_halve")
+    word = (0, *(name for kind in types for name in (kind, "second block")))
+    assert words_along_paths(space, graphs) == [Counter({word: 1})]
+    assert graphs.widths.tolist() == [[1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4]]
+    assert graphs.resolutions.tolist() == [[1, 1, 1, 1, 0.5, 0.5] + [0.25] * 6]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_the_canonical_form_has_the_same_paths(space):
+    decisions, _, kinds = drawn(space)
+    copies = [o.name for o in space.signal_operations if o.effect == "copy"]
+    for graphs, canonical in zip(
+        kinds, space.cell_graphs(space.canonicalize(decisions)), strict=True
+    ):
+        before, after = (words_along_paths(space, each) for each in (graphs, canonical))
+        assert [without(words, *copies) for words in before] == [
+            without(words, *copies) for words in after
+        ]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_a_thousand_architectures_take_milliseconds(space):
+    decisions = space.sample_decisions(1000, random_state=0, replace=True)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        kinds = space.cell_graphs(decisions)
+        times.append(time.perf_counter() - start)
+    assert kinds
+    assert min(times) < 0.05
+    # The columns that are computed of them.
+    properties = StructuralProperties(space, standardize=True).fit(decisions[:5])
+    assert np.isfinite(properties.transform(decisions[:100])).all()
+
+
+def test_nasbench101_by_hand():
+    space = get_space("nasbench101")
+    matrix = [[0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
+    cell = (matrix, ["input", "maxpool3x3", "conv3x3-bn-relu", "output"])
+    (graphs,) = space.cell_graphs(space.encode([cell]))
+    there = {
+        edge: (space.signal_operations[operation].name if operation >= 0 else "wire")
+        for edge, operation in zip(graphs.edges, graphs.operations[0].tolist(), strict=True)
+        if operation != ABSENT and live_edges(graphs)[graphs.edges.index(edge), 0]
+    }
+    assert there == {
+        (0, 1): "projection",
+        (1, 2): "maxpool3x3",
+        (2, 3): "wire",
+        (3, 4): "conv3x3-bn-relu",
+        (4, 11): "wire",
+        (0, 12): "projection",
+        (11, 12): "wire",
+    }
+    assert graphs.concatenated == {11}
+    assert graphs.n_inputs == 1
+
+
+def test_the_nodes_that_nasbench101_concatenates_share_the_channels():
+    space = get_space("nasbench101")
+    matrix = [[0, 1, 1, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0] * 5, [0] * 5]
+    names = ["input", "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3", "output"]
+    (graphs,) = space.cell_graphs(space.encode([(matrix, names)]))
+    width = dict(zip(graphs.edges, graphs.widths[0].tolist(), strict=True))
+    assert width[1, 2] == width[3, 4] == 0.5
+    assert width[0, 1] == pytest.approx(0.5**0.5)
+    assert width[0, 12] == 1
+
+
+def n_weights(space, decisions):
+    """Count the weights of the cells in the whole network."""
+    table = np.array([(o.mixing, o.depthwise) for o in space.signal_operations] + [(0, 0)] * 2)
+    total = 0
+    for kind, graphs in enumerate(space.cell_graphs(decisions)):
+        mixing, depthwise = table[graphs.operations].T
+        for position in space.skeleton.positions:
+            if position.kind == kind:
+                width = position.width * (1 if graphs.widths is None else graphs.widths.T)
+                total = total + (mixing * width**2 + depthwise * width).sum(axis=0)
+    return total
+
+
+def test_weights_of_nasbench101_are_near_those_of_the_networks():
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    file = Path(os.environ.get("EMPROX_TEST_DATA") or default) / "nasbench101/zc_nasbench101.json"
+    if not file.is_file():
+        pytest.skip(f"{file} is missing; EMPROX_TEST_DATA can say where it is")
+    records = json.loads(file.read_text())["nasbench101"]["cifar10"]
+    cells = [key for key in records if key.startswith("(")]
+    space = get_space("nasbench101")
+    counted = [1e6 * records[cell]["params"] for cell in cells]
+    # Projections of the first cell of a stack have half the channels to read.
+    weights = n_weights(space, space.encode(cells))
+    ratios = np.array(counted) / weights
+    assert ratios.min() > 0.8
+    assert ratios.max() < 1
+    assert np.corrcoef(np.log(counted), np.log(weights))[0, 1] > 0.999
+
+
+def conv(c_in, c_out, kernel_size=1, groups=1):
+    return nn.Conv2d(c_in, c_out, kernel_size, groups=groups, bias=False)
+
+
+def norm(c):
+    return nn.BatchNorm2d(c)
+
+
+def separable(c, kernel_size, times):
+    return [
+        layer
+        for _ in range(times)
+        for layer in (conv(c, c, kernel_size, groups=c), conv(c, c), norm(c))
+    ]
+
+
+def mobile(c_in, c_out, kernel_size, expansion):
+    c = c_in * expansion
+    outer = conv(c_in, c), norm(c), conv(c, c_out), norm(c_out)
+    return [*outer, conv(c, c, kernel_size, groups=c), norm(c)]
+
+
+def basic(c_in, c_out, shortcut):
+    layers = [conv(c_in, c_out, 3), norm(c_out), conv(c_out, c_out, 3), norm(c_out)]
+    return layers + [conv(c_in, c_out), norm(c_out)] * shortcut
+
+
+C = 200
+LAYERS = {
+    "nasbench101": {
+        "conv3x3-bn-relu": [conv(C, C, 3), norm(C)],
+        "conv1x1-bn-relu": [conv(C, C), norm(C)],
+        "projection": [conv(C, C), norm(C)],
+    },
+    "nasbench201": {
+        "nor_conv_3x3": [conv(C, C, 3), norm(C)],
+        "nor_conv_1x1": [conv(C, C), norm(C)],
+    },
+    "transnasbench101_micro": {
+        "conv3x3": [conv(C, C, 3), norm(C)],
+        "conv1x1": [conv(C, C), norm(C)],
+    },
+    "transnasbench101_macro": {
+        "same": basic(C, C, False),
+        "double_channels": basic(C // 2, C, True),
+        "halve_resolution": basic(C, C, True),
+        "double_and_halve": basic(C // 2, C, True),
+        "second block": basic(C, C, False),
+    },
+    "darts": {
+        "sep_conv_3x3": separable(C, 3, 2),
+        "sep_conv_5x5": separable(C, 5, 2),
+        "dil_conv_3x3": separable(C, 3, 1),
+        "dil_conv_5x5": separable(C, 5, 1),
+    },
+    "nasbench_macro": {
+        "mb3_k3": mobile(C, C, 3, 3),
+        "mb6_k5": mobile(C, C, 5, 6),
+        "identity, strided": [conv(C // 2, C), norm(C)],
+        "mb3_k3, strided": mobile(C // 2, C, 3, 3),
+        "mb6_k5, strided": mobile(C // 2, C, 5, 6),
+    },
+    "nasbench_asr": {
+        "linear": [nn.Linear(C, C)],
+        "conv5": [nn.Conv1d(C, C, 5, groups=100)],
+        "conv5d2": [nn.Conv1d(C, C, 5, groups=100)],
+        "conv7": [nn.Conv1d(C, C, 7, groups=100)],
+        "conv7d2": [nn.Conv1d(C, C, 7, groups=100)],
+    },
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_weights_of_operations_are_those_of_their_layers(name):
+    found = {o.name: o.mixing * C**2 + o.depthwise * C for o in get_space(name).signal_operations}
+    expected = {
+        operation: sum(weights.numel() for layer in layers for weights in layer.parameters())
+        for operation, layers in LAYERS[name].items()
+    }
+    assert found == pytest.approx(dict.fromkeys(found, 0) | expected)
+
+
+def test_weights_of_nasbench_graph_are_those_of_the_benchmark():
+    # Parameters in millions of chains of fc and another operation on Cora, hidden layers 256 wide.
+    published = {"gat": 0.503047, "gcn": 0.502535, "gin": 0.502535, "cheb": 0.568071}
+    published |= {"sage": 0.568071, "arma": 0.633607, "graph": 0.568071}
+    space = get_space("nasbench_graph")
+    weights = {o.name: o.mixing * 256**2 + o.depthwise * 256 for o in space.signal_operations}
+    for name, millions in published.items():
+        assert weights[name] - weights["fc"] == pytest.approx(1e6 * (millions - 0.502535))
+
+
+def test_weights_of_natsbench_size_are_those_of_the_layers():
+    space = get_space("natsbench_size")
+    channels = (8, 40, 64, 16, 24)
+    decisions = space.encode([channels])
+    total = 0
+    for layer, (c_in, c) in enumerate(zip((8, *channels[:-1]), channels, strict=True)):
+        if layer % 2:
+            convolutions = [conv(c_in, c, 3), conv(c, c, 3), conv(c_in, c)]
+        else:
+            convolutions = [conv(c_in, c, 3)] * 2 + [conv(c, c, 3)] * 3
+        total += sum(weights.numel() for each in convolutions for weights in each.parameters())
+    (graphs,) = space.cell_graphs(decisions)
+    mixing = np.array([o.mixing for o in space.signal_operations])[graphs.operations]
+    width = space.skeleton.positions[0].width * graphs.widths
+    assert (mixing * width**2).sum() == pytest.approx(total)
+    assert graphs.resolutions.tolist() == [[1, 0.5, 0.5, 0.25, 0.25]]
+
+
+def test_skeletons_are_those_of_the_benchmarks():
+    def stages(name):
+        return [
+            (p.kind, p.width, p.resolution, p.strided) for p in get_space(name).skeleton.positions
+        ]
+
+    assert stages("transnasbench101_micro") == [
+        (0, 128, 32, True),
+        (0, 128, 32, False),
+        (0, 128, 32, False),
+        (0, 128, 32, False),
+        (0, 256, 16, True),
+        (0, 256, 16, False),
+        (0, 256, 16, False),
+        (0, 256, 16, False),
+        (0, 512, 8, True),
+        (0, 512, 8, False),
+    ]
+    assert stages("darts") == [
+        (0, 32, 32, False),
+        (0, 32, 32, False),
+        (1, 64, 16, True),
+        (0, 64, 16, False),
+        (0, 64, 16, False),
+        (1, 128, 8, True),
+        (0, 128, 8, False),
+        (0, 128, 8, False),
+    ]
+    assert [width for _, width, *_ in stages("nasbench101")] == [128] * 3 + [256] * 3 + [512] * 3
+    widths = [600] * 3 + [800] * 4 + [1000] * 5 + [1200] * 6
+    assert [width for _, width, *_ in stages("nasbench_asr")] == widths
+
+
+def test_stages_can_be_strided_and_have_an_entry():
+    skeleton = Skeleton.of_stages((8, 16), (4, 2), n_cells=2, entry="residual", strided=True)
+    assert skeleton.positions == (
+        CellPosition(0, 8, 4),
+        CellPosition(0, 8, 4),
+        CellPosition(0, 16, 2, strided=True, entry="residual"),
+        CellPosition(0, 16, 2),
+    )
+
+
+def test_an_effect_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="'copy', 'blur', 'renew' or None, got 'zero' for 'none'"):
+        SignalOperation("none", "zero")
+
+
+def test_edges_on_no_path_are_not_live():
+    edges = ((0, 1), (0, 2), (1, 2), (0, 3), (2, 3))
+    operations = np.array([[0, ABSENT, ABSENT, WIRE, 0], [ABSENT, 0, 0, ABSENT, 0]], dtype=np.int8)
+    live = live_edges(CellGraphs(edges, operations)).T
+    assert live.tolist() == [[False, False, False, True, False], [False, True, False, False, True]]
+    # With a second input, node 1, its edges are live as well.
+    assert live_edges(CellGraphs(edges[1:], operations[:, 1:], 2)).T[1].tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_decisions_are_positional_in_lists_and_chains_only():
+    positional = {space.name for space in SPACES if space.positional}
+    assert positional == {"nasbench_macro", "natsbench_size", "transnasbench101_macro"}
+    assert SequenceSpace({"depth": [1, 2]}).positional
+
+
+CONV, POOL = SignalOperation("", "renew", mixing=9), SignalOperation("pooling", "blur")
+
+
+class TestGraphsOfAnyKind:
+    def test_operations_can_be_described(self):
+        signals = {"conv": CONV, "pool": POOL, "elsewhere": POOL}
+        space = DAGSpace(
+            ("in", "conv", "pool", "out"), 5, input="in", output="out", signals=signals
+        )
+        assert [(o.name, o.effect) for o in space.signal_operations] == [
+            ("in", None),
+            ("conv", "renew"),
+            ("pool", "blur"),
+            ("out", None),
+        ]
+        properties = StructuralProperties(space).fit(space.sample(20, 0))
+        assert "signals" in properties.groups_
+        assert "signals" not in StructuralProperties(SPACES[-2]).fit(SPACES[-2].sample(20)).groups_
+        # A deeper chain keeps less of the similarity of its inputs.
+        chains = [(("in", *["conv"] * depth, "out"), np.eye(depth + 2, k=1)) for depth in (1, 2, 3)]
+        names = properties.get_feature_names_out().tolist()
+        column = names.index("network: log jacobian (whiteness 0)")
+        depths = properties.transform(chains)[:, column]
+        assert np.all(np.diff(depths) > 0)
+
+    def test_the_description_is_kept_when_the_space_is_learned_and_pickled(self):
+        open_space = DAGSpace(signals={"a": CONV, "b": POOL})
+        space = open_space.learn([(("a", "b"), [[0, 1], [0, 0]])])
+        for each in (space, pickle.loads(pickle.dumps(space))):
+            assert [o.effect for o in each.signal_operations] == ["renew", "blur"]
+        with pytest.raises(ValueError, match="'c' is missing"):
+            open_space.learn([(("a", "c"), [[0, 1], [0, 0]])])
+
+    def test_a_description_that_is_wrong_is_refused(self):
+        with pytest.raises(ValueError, match="'b' is missing"):
+            DAGSpace(("a", "b"), 4, signals={"a": CONV})
+        with pytest.raises(
+            ValueError, match=r"signals\['a'\] has to be a SignalOperation, got 'renew'"
+        ):
+            DAGSpace(("a",), 4, signals={"a": "renew"})
+
+    def test_edges_and_nodes_that_no_graph_has_are_left_out(self):
+        space = DAGSpace(("a", "b"), 50)
+        decisions = space.encode([(("a", "b", "a"), np.eye(3, k=1))])
+        (graphs,) = space.cell_graphs(decisions)
+        assert graphs.edges == ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7))
+        assert graphs.operations.tolist() == [[WIRE, 0, WIRE, 1, WIRE, 0, WIRE]]
+
+    def test_several_inputs_and_outputs_are_joined(self):
+        space = DAGSpace(("a", "b"), 4)
+        matrix = np.zeros((4, 4))
+        matrix[0, 2] = matrix[1, 2] = matrix[1, 3] = 1
+        (graphs,) = space.cell_graphs(space.encode([(("a", "b", "a", "b"), matrix)]))
+        assert words_along_paths(space, graphs) == [
+            Counter({(0, "a", "a"): 1, (0, "b", "a"): 1, (0, "b", "b"): 1})
+        ]
+
+
+class Broken(NASBench201Space):
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def cell_graphs(self, decisions):
+        (graphs,) = super().cell_graphs(decisions)
+        return self.change(graphs)
+
+
+def changed(**fields):
+    return lambda graphs: (CellGraphs(**{**vars(graphs), **fields}),)
+
+
+def with_numbers_of_nodes(graphs):
+    # The first edge's operation on the edge to node 2: wrong where nodes 1 and 2 are exchanged.
+    operations = graphs.operations.copy()
+    operations[:, 1] = operations[:, 0]
+    return (CellGraphs(graphs.edges, operations),)
+
+
+def with_neighbours(graphs):
+    return (CellGraphs(graphs.edges, np.roll(graphs.operations, 1, axis=0)),)
+
+
+class TestTheContract:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (changed(edges=((0, 1), (0, 2), (2, 1), (0, 3), (1, 3), (2, 3))), "to a later node"),
+            (changed(edges=((0, 1), (0, 2), (1, 2), (2, 3), (0, 2), (1, 3))), "sorted by target"),
+            (changed(n_inputs=2), "leads to an input"),
+            (lambda graphs: changed(operations=graphs.operations[:, 1:])(graphs), "has shape"),
+            (lambda graphs: changed(operations=graphs.operations / 1)(graphs), "float64"),
+            (lambda graphs: changed(operations=graphs.operations + 1)(graphs), "all in -2 to 4"),
+            (changed(concatenated=frozenset({3})), "not a wire"),
+            (changed(widths=np.ones(6)), "widths do not have shape"),
+            (
+                lambda graphs: changed(resolutions=np.zeros(graphs.operations.shape))(graphs),
+                "above 0",
+            ),
+            (lambda graphs: (graphs, graphs), "same name"),
+            (lambda graphs: (graphs, *changed(name="b")(graphs)), "the skeleton places"),
+            (with_numbers_of_nodes, "relabelling changes the operations along the paths"),
+            (with_neighbours, "if it is alone"),
+        ],
+    )
+    def test_finds_what_is_broken(self, change, message):
+        with pytest.raises(AssertionError, match=message):
+            check_search_space(Broken(change))
+
+    def test_takes_what_is_right(self):
+        check_search_space(Broken(lambda graphs: (graphs,)))
+
+    def test_finds_operations_of_the_same_name(self):
+        space = NASBench201Space()
+        space.signal_operations = (*space.signal_operations, space.signal_operations[0])
+        with pytest.raises(AssertionError, match="two signal operations have the same name"):
+            check_search_space(space)
