@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spaces import ABSENT, WIRE, CellGraphs, live_edges
+from ..spaces import ABSENT, WIRE, CellGraphs, SignalOperation, live_edges
 
 Array = NDArray[np.float64]
 # Columns by name, each of shape (n_architectures,), or (n_settings, n_architectures).
@@ -21,6 +22,8 @@ class LiveCells:
     ----------
     graphs : CellGraphs
         The cells.
+    operations : sequence of SignalOperation, default=()
+        The operations of the space; those that block count as no edge.
 
     Attributes
     ----------
@@ -35,7 +38,11 @@ class LiveCells:
         Whether there is any path.
     """
 
-    def __init__(self, graphs: CellGraphs) -> None:
+    def __init__(self, graphs: CellGraphs, operations: Sequence[SignalOperation] = ()) -> None:
+        blocking = [n for n, operation in enumerate(operations) if operation.effect == "block"]
+        if blocking:
+            passing = np.where(np.isin(graphs.operations, blocking), ABSENT, graphs.operations)
+            graphs = replace(graphs, operations=passing)
         self.name = graphs.name
         self.edges = graphs.edges
         self.n_inputs = graphs.n_inputs

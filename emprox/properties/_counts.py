@@ -92,13 +92,12 @@ def successions(cells: LiveCells, operations: Sequence[SignalOperation]) -> Colu
     Returns
     -------
     dict of str to ndarray of shape (n_cells,)
-        Columns by name; the input counts as a first operation.
+        Columns by name.
     """
     n_operations = len(operations)
-    # What arrives at each node, by the operation that it comes from; the last row is the input.
-    arriving = np.zeros((cells.n_nodes, n_operations + 1, cells.n_cells))
-    arriving[: cells.n_inputs, n_operations] = 1
-    counts = np.zeros((n_operations, n_operations + 1, cells.n_cells))
+    # What arrives at each node, by the operation that it comes from.
+    arriving = np.zeros((cells.n_nodes, n_operations, cells.n_cells))
+    counts = np.zeros((n_operations, n_operations, cells.n_cells))
     for edge, (source, target) in enumerate(cells.edges):
         kind = cells.operations[edge]
         arriving[target] += arriving[source] * (kind == WIRE)
@@ -109,7 +108,6 @@ def successions(cells: LiveCells, operations: Sequence[SignalOperation]) -> Colu
     names = [operation.name for operation in operations]
     return {
         f"{second} after {first}": counts[j, i]
-        for i, first in enumerate([*names, "the input"])
+        for i, first in enumerate(names)
         for j, second in enumerate(names)
-        if i < n_operations
     }

@@ -67,7 +67,7 @@ def path_lengths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Col
             "mixing": [operation.mixing for operation in operations],
         }
     for operation in operations:
-        lengths[operation.name] = [float(other is operation) for other in operations]
+        lengths[f"of {operation.name}"] = [float(other is operation) for other in operations]
     steps = np.stack([cells.lookup(length) for length in lengths.values()], axis=1)
 
     there = cells.operations != ABSENT
@@ -125,7 +125,7 @@ def linear_paths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Col
         "copying paths": copying,
         "has copying path": copying > 0,
         "share of linear paths": linear / np.maximum(every, 1),
-        "all paths linear": linear == every,
+        "all paths linear": (linear == every) & (every > 0),
     }
 
 

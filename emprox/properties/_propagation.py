@@ -298,7 +298,8 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
     -------
     dict of str to ndarray of shape (n_rows,)
         For each operation that renews signals, the sum of the gradient's variance over its places,
-        over the variance of the output.
+        over the variance of the output. Gradients that come back along several copies of a signal
+        are added as if they were independent.
     """
     cells = wiring.cells
     output = signals.variances[cells.n_nodes - 1]
@@ -324,6 +325,9 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
             through = through + wiring.spread(wiring.blurs[edge]) * wiring.blurred_variance
         if edge in wiring.source_of:
             slope = 0.5 / _RECTIFIED_VARIANCE / signals.variances[source]
+            if wiring.max_layers > 1:
+                deeper = np.maximum(wiring.spread(wiring.layers[edge]) - 1, 0)
+                slope = slope * (0.5 / _RECTIFIED_VARIANCE) ** deeper
             through = through + wiring.spread(wiring.renews[edge]) * slope
         backward[source] += arriving * through
         for number, operation in enumerate(wiring.operations):
@@ -387,7 +391,9 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
                 if there.any():
                     after[row] += wiring.spread(there)
             after[several] = np.where(layers > 1, 1, 1 - before[none])
-            after[several_wide] = np.where(is_wide, before[wide], before[several_wide])
+            after[several_wide] = np.where(
+                is_wide * layers > 1, 1, np.where(is_wide, before[wide], before[several_wide])
+            )
             after[wide] = np.maximum(is_wide, before[wide])
             after[wide_last] = is_wide
             after[[none, empty, blur_last]] = 0

@@ -26,6 +26,9 @@ from ._signals import signal_columns
 GROUPS = ("counts", "paths", "soft paths", "successions", "signals", "decisions")
 # Weights of the groups of columns once they are standardised; of all others 1.
 WEIGHTS = {"soft paths": 2.0, "decisions": 0.5, "successions": 0.5}
+# Standardised values end here: in a column that hardly varies over the space, one of the few
+# architectures that differ would be further from all others than anything else can be.
+_LIMIT = 8.0
 # So many architectures are worked on at once: few enough to stay in the processor's cache.
 _AT_ONCE = 1024
 
@@ -43,14 +46,15 @@ class _Reference:
         Whether a column varies.
     names : tuple of str
         Names of the columns that do.
-    means, scales : ndarray of shape (n_columns,)
-        Their means, and their standard deviations over the weight of their group.
+    means, scales, weights : ndarray of shape (n_columns,)
+        Their means, their standard deviations, and the weights of their groups.
     """
 
     kept: NDArray[np.bool_]
     names: tuple[str, ...]
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 class StructuralProperties(TransformerMixin, BaseEstimator):
@@ -71,9 +75,9 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
         if it does not, and decisions if it is `positional`.
     standardize : bool, default=False
         Whether to center each column and to divide it by its standard deviation over the space,
-        and then to multiply it by the weight of its group: 2 for soft path sums, 1/2 for
-        decisions and successions, 1 for the others. Columns that are not defined for an
-        architecture without a path are 0, and so are at their mean.
+        to set what is more than 8 away to 8, and then to multiply it by the weight of its group: 2
+        for soft path sums, 1/2 for decisions and successions, 1 for the others. Columns that are
+        not defined for an architecture without a path are 0, and so are at their mean.
     n_reference : int, default=1000
         Number of architectures that are drawn from the space, always the same, to find which
         columns vary, and their means and standard deviations. 0 takes the architectures given to
@@ -278,6 +282,8 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
             if self.standardize:
                 part -= reference.means
                 part /= reference.scales
+                np.clip(part, -_LIMIT, _LIMIT, out=part)
+                part *= reference.weights
             np.nan_to_num(part, copy=False)
             parts.append(part)
         return np.concatenate(parts)
@@ -310,7 +316,7 @@ def _choose_groups(space: SearchSpace, groups: str | Sequence[str]) -> tuple[str
     if not groups:
         raise ValueError(f"groups is empty; take 'auto' or some of {', '.join(map(repr, GROUPS))}")
     for name in groups:
-        if name not in available:
+        if not isinstance(name, str) or name not in available:
             raise ValueError(
                 f"unknown group {name!r}; the groups are {', '.join(map(repr, GROUPS))}"
             )
@@ -327,7 +333,7 @@ def _compute(
 ) -> dict[tuple[str, str], NDArray[Any]]:
     """Compute all columns, by group and name."""
     operations, skeleton = space.signal_operations, space.skeleton
-    kinds = [LiveCells(graphs) for graphs in space.cell_graphs(decisions)]
+    kinds = [LiveCells(graphs, operations) for graphs in space.cell_graphs(decisions)]
     columns: dict[tuple[str, str], NDArray[Any]] = {}
 
     def add(group: str, found: Columns, prefix: str = "") -> None:
@@ -354,6 +360,7 @@ def _compute(
 
 def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _Reference:
     """Find out which columns vary, and their means and scales."""
+    _check_descriptions(space, decisions)
     columns = _compute(space, groups, decisions)
     matrix = np.array(list(columns.values()), dtype=np.float64)
     defined = ~np.isnan(matrix)
@@ -362,10 +369,39 @@ def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _R
     deviations = np.where(defined, matrix - means[:, None], 0)
     scales = np.sqrt((deviations**2).sum(axis=1) / n_defined)
     kept = scales > 1e-9 * np.maximum(1, np.abs(means))
+    if not kept.any():
+        raise ValueError(
+            f"all {len(kept)} columns are the same for the {len(decisions)} architectures that they"
+            " were to be compared on: give fit more different architectures, or set n_reference to"
+            " 1000"
+        )
     keys = [key for key, keep in zip(columns, kept, strict=True) if keep]
-    weights = np.array([WEIGHTS.get(group, 1) for group, _ in keys])
+    weights = np.array([WEIGHTS.get(group, 1.0) for group, _ in keys])
     names = tuple(name for _, name in keys)
-    return _Reference(kept, names, means[kept], scales[kept] / weights)
+    return _Reference(kept, names, means[kept], scales[kept], weights)
+
+
+def _check_descriptions(space: SearchSpace, decisions: IntArray) -> None:
+    """Refuse a space that describes some of its operations but not others."""
+    operations = space.signal_operations
+    if not is_known(operations):
+        return
+    occurring = {
+        int(number)
+        for graphs in space.cell_graphs(decisions)
+        for number in np.unique(graphs.operations)
+    }
+    unknown = [
+        operation.name
+        for number, operation in enumerate(operations)
+        if number in occurring and operation.effect is None
+    ]
+    if unknown:
+        raise ValueError(
+            f"the space {space.name!r} describes some of its operations, but not"
+            f" {', '.join(map(repr, unknown))}: give these an effect in its signal_operations"
+            " ('block' for an operation that stands for no edge), or describe none"
+        )
 
 
 def _encode(space: SearchSpace, X: Any) -> IntArray:

@@ -78,7 +78,7 @@ class NASBench201Space(EdgeCellSpace):
     # residual block stands between two stages.
     signal_operations = (
         SignalOperation("skip_connect", "copy"),
-        SignalOperation("none"),
+        SignalOperation("none", "block"),
         SignalOperation("nor_conv_3x3", "renew", kernel_size=3, mixing=9, depthwise=2),
         SignalOperation("nor_conv_1x1", "renew", mixing=1, depthwise=2),
         SignalOperation("avg_pool_3x3", "blur", kernel_size=3),

@@ -124,7 +124,7 @@ class NASBenchASRSpace(SearchSpace):
         SignalOperation("conv5d2", "renew", kernel_size=9, mixing=0.05, depthwise=1),
         SignalOperation("conv7", "renew", kernel_size=7, mixing=0.07, depthwise=1),
         SignalOperation("conv7d2", "renew", kernel_size=13, mixing=0.07, depthwise=1),
-        SignalOperation("zero"),
+        SignalOperation("zero", "block"),
         SignalOperation("skip", "copy"),
     )
     # Four blocks of 3, 4, 5 and 6 cells behind a convolution each. The last two halve the number of

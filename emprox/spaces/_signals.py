@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # In `CellGraphs.operations`: no edge, and an edge that only hands its source's signal on.
 ABSENT, WIRE = -1, -2
 
-EFFECTS = ("copy", "blur", "renew")
+EFFECTS = ("copy", "blur", "renew", "block")
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,12 @@ class SignalOperation:
     ----------
     name : str
         Name of the operation, for the names of columns.
-    effect : {"copy", "blur", "renew"} or None, default=None
+    effect : {"copy", "blur", "renew", "block"} or None, default=None
         ``"copy"`` hands the signal on, as a skip connection. ``"blur"`` averages over a
         neighbourhood, as pooling. ``"renew"`` makes a new signal of unit variance that only keeps
         what similarity the old ones had, as an activation, random weights and a normalisation do.
-        None says that nothing is known.
+        ``"block"`` hands nothing on, as an operation that stands for no edge. None says that
+        nothing is known; a space describes all of its operations or none.
     kernel_size : int, default=1
         Width of the neighbourhood that is seen, dilation included.
     n_layers : int, default=1

@@ -78,7 +78,7 @@ class TransNASBench101MacroSpace(ChainSpace):
     # Weights are for the number of channels at the end of the block (the benchmark's
     # lib/models/net_infer/cell_micro.py).
     signal_operations = (
-        SignalOperation("none"),
+        SignalOperation("none", "block"),
         _block("same", 18, 4),
         _block("double_channels", 14, 6),
         _block("halve_resolution", 19, 6),

@@ -86,7 +86,7 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
     skip_copies_input = False
     # A convolution is ReLU, convolution, batch normalisation.
     signal_operations = (
-        SignalOperation("zero"),
+        SignalOperation("zero", "block"),
         SignalOperation("skip", "copy"),
         SignalOperation("conv1x1", "renew", mixing=1, depthwise=2),
         SignalOperation("conv3x3", "renew", kernel_size=3, mixing=9, depthwise=2),

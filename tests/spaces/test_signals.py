@@ -502,9 +502,14 @@ def test_edges_on_no_path_are_not_live():
     ]
 
 
-def test_decisions_are_positional_in_lists_and_chains_only():
+def test_decisions_are_positional_in_lists_chains_and_canonical_trees_only():
     positional = {space.name for space in SPACES if space.positional}
-    assert positional == {"nasbench_macro", "natsbench_size", "transnasbench101_macro"}
+    assert positional == {
+        "nasbench_graph",
+        "nasbench_macro",
+        "natsbench_size",
+        "transnasbench101_macro",
+    }
     assert SequenceSpace({"depth": [1, 2]}).positional
 
 

@@ -211,6 +211,11 @@ class NASBenchGraphSpace(SearchSpace):
         """Number of descriptions, different descriptions of the same network counted apart."""
         return self._n_combinations - len(self._edges)
 
+    @property
+    def positional(self) -> bool:
+        """Whether decisions can be compared one by one: those of canonical forms can, in part."""
+        return True
+
     def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
         """Write trees as graphs with operations on the edges.
 
