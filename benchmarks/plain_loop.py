@@ -50,9 +50,9 @@ class SequenceAutoencoder(nn.Module):
 class PlainLoop:
     """Train for 50 epochs, embed, and take the 10 nearest neighbours."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, space="nasbench201"):
         self.seed = seed
-        self.space = get_space("nasbench201")
+        self.space = get_space(space)
 
     def tokens(self, X):
         return torch.from_numpy(self.space.tokenize(self.space.encode(X), "adjacency"))
