@@ -1,4 +1,4 @@
-"""Work on many cells at once: dead edges, skip contraction, relabelling.
+"""Work on many cells at once: skip contraction, relabelling.
 
 A batch of cells is a tensor of shape (n_cells, n_nodes, n_nodes, n_operations) that counts, for
 every ordered pair of nodes, the edges with each operation. Node 0 is the input, the last node the
@@ -14,32 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 CellCounts = NDArray[np.int8]
-
-
-def drop_dead_edges(cells: CellCounts) -> CellCounts:
-    """Remove the edges that are on no path from the input to the output.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (n_cells, n_nodes, n_nodes, n_operations)
-        Edge counts.
-
-    Returns
-    -------
-    ndarray of the same shape
-        Edge counts of the edges that the signal passes.
-    """
-    joined = cells.sum(axis=3) > 0
-    n_cells, n_nodes = joined.shape[:2]
-    reached = np.zeros((n_cells, n_nodes), dtype=bool)
-    reached[:, 0] = True
-    for node in range(1, n_nodes):
-        reached[:, node] = (joined[:, :node, node] & reached[:, :node]).any(axis=1)
-    needed = np.zeros((n_cells, n_nodes), dtype=bool)
-    needed[:, -1] = True
-    for node in range(n_nodes - 2, -1, -1):
-        needed[:, node] = (joined[:, node, node + 1 :] & needed[:, node + 1 :]).any(axis=1)
-    return cells * (reached[:, :, None] & needed[:, None, :])[..., None]
 
 
 def contract_skips(cells: CellCounts, skip: int, from_input: bool = True) -> CellCounts:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ._architecture import Architecture
 from ._base import SearchSpace
-from ._cells import CellCounts, contract_skips, drop_dead_edges, paths, relabel
+from ._cells import CellCounts, contract_skips, paths, relabel
 from ._errors import ArchitectureError
 from ._number_lists import read_numbers
 from ._random import RandomState, as_generator
@@ -24,7 +24,7 @@ from ._sequences import (
     sorted_words,
     unflatten_graphs,
 )
-from ._signals import ABSENT, CellGraphs
+from ._signals import ABSENT, CellGraphs, live_edges
 
 
 class EdgeCellSpace(SearchSpace):
@@ -87,6 +87,7 @@ class EdgeCellSpace(SearchSpace):
 
     def __init__(self) -> None:
         self.n_nodes = max(target for _, target in self.edges) + 1
+        self._by_target = sorted(range(len(self.edges)), key=lambda edge: self.edges[edge][::-1])
         self._none = self.operations.index(self.none)
         self._skip = self.operations.index(self.skip)
         self._paths = [
@@ -148,8 +149,8 @@ class EdgeCellSpace(SearchSpace):
             Decision matrix.
         """
         matrix = self._check_decisions(decisions)
-        sources, targets = np.array(self.edges).T
-        live = drop_dead_edges(self._count(matrix)).sum(axis=3)[:, sources, targets] > 0
+        live = np.empty(matrix.shape, dtype=bool)
+        live[:, self._by_target] = live_edges(self._to_graphs(matrix)).T
         return np.where(live, matrix, self._none)
 
     @property
@@ -158,7 +159,7 @@ class EdgeCellSpace(SearchSpace):
         return np.full(len(self.edges), self._none)
 
     def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write cells as graphs with operations on the edges.
+        """Write the canonical forms of cells as graphs with operations on the edges.
 
         Parameters
         ----------
@@ -170,10 +171,7 @@ class EdgeCellSpace(SearchSpace):
         tuple of CellGraphs
             The cells, as the only kind that there is.
         """
-        matrix = self._check_decisions(decisions)
-        order = sorted(range(len(self.edges)), key=lambda edge: self.edges[edge][::-1])
-        operations = np.where(matrix == self._none, ABSENT, matrix)[:, order]
-        return (CellGraphs(tuple(self.edges[edge] for edge in order), operations),)
+        return (self._to_graphs(self.canonicalize(decisions)),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Replace each cell by its canonical form; see the class's notes.
@@ -315,6 +313,10 @@ class EdgeCellSpace(SearchSpace):
             copies &= ~from_input[path_edges]
         words = np.where(copies, PADDING, along + 1)
         return sorted_words(words, alive, end=len(self.operations) + 1, length=self._paths_length)
+
+    def _to_graphs(self, cells: IntArray) -> CellGraphs:
+        operations = np.where(cells == self._none, ABSENT, cells)[:, self._by_target]
+        return CellGraphs(tuple(self.edges[edge] for edge in self._by_target), operations)
 
     def _count(self, cells: IntArray) -> CellCounts:
         """Count the edges; none is left out: an edge without an operation is not there."""

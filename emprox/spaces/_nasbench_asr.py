@@ -193,7 +193,7 @@ class NASBenchASRSpace(SearchSpace):
         return np.where(np.isin(np.arange(self.n_decisions), OPERATIONS), ZERO, 0)
 
     def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write cells as graphs with operations on the edges.
+        """Write the canonical forms of cells as graphs with operations on the edges.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class NASBenchASRSpace(SearchSpace):
             The cells, as the only kind that there is. Node 0 is the input, node 3 the output. A
             node's operation and a skip connection can join the same two nodes.
         """
-        matrix = self._check_decisions(decisions)
+        matrix = self.canonicalize(decisions)
         skip = len(self.operations)
         meanings = np.full((self.n_decisions, len(self.operations)), ABSENT, dtype=np.int8)
         meanings[list(SKIPS.values()), 1] = skip
