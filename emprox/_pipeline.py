@@ -68,6 +68,12 @@ class AnchoredPipeline(Pipeline):
             X, y = add_chance_anchor(X, y, self.space, self.chance_level)
         return super().fit(X, y, **params)
 
+    def __getitem__(self, index: Any) -> Any:
+        """Return one step, or a plain pipeline of some."""
+        if isinstance(index, slice):
+            return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[index]
+        return super().__getitem__(index)
+
 
 def make_emprox_pipeline(
     space: str | SearchSpace = "nasbench201",

@@ -18,6 +18,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
+from ..utils._threads import one_blas_thread
 from ._ensemble import Ensemble
 from ._target import TargetTransform
 
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 
 # With exponent="auto" the exponent is at half of its largest value for so many samples.
 SAMPLES_FOR_HALF = 60
+# Values of an embedding that differ by no more are equal but for rounding.
+SAME = 1e-9
 
 
 class ProximityMetric(
@@ -78,8 +81,9 @@ class ProximityMetric(
         Prediction of each known sample from the others, in the unit of y.
     loo_std_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Standard deviation of accuracies around these predictions, in the unit of y.
-    feature_weights_ : ndarray of shape (n_features,) or (n_outputs, n_features)
-        How much each feature counts in squared distances; the sum is 1.
+    feature_weights_ : ndarray of shape (n_features,)
+        How much each feature counts in squared distances, as a mean over the outputs; the sum
+        is 1.
     ridges_ : ndarray of shape (n_outputs,)
         Ridge of the kernel machines, which leave-one-out has chosen.
     target_transforms_ : list of TargetTransform
@@ -201,17 +205,18 @@ class ProximityMetric(
         # The mean of equal numbers may differ from them, but features that do not vary must not.
         center = np.where(np.ptp(features, axis=0) > 0, features.mean(axis=0), features[0])
         transforms = [TargetTransform(output, self.rank_share) for output in _outputs(targets)]
-        ensembles = [
-            Ensemble(emphasis, self.length_scale, exponent, self.n_rounds).fit(
-                features - center, transform.forward(output)
-            )
-            for transform, output in zip(transforms, _outputs(targets), strict=True)
-        ]
-        weights = np.stack([ensemble.feature_weights() for ensemble in ensembles])
+        with one_blas_thread():
+            ensembles = [
+                Ensemble(emphasis, self.length_scale, exponent, self.n_rounds).fit(
+                    features - center, transform.forward(output)
+                )
+                for transform, output in zip(transforms, _outputs(targets), strict=True)
+            ]
         self._center, self._ensembles, self.target_transforms_ = center, ensembles, transforms
         self._n_features_out = self.n_components * len(ensembles)
         self.ridges_ = np.array([ensemble.ridge for ensemble in ensembles])
-        self.feature_weights_ = weights if targets.ndim == 2 else weights[0]
+        weights = [ensemble.feature_weights() for ensemble in ensembles]
+        self.feature_weights_ = np.mean(weights, axis=0)
         self._set_known(targets)
         return self
 
@@ -227,10 +232,11 @@ class ProximityMetric(
         -------
         ndarray of shape (n_samples, n_components * n_outputs)
             The embedding, in standard deviations of the transformed accuracies. The components
-            of an output stand side by side.
+            of an output stand side by side. Numbers that are those of a known sample but for
+            rounding are made equal to them, so that known samples are at distance zero of
+            themselves.
         """
-        features = self._check(X)
-        return self._embed([ensemble.predict(features)[0] for ensemble in self._ensembles])
+        return self._snap(self._embed([values for values, _ in self._predict_members(X)]))
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Predict accuracies by kriging.
@@ -319,11 +325,11 @@ class ProximityMetric(
                 f"y has the shape {targets.shape}, but in fit it had {self.y_.shape}; give every"
                 " sample as many outputs as there"
             )
-        for transform, ensemble, output in zip(
-            self.target_transforms_, self._ensembles, _outputs(targets), strict=True
-        ):
-            transform.extend(output)
-            ensemble.extend(features - self._center, transform.forward(output))
+        learned = zip(self.target_transforms_, self._ensembles, _outputs(targets), strict=True)
+        with one_blas_thread():
+            for transform, ensemble, output in learned:
+                transform.extend(output)
+                ensemble.extend(features - self._center, transform.forward(output))
         self._set_known(np.concatenate([self.y_, targets]))
         return self
 
@@ -343,7 +349,9 @@ class ProximityMetric(
         left_out = [ensemble.leave_one_out() for ensemble in self._ensembles]
         scores, stds = self._average(left_out)
         self.y_ = targets
-        self.embedding_ = self._embed([ensemble.fitted() for ensemble in self._ensembles])
+        embedding = self._embed([ensemble.fitted() for ensemble in self._ensembles])
+        self._known_numbers = [_without_repetitions(numbers) for numbers in embedding.T]
+        self.embedding_ = self._snap(embedding)
         self.loo_embedding_ = self._embed([values for values, _ in left_out])
         self.loo_scores_, self.loo_scores_std_ = self._shape(scores), self._shape(stds)
         self.loo_predictions_ = self._to_accuracies(scores)
@@ -366,11 +374,23 @@ class ProximityMetric(
         ]
         return np.stack(components, axis=1)
 
+    def _snap(self, embedding: Floats) -> Floats:
+        """Replace numbers by those of known samples that they differ from by rounding."""
+        for numbers, known in zip(embedding.T, self._known_numbers, strict=True):
+            above = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+            for nearby in (known[above], known[np.maximum(above - 1, 0)]):
+                np.copyto(numbers, nearby, where=np.abs(numbers - nearby) <= SAME)
+        return embedding
+
     def _evaluate(self, X: ArrayLike, return_std: bool) -> tuple[Floats, Floats]:
+        return self._average(self._predict_members(X, return_std))
+
+    def _predict_members(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> list[tuple[Floats, Floats]]:
         features = self._check(X)
-        return self._average(
-            [ensemble.predict(features, return_std) for ensemble in self._ensembles]
-        )
+        with one_blas_thread():
+            return [ensemble.predict(features, return_std) for ensemble in self._ensembles]
 
     def _average(self, predicted: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
         """Average over members; return scores and deviations of shape (n_outputs, n)."""
@@ -399,6 +419,12 @@ class ProximityMetric(
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _without_repetitions(numbers: Floats) -> Floats:
+    """Return sorted numbers, one of those that are equal but for rounding."""
+    ordered = np.sort(numbers)
+    return ordered[np.diff(ordered, prepend=-np.inf) > SAME]
 
 
 def _outputs(y: Floats) -> Floats:
