@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ._metric import ProximityMetric
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
+    from ._side import SideInformation
     from ._tokenizer import ArchitectureTokenizer
     from ._torch_graphs import from_torch
     from .properties import StructuralProperties
@@ -25,6 +26,7 @@ __all__ = [
     "ArchitectureTokenizer",
     "EmProxRegressor",
     "ProximityMetric",
+    "SideInformation",
     "StructuralProperties",
     "add_chance_anchor",
     "datasets",
@@ -42,6 +44,7 @@ _MODULES = {
     "ArchitectureTokenizer": "._tokenizer",
     "EmProxRegressor": "._regressor",
     "ProximityMetric": "._metric",
+    "SideInformation": "._side",
     "StructuralProperties": ".properties",
     "add_chance_anchor": "._anchors",
     "from_torch": "._torch_graphs",

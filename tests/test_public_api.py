@@ -32,6 +32,7 @@ LAYERS = (
     "_anchors",
     "_uncertainty",
     "_recipes",
+    "_side",
     "_regressor",
     "_pipeline",
     "predictors",

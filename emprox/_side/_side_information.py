@@ -1,0 +1,311 @@
+"""Other tasks' accuracies beside structural properties, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._metric._target import TargetTransform
+from ..properties import StructuralProperties
+from ..spaces import SearchSpace, get_space
+from ..spaces._sequences import IntArray
+from ..utils._sklearn import Interval, fit_context
+from ._shared_ridge import SharedKernelRidge
+from ._tasks import SideTasks, read_tasks
+from ._weights import side_shares
+
+Floats = NDArray[np.float64]
+
+# Prior odds that a side column tells something about the target, if its task is fully determined
+# by structure; and the least part of them that is left if it is not.
+ODDS = 0.35
+LEAST_PART = 0.05
+# How much side columns count is found out from at most so many known architectures.
+MAX_KNOWN = 200
+
+
+class SideInformation(TransformerMixin, BaseEstimator):
+    """Describe architectures by their structure and by accuracies on other tasks.
+
+    Where many architectures of a space have been evaluated on other data sets, or with other
+    training schedules or measures, that says something about how good they are on a new one, of
+    which few accuracies are known. This transformer puts two columns for each such side task
+    beside the standardised structural properties: what a kernel ridge regression predicts from
+    structure for the task, and the accuracy itself where it is known (the prediction where not).
+    The first carries over what the tasks have in common as functions of the structure, the second
+    also what structure does not explain. How much each column counts is learned from the known
+    accuracies of the target; see Notes. It takes the place of `StructuralProperties` in front of
+    a `ProximityMetric`.
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default="nasbench201"
+        The search space of the architectures: a registered name or an object.
+    tasks : mapping of str to (architectures, accuracies), or (architectures, accuracies)
+        What is known. Either one pair for each task: any number of architectures, in any form
+        that the space reads, and their accuracies, of shape (n_known,). Or one pair for all
+        tasks, with accuracies of shape (n_known, n_tasks) and NaN for what is not known; the
+        columns of a data frame give names. Any unit will do. What gets lower as architectures
+        get better is of use, too, but of more use negated, as differences between high values
+        are stretched. The architectures need not be those to be described; those of equal
+        canonical form are one.
+    n_reference : int, default=500
+        The kernel ridge regression of a task learns from at most so many of its architectures,
+        drawn at random.
+    random_state : int, RandomState instance or None, default=None
+        Seed of what is drawn.
+
+    Attributes
+    ----------
+    task_names_ : list of str
+        Names of the tasks.
+    predictability_ : ndarray of shape (n_tasks,)
+        Squared correlation, leave-one-out, between the accuracies of a task, transformed as the
+        metric does, and what structure predicts of them.
+    shares_ : ndarray of shape (n_tasks, 2)
+        How much the predicted and the known accuracies of each task count: the squared distance
+        that they contribute, over that of all structural columns together.
+    properties_ : StructuralProperties
+        What describes the structure.
+    n_features_out_ : int
+        Number of columns.
+
+    See Also
+    --------
+    EmProxRegressor : Takes side tasks in ``fit(X, y, side=…)``.
+    StructuralProperties : The columns without side information.
+
+    Notes
+    -----
+    Accuracies of a side task are transformed and standardised as those of the target are in
+    `ProximityMetric`. For a task's own reference architectures the predicted column is the
+    leave-one-out prediction, so that it means the same for them as for all others.
+
+    A side column has prior odds of telling something about the target that grow with
+    `predictability_`: what structure does not explain of a task is noise to other tasks as well,
+    as far as one can tell beforehand. They are multiplied by the ratio of the marginal likelihoods
+    of the target's known accuracies under two Gaussian processes, with this column and without.
+    The resulting probability is its share in a common factor, which is the posterior mean over a
+    few values. So tasks that have nothing to do with the target fade out as more accuracies are
+    known. As the kernel only sees distances, a task may as well be the target's reverse.
+
+    References
+    ----------
+    Marc Kennedy and Anthony O'Hagan. Predicting the output from a complex computer code when fast
+    approximations are available. Biometrika 2000. (Accuracies of another fidelity as input to a
+    Gaussian process of the residual; here they are further coordinates of its kernel.)
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from emprox import ProximityMetric, SideInformation
+    >>> from emprox.datasets import load_nasbench201
+    >>> X, y = load_nasbench201(return_X_y=True)
+    >>> side = {"negated": (X[500:700], -y[500:700])}
+    >>> model = make_pipeline(
+    ...     SideInformation("nasbench201", side, random_state=0),
+    ...     ProximityMetric(random_state=0),
+    ...     KNeighborsRegressor(5, weights="distance"),
+    ... )
+    >>> model.fit(X[:20], y[:20]).predict(X[20:120]).shape
+    (100,)
+    >>> model[0].get_feature_names_out()[-2:]
+    array(['negated predicted', 'negated known'], dtype=object)
+    """
+
+    # Not the tasks, which are checked as they are read.
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "space": [str, SearchSpace],
+        "n_reference": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        space: str | SearchSpace = "nasbench201",
+        tasks: Any = None,
+        *,
+        n_reference: int = 500,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.space = space
+        self.tasks = tasks
+        self.n_reference = n_reference
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: ArrayLike) -> SideInformation:
+        """Learn what structure says about each task, and how much the tasks count for the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Known architectures in any form that the space reads, or a decision matrix of shape
+            (n_samples, n_decisions).
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their accuracies in the target task.
+
+        Returns
+        -------
+        SideInformation
+            The transformer itself.
+
+        Raises
+        ------
+        ArchitectureError
+            If something is not an architecture of the space; says which, and of which task.
+        ValueError
+            If there are no side tasks or known architectures, lengths differ, or accuracies are
+            not finite or all missing.
+        """
+        self.fit_transform(X, y)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: ArrayLike | None = None, **fit_params: Any) -> Floats:
+        """Learn from known architectures and describe them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Known architectures; see `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their accuracies in the target task; required.
+        **fit_params : dict
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            Structural and side columns.
+        """
+        if y is None:
+            raise ValueError(
+                "requires y to be passed, but the target y is None: SideInformation learns from"
+                " known accuracies how much side tasks count"
+            )
+        targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        space = get_space(self.space).learn(X)
+        decisions = space.encode(X)
+        if not len(decisions):
+            raise ValueError("found no architectures (0 samples): at least one is required")
+        check_consistent_length(decisions, targets)
+        random_state = check_random_state(self.random_state)
+        tasks = read_tasks(space, self.tasks)
+        properties = StructuralProperties(space, standardize=True)
+        structure = properties.fit_transform(decisions)
+
+        self.space_, self.properties_, self.task_names_ = space, properties, tasks.names
+        self._learn_tasks(tasks, random_state)
+        columns = self._side_columns(decisions, structure)
+        rows = random_state.permutation(len(columns))[:MAX_KNOWN]
+        odds = ODDS * np.maximum(self.predictability_, LEAST_PART)
+        shares = side_shares(structure[rows], columns[rows], targets[rows], np.repeat(odds, 2))
+        self.shares_ = shares.reshape(-1, 2)
+        self._factors = np.sqrt(shares * structure.var(axis=0).sum())
+        self.n_features_out_ = structure.shape[1] + columns.shape[1]
+        return np.hstack([structure, self._factors * columns])
+
+    def transform(self, X: Any) -> Floats:
+        """Describe architectures.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Architectures; see `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            Structural and side columns. A row depends on nothing but its architecture.
+
+        Raises
+        ------
+        ArchitectureError
+            If a sample is not an architecture of the space; says which and why.
+        """
+        check_is_fitted(self)
+        decisions = self.space_.encode(X)
+        structure = self.properties_.transform(decisions)
+        return np.hstack([structure, self._factors * self._side_columns(decisions, structure)])
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Name the columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_columns,), dtype object
+            The names of the structural columns, then two for each task.
+        """
+        check_is_fitted(self)
+        side = [f"{name} {kind}" for name in self.task_names_ for kind in ("predicted", "known")]
+        return np.array([*self.properties_.get_feature_names_out(), *side], dtype=object)
+
+    def _learn_tasks(self, tasks: SideTasks, random_state: np.random.RandomState) -> None:
+        """Learn what structure says about each task."""
+        self._rows = {key: row for row, key in enumerate(_keys(tasks.decisions))}
+        # One more row, for architectures of which nothing is known.
+        shape = len(tasks.decisions) + 1, len(tasks.names)
+        self._known, self._left_out = np.full(shape, np.nan), np.full(shape, np.nan)
+        self.predictability_ = np.zeros(len(tasks.names))
+        known = ~np.isnan(tasks.accuracies)
+        # First those of which most tasks are known: tasks with the same reference share a kernel.
+        order = np.lexsort([random_state.permutation(len(known)), -known.sum(axis=1)])
+        groups: dict[bytes, tuple[NDArray[np.intp], list[int]]] = {}
+        for task, accuracies in enumerate(tasks.accuracies.T):
+            transform = TargetTransform(accuracies[known[:, task]])
+            self._known[:-1, task] = transform.forward(accuracies)
+            reference = np.sort(order[known[order, task]][: self.n_reference])
+            groups.setdefault(reference.tobytes(), (reference, []))[1].append(task)
+        self._ridges = []
+        for reference, members in groups.values():
+            structure = self.properties_.transform(tasks.decisions[reference])
+            targets = self._known[reference][:, members]
+            ridge = SharedKernelRidge(structure, targets)
+            self._ridges.append((members, ridge))
+            self._left_out[reference[:, None], members] = ridge.left_out
+            self.predictability_[members] = _squared_correlations(ridge.left_out, targets)
+
+    def _side_columns(self, decisions: IntArray, structure: Floats) -> Floats:
+        """Return both columns of each task, side by side."""
+        canonical = self.space_.canonicalize(decisions)
+        rows = [self._rows.get(key, -1) for key in _keys(canonical)]
+        columns = np.empty((len(rows), len(self.task_names_), 2))
+        for members, ridge in self._ridges:
+            columns[:, members, 0] = ridge.predict(structure)
+        left_out, known = self._left_out[rows], self._known[rows]
+        columns[:, :, 0] = np.where(np.isnan(left_out), columns[:, :, 0], left_out)
+        columns[:, :, 1] = np.where(np.isnan(known), columns[:, :, 0], known)
+        return columns.reshape(len(rows), -1)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
+
+
+def _keys(decisions: IntArray) -> list[bytes]:
+    """Return what tells architectures apart, for a look-up."""
+    return [row.tobytes() for row in np.ascontiguousarray(decisions, dtype=np.int64)]
+
+
+def _squared_correlations(predicted: Floats, true: Floats) -> Floats:
+    """Correlate columns; 0 where they do not vary or go opposite ways."""
+    predicted, true = predicted - predicted.mean(axis=0), true - true.mean(axis=0)
+    products = np.maximum((predicted * true).sum(axis=0), 0) ** 2
+    variances = np.square(predicted).sum(axis=0) * np.square(true).sum(axis=0)
+    return np.divide(products, variances, out=np.zeros_like(products), where=variances > 0)
