@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
-from scipy.stats import rankdata
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone, is_regressor
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._anchors import add_chance_anchor
 from ._metric import ProximityMetric
+from ._metric._target import TargetTransform
 from ._recipes import RECIPES, get_recipe, make_embedder, make_features, make_neighbors
+from ._side import SideInformation
 from ._tokenizer import ArchitectureTokenizer
-from ._uncertainty import calibration_factor, conformal_quantile
+from ._uncertainty import ResidualCalibration, transform_columns
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 
@@ -27,6 +30,8 @@ Array = NDArray[np.float64]
 
 # Numbers of neighbours that n_neighbors="auto" chooses from.
 _CANDIDATES = (3, 5, 10, 20, 30)
+# Parts of the known architectures that are predicted from the others to measure uncertainty.
+_N_PARTS = 5
 # partial_fit(refit="auto") learns anew once there are so many times as many known architectures.
 _GROWTH = 1.1
 # An architecture is novel if it is further from the known ones than this share of these are from
@@ -44,9 +49,11 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_neighbors : int, "auto" or None, default=None
-        Number of neighbours, k. None takes the recipe's: 8 for "best", 10 for the others.
-        ``"auto"`` takes the one of 3, 5, 10, 20 and 30 with the smallest leave-one-out error of
-        the ranks of the known architectures.
+        Number of neighbours, k. None takes the recipe's: 8 for "best", 10 for the others, or all
+        known architectures if these are fewer.
+        ``"auto"`` takes the one of 3, 5, 10, 20 and 30 with the smallest leave-one-out error, as
+        the mean square of what is left of the known accuracies once they are transformed like a
+        `ProximityMetric` transforms them. It pays for noisy accuracies.
     space : str or SearchSpace, default=None
         The search space; X then holds architectures, for example texts. With None X is a matrix:
         tokens for the recipes "lstm" and "paper", any features for "best", which are then
@@ -137,6 +144,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
     _targets: Array
     _fitted_targets: Array
     _positions: NDArray[np.int64]
+    _side: Any
 
     def __init__(
         self,
@@ -160,7 +168,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: ArrayLike) -> EmProxRegressor:
+    def fit(self, X: Any, y: ArrayLike, side: Any = None) -> EmProxRegressor:
         """Learn the embedding and remember the known architectures in it.
 
         Parameters
@@ -169,6 +177,11 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             Known architectures: a matrix, or with a `space` anything that it reads.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies, in percent or any other unit.
+        side : mapping or tuple, default=None
+            Accuracies on other tasks of the same space, of these or of any other architectures: a
+            mapping of names to pairs (architectures, accuracies), or one such pair for all tasks,
+            with a column for each and NaN for what is not known; see `SideInformation`. How much
+            they count is learned. Needs a `space` and the recipe "best".
 
         Returns
         -------
@@ -179,7 +192,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If X or y are empty, of different lengths, or not finite, or fewer architectures are
-            known than there are neighbours to take.
+            known than there are neighbours to take; or if `side` is not as described.
         """
         if y is None:
             raise ValueError(
@@ -188,7 +201,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             )
         targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         known, targets = self._check_known(X, targets, reset=True)
-        self._learn(known, targets)
+        self._learn(known, targets, side)
         return self
 
     def partial_fit(self, X: Any, y: ArrayLike, refit: bool | str = "auto") -> EmProxRegressor:
@@ -203,10 +216,11 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         refit : bool or "auto", default="auto"
             Whether to learn the embedding anew. With True the result is that of `fit` on all
             architectures in the order of their coming, with the features of those before not
-            computed again. With False the embedding stays as it is and the new architectures
-            become neighbours in it, or with ``weights="kriging"`` enter the kernel prediction with
-            everything else that was learned staying as it is. ``"auto"`` learns anew when there
-            are a tenth more known architectures than the last time.
+            computed again, unless there is side information. With False the embedding stays as it
+            is and the new architectures become neighbours in it, or with ``weights="kriging"``
+            enter the kernel prediction with everything else that was learned staying as it is.
+            ``"auto"`` learns anew when there are a tenth more known architectures than the last
+            time. What was given to `fit` as `side` is used again.
 
         Returns
         -------
@@ -231,7 +245,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         known = np.concatenate([self._known, new])
         targets = np.concatenate([self._targets, targets])
         if refit is True or (refit == "auto" and len(known) >= _GROWTH * self._n_learned):
-            self._learn(known, targets, n_described=len(self._known))
+            self._learn(known, targets, self._side, n_described=len(self._known))
         else:
             self._append(known, targets, n_before=len(self._known))
         return self
@@ -251,25 +265,31 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted accuracies, in the unit of y.
         std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviations of the accuracies, in the unit of y; only with `return_std`. With
-            ``weights="kriging"`` they follow from the posterior variance of the kernel, otherwise
-            from how much the neighbours differ, and from how well each of them is predicted by
-            the others. Either way they are scaled so that 90 % of the leave-one-out residuals of
-            the known architectures lie within 1.645 of them.
+            Standard deviations of measured accuracies around the predictions, in the unit of y;
+            only with `return_std`. They are the widths of the intervals of `predict_interval`
+            with a coverage of 90 % over 3.29, that of a normal distribution.
         """
         features = self._describe(X)
         if not return_std:
             return self._predict(features)
-        mean, std = self._predict_with_raw_std(features)
-        return mean, std * self._calibration()
+        mean, scores, stds = self._predict_with_scores(features)
+        std = self._get_calibration().standard_deviations(scores, stds)
+        return mean, std.reshape(mean.shape)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Array:
         """Predict intervals that hold the accuracies of new architectures.
 
         Conformal: the intervals are so wide that they hold the accuracies of the known
-        architectures, each left out, as often as `coverage` says, with the correction for a
-        finite number of them. This assumes that new architectures come from where the known ones
-        do, and nothing else; `is_novel` tells where that is doubtful.
+        architectures as often as `coverage` says, with the correction for a finite number of
+        them, if these are predicted from the others: in five parts, for each of which everything
+        that depends on accuracies is learned anew. This is done when it is first asked for after
+        learning, and takes as long as four fits. It assumes that new architectures come from
+        where the known ones do; `is_novel` tells where that is doubtful.
+
+        How wide intervals are relative to each other follows from the posterior variance of the
+        `metric_` or, if there is none, from how much the neighbours differ. All this is done with
+        transformed accuracies (see `ProximityMetric`), so that intervals are not symmetric: bad
+        architectures are harder to predict.
 
         Parameters
         ----------
@@ -291,11 +311,9 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage has to be between 0 and 1, got {coverage}")
-        mean, std = self._predict_with_raw_std(self._describe(X))
-        residuals, stds = self._leave_one_out()
-        quantile = conformal_quantile(residuals, stds, coverage)
-        reach = std * (quantile if mean.ndim == 2 else quantile[0])
-        return np.stack([mean - reach, mean + reach], axis=-1)
+        mean, scores, stds = self._predict_with_scores(self._describe(X))
+        intervals = self._get_calibration().intervals(scores, stds, coverage)
+        return intervals.reshape(*mean.shape, 2)
 
     def score_samples(self, X: Any) -> Array:
         """Rank architectures, also beyond the best known accuracy.
@@ -332,9 +350,12 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Distance to the nearest known architecture, among the features as the metric weights
             them or in the embedding if there is no metric, over the distance that 95 % of the
-            known architectures have at most to their nearest. 0 for a known architecture.
+            known architectures have at most to their nearest. 0 for a known architecture; for all
+            others infinite if the known ones do not differ, or there is only one.
         """
-        return _nearest(self._to_places(self._describe(X)), self._places()) / self._usual_distance()
+        nearest = _nearest(self._to_places(self._describe(X)), self._places())
+        usual = self._usual_distance()
+        return np.divide(nearest, usual, np.where(nearest > 0, np.inf, 0), where=usual > 0)
 
     def is_novel(self, X: Any) -> NDArray[np.bool_]:
         """Flag architectures that are unlike all known ones.
@@ -394,7 +415,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         check_consistent_length(rows, targets)
         return rows, targets
 
-    def _learn(self, known: NDArray[Any], targets: Array, n_described: int = 0) -> None:
+    def _learn(self, known: NDArray[Any], targets: Array, side: Any, n_described: int = 0) -> None:
         """Fit everything to the known architectures; the first features may be there already."""
         recipe = get_recipe(self.recipe)
         n_known, with_anchor, fitted_targets = len(known), known, targets
@@ -402,16 +423,22 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             with_anchor, fitted_targets = add_chance_anchor(
                 known, targets, self._space, self.chance_level
             )
-        if n_described and self.features_ is not None and self.space is not None:
+        # How much side columns count depends on all targets, so these features are computed again.
+        reusable = self.space is not None and side is None
+        if n_described and self.features_ is not None and reusable:
             transformer = self.features_
             fitted = np.concatenate(
                 [self._features[:n_described], transformer.transform(with_anchor[n_described:])]
             )
         else:
-            transformer = self._make_features()
-            fitted = with_anchor if transformer is None else transformer.fit_transform(with_anchor)
-        n_neighbors = recipe.n_neighbors if self.n_neighbors is None else self.n_neighbors
+            transformer = self._make_features(side)
+            fitted = with_anchor
+            if transformer is not None:
+                fitted = transformer.fit_transform(with_anchor, fitted_targets)
         n_fitted = len(fitted_targets)
+        n_neighbors = self.n_neighbors
+        if n_neighbors is None:
+            n_neighbors = min(recipe.n_neighbors, n_fitted)
         if not isinstance(n_neighbors, str) and n_neighbors > n_fitted:
             raise ValueError(
                 f"n_neighbors={n_neighbors} is more than the number of known architectures,"
@@ -431,11 +458,22 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         self.features_, self.embedder_, self.metric_ = transformer, embedder, metric
         self.embedding_, self._fitted_targets = embedding, fitted_targets
         self._known, self._targets, self._features = known, targets, fitted[:n_known]
+        self._anchor_features, self._side = fitted[n_known:], side
+        self._calibration: ResidualCalibration | None = None
         # Where each row of the embedding stands among the known; an anchor is behind them all.
         self._positions, self._n_learned = np.arange(n_fitted), n_known
         self._set_neighbors(n_neighbors)
 
-    def _make_features(self) -> Any:
+    def _make_features(self, side: Any) -> Any:
+        if side is not None:
+            if self.space is None:
+                raise ValueError("side information needs a search space; set space")
+            if get_recipe(self.recipe).reads_tokens:
+                raise ValueError(
+                    f"recipe={self.recipe!r} reads nothing but tokens; side information needs"
+                    " recipe='best'"
+                )
+            return SideInformation(self._space, side, random_state=self.random_state)
         if self.space is not None:
             return make_features(self._space, self.recipe)
         if self.embedder is None and not get_recipe(self.recipe).reads_tokens:
@@ -447,9 +485,11 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         new = known[n_before:]
         features = new if self.features_ is None else self.features_.transform(new)
         embedding = self.embedder_.transform(features)
+        self.embedding_ = np.concatenate([self.embedding_, embedding])
         if self.weights == "kriging":
             self.metric_.update(self._to_metric(features), targets[n_before:])
-        self.embedding_ = np.concatenate([self.embedding_, embedding])
+            if self.metric_ is self.embedder_:
+                self.embedding_ = self.metric_.embedding_
         self._fitted_targets = np.concatenate([self._fitted_targets, targets[n_before:]])
         self._features = np.concatenate([self._features, features])
         positions = np.where(self._positions == n_before, len(known), self._positions)
@@ -458,7 +498,11 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         self._set_neighbors(self.n_neighbors_)
 
     def _set_neighbors(self, n_neighbors: int | str) -> None:
-        self._residuals_and_stds: tuple[Array, Array] | None = None
+        if self.metric_ is not None:
+            self._transforms = self.metric_.target_transforms_
+        else:
+            columns = _as_columns(self._fitted_targets).T
+            self._transforms = [TargetTransform(column) for column in columns]
         if isinstance(n_neighbors, str):
             n_neighbors = self._choose_n_neighbors()
         self.n_neighbors_ = int(n_neighbors)
@@ -467,52 +511,77 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         self.knn_ = knn.fit(self.embedding_, self._fitted_targets)
 
     def _choose_n_neighbors(self) -> int:
-        """Take the number with the smallest leave-one-out error of the ranks."""
-        ranks = rankdata(self._fitted_targets, axis=0)
-        candidates = [k for k in _CANDIDATES if k < len(ranks)] or [1]
+        """Take the number with the smallest leave-one-out error."""
+        targets = _as_columns(self._fitted_targets)
+        candidates = [k for k in _CANDIDATES if k < len(targets)] or [1]
+        if len(targets) == 1:
+            return 1
+        true = transform_columns(self._transforms, targets)
         errors = [
-            np.abs(rankdata(self._leave_one_out_means(k)[0], axis=0) - ranks).mean()
+            np.square(transform_columns(self._transforms, self._leave_one_out(k)) - true).mean()
             for k in candidates
         ]
         return candidates[int(np.argmin(errors))]
 
-    def _leave_one_out_means(self, n_neighbors: int) -> tuple[Array, Array, NDArray[np.int64]]:
-        """Predict each known architecture from the others; return the evidence as well."""
-        # The metric knows an embedding for which a row's own accuracy was not used.
+    def _leave_one_out(self, n_neighbors: int) -> Array:
+        """Predict each known architecture from the others."""
+        # The metric knows an embedding for which a row's own accuracy was not used, as it was not
+        # for the rows that were added since.
         apart = getattr(self.embedder_, "loo_embedding_", self.embedding_)
-        if len(apart) != len(self.embedding_):
-            apart = self.embedding_
+        apart = np.concatenate([apart, self.embedding_[len(apart) :]])
         distances = cdist(apart, self.embedding_)
         np.fill_diagonal(distances, np.inf)
-        n_neighbors = min(n_neighbors, len(distances) - 1)
         indices = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
         distances = np.take_along_axis(distances, indices, axis=1)
         weights = _as_weights(distances, self.weights)[:, :, None]
         neighbors = _as_columns(self._fitted_targets)[indices]
-        means = (weights * neighbors).sum(axis=1) / weights.sum(axis=1)
-        return means, distances, indices
+        return (weights * neighbors).sum(axis=1) / weights.sum(axis=1)
 
-    def _leave_one_out(self) -> tuple[Array, Array]:
-        """Return residuals and uncalibrated standard deviations of the known architectures."""
-        if self._residuals_and_stds is None:
-            targets = _as_columns(self._fitted_targets)
-            if self.weights == "kriging":
-                residuals = targets - _as_columns(self.metric_.loo_predictions_)
-                stds = _as_columns(self.metric_.loo_std_)
-            else:
-                means, distances, indices = self._leave_one_out_means(self.n_neighbors_)
-                residuals = targets - means
-                stds = self._neighbor_std(distances, indices, means, residuals)
-            self._residuals_and_stds = residuals, stds
-        return self._residuals_and_stds
+    def _get_calibration(self) -> ResidualCalibration:
+        """Compare known architectures with what is predicted for them from the others."""
+        if self._calibration is None:
+            residuals, stds = self._cross_validate()
+            self._calibration = ResidualCalibration(
+                self._transforms, residuals, stds, add_mean_square=self.metric_ is None
+            )
+        return self._calibration
 
-    def _neighbor_std(
-        self, distances: Array, indices: NDArray[np.int64], means: Array, residuals: Array
-    ) -> Array:
-        """Combine how neighbours differ with how well each is predicted by the others."""
+    def _cross_validate(self) -> tuple[Array, Array]:
+        """Predict parts of the known architectures from the others, with deviations."""
+        if _learns_from_targets(self.embedder_):
+            X = np.concatenate([self._features[: self._n_learned], self._anchor_features])
+            embedder = self.embedder_
+        else:
+            X = self.embedding_[: self._n_learned + len(self._anchor_features)]
+            embedder = FunctionTransformer() if self.metric_ is None else self.metric_
+        targets = self._fitted_targets[: len(X)]
+        residuals, stds = np.empty((2, self._n_learned, _as_columns(targets).shape[1]))
+        order = np.random.default_rng(0).permutation(self._n_learned)
+        for part in np.array_split(order, min(_N_PARTS, self._n_learned)):
+            # An anchor is never left out: how it is predicted says nothing about others.
+            others = np.setdiff1d(np.arange(len(X)), part)
+            if not len(others):
+                return residuals[:0], stds[:0]
+            model = EmProxRegressor(
+                min(self.n_neighbors_, len(others)),
+                embedder=embedder,
+                weights=self.weights,
+                random_state=deepcopy(self.random_state),
+            )
+            with warnings.catch_warnings():
+                # Of what is rare in the whole there may be nothing in a part.
+                warnings.simplefilter("ignore")
+                model.fit(X[others], targets[others])
+                _, scores, stds[part] = model._predict_with_scores(X[part])
+            true = transform_columns(model._transforms, _as_columns(targets[part]))
+            residuals[part] = true - scores
+        return residuals, stds
+
+    def _neighbor_std(self, distances: Array, indices: NDArray[np.int64], scores: Array) -> Array:
+        """Return how much neighbours differ, transformed."""
         weights = _as_weights(distances, self.weights)[:, :, None]
-        neighbors = _as_columns(self._fitted_targets)[indices]
-        squares = (neighbors - means[:, None]) ** 2 + residuals[indices] ** 2
+        true = transform_columns(self._transforms, _as_columns(self._fitted_targets))
+        squares = (true[indices] - scores[:, None]) ** 2
         return np.sqrt((weights * squares).sum(axis=1) / weights.sum(axis=1))
 
     def _predict(self, features: NDArray[Any]) -> Array:
@@ -520,19 +589,17 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             return self.metric_.predict(self._to_metric(features))
         return self.knn_.predict(self.embedder_.transform(features))
 
-    def _predict_with_raw_std(self, features: NDArray[Any]) -> tuple[Array, Array]:
-        if self.weights == "kriging":
-            return self.metric_.predict(self._to_metric(features), return_std=True)
-        embedding = self.embedder_.transform(features)
-        mean = self.knn_.predict(embedding)
-        distances, indices = self.knn_.kneighbors(embedding)
-        residuals, _ = self._leave_one_out()
-        std = self._neighbor_std(distances, indices, _as_columns(mean), residuals)
-        return mean, std.reshape(mean.shape)
-
-    def _calibration(self) -> Any:
-        factor = calibration_factor(*self._leave_one_out())
-        return factor if self._targets.ndim == 2 else factor[0]
+    def _predict_with_scores(self, features: NDArray[Any]) -> tuple[Array, Array, Array]:
+        """Return predictions, and transformed ones with deviations, up to a common factor."""
+        mean = self._predict(features)
+        if self.metric_ is not None:
+            scores, stds = self.metric_.score_samples(self._to_metric(features), return_std=True)
+        if self.weights != "kriging":
+            scores = transform_columns(self._transforms, _as_columns(mean))
+        if self.metric_ is None:
+            distances, indices = self.knn_.kneighbors(self.embedder_.transform(features))
+            stds = self._neighbor_std(distances, indices, scores)
+        return mean, _as_columns(scores), _as_columns(stds)
 
     def _to_metric(self, features: NDArray[Any]) -> NDArray[Any]:
         """Return what the metric is given: the embedder's input, or its output."""
@@ -553,12 +620,8 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         distances = cdist(places, places)
         np.fill_diagonal(distances, np.inf)
         nearest = distances.min(axis=1)
-        usual = (
-            float(np.quantile(nearest[np.isfinite(nearest)], _NOVEL_ABOVE))
-            if len(places) > 1
-            else 0.0
-        )
-        return max(usual, np.finfo(np.float64).tiny)
+        distinct = nearest[np.isfinite(nearest)]
+        return float(np.quantile(distinct, _NOVEL_ABOVE)) if len(distinct) else 0.0
 
     def _describe(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self, "knn_")
@@ -572,9 +635,15 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             tags.input_tags = get_tags(ArchitectureTokenizer()).input_tags
         elif self.embedder is not None:
             tags.input_tags = get_tags(self.embedder).input_tags
+            # Whatever the embedder takes, X is checked before.
+            tags.input_tags.allow_nan = tags.input_tags.sparse = False
         else:
             tags.input_tags = get_tags(make_embedder(self.recipe)).input_tags
         tags.target_tags.multi_output = True
+        # Neighbours know the accuracies of what they were fitted to; kriging of an embedding of
+        # numbers that are no tokens knows nothing.
+        if self.weights == "kriging" and tags.input_tags.categorical and tags.regressor_tags:
+            tags.regressor_tags.poor_score = True
         return tags
 
 
@@ -586,6 +655,15 @@ def _nearest(places: Array, known: Array) -> Array:
         for start in range(0, len(places), rows)
     ]
     return np.concatenate(parts)
+
+
+def _learns_from_targets(embedder: Any) -> bool:
+    """Say whether an embedding depends on accuracies; ours says so by a weight of them."""
+    return bool(
+        is_regressor(embedder)
+        or get_tags(embedder).target_tags.required
+        or getattr(embedder, "target_weight", 0) > 0
+    )
 
 
 def _as_columns(targets: Array) -> Array:
