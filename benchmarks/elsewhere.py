@@ -56,7 +56,7 @@ DARTS_TASKS = ("svhn", "ninapro", "scifar100")
 
 METHODS: dict[str, Method] = {name: make for name, make in OURS.items() if name not in SLOW}
 # Those whose lead is shown.
-LEADERS = ('recipe="best"', 'recipe="best", kriging')
+LEADERS = {"best": 'recipe="best"', "kriging": 'recipe="best", kriging'}
 RIVALS: dict[str, Method] = {
     name: make
     for name, make in {**ONE_HOT, **GRAF, **PROPERTIES}.items()
@@ -136,7 +136,7 @@ def accuracy_table(title: str) -> Table:
     for heading in ("problem", "method"):
         table.add_column(heading)
     for metric in ("Kendall", "MAE"):
-        for heading in (metric, *(f"{metric}, {name} ahead by" for name in LEADERS)):
+        for heading in (metric, *(f"{metric}: {name} ahead by" for name in LEADERS)):
             table.add_column(heading, justify="right")
     table.add_column("fit (s)", justify="right")
     return table
@@ -148,7 +148,7 @@ def add_rows(table: Table, results: Results, problem: Problem) -> None:
         cells = []
         for metric in ("kendall", "mae"):
             cells.append(spread(results.values(problem.name, name, metric)))
-            for leader in LEADERS:
+            for leader in LEADERS.values():
                 lead = results.ahead(problem.name, leader, name, metric)
                 cells.append(difference(*lead) if name in RIVALS else "")
         fit = list(results.values(problem.name, name, "fit_seconds").values())
@@ -163,7 +163,7 @@ def summary_table(results: Results, problems: list[str]) -> Table:
     table.add_column("rival")
     for heading in ("Kendall", "MAE"):
         table.add_column(heading, justify="right")
-    for leader in LEADERS:
+    for leader in LEADERS.values():
         for rival in RIVALS:
             cells = []
             for metric in ("kendall", "mae"):

@@ -91,7 +91,7 @@ def side_of(condition, X, y, target, drawn, trial):
 @click.option("--data-home", type=click.Path(path_type=Path), help="Where the data lies.")
 @click.option("--weights", default="distance", show_default=True, help='Or "kriging".')
 @click.option("--known", "sizes", multiple=True, default=(N_KNOWN, 20), help="May be repeated.")
-@click.option("--trials", default=20, show_default=True, help="Number of trials.")
+@click.option("--trials", type=click.IntRange(2), default=20, show_default=True)
 @click.option("--first-trial", default=0, show_default=True, help="Seed of the first trial.")
 def main(
     data_home: Path | None, weights: str, sizes: tuple[int, ...], trials: int, first_trial: int
@@ -101,11 +101,13 @@ def main(
         "transnasbench101_micro": (TRANSNAS_TASKS, *load_transnas(data_home)),
         "nasbench_graph": (GRAPH_TASKS, *load_graph()),
     }
-    console = Console(width=130)
+    console = Console(width=150)
     for n_known in sizes:
         table = Table(title=f"{n_known} known, weights={weights!r}, {trials} trials: Kendall's tau")
-        for heading in ("space", "target", *CONDITIONS):
-            table.add_column(heading, justify="left" if "s" in heading[:1] else "right")
+        for heading in ("space", "target"):
+            table.add_column(heading)
+        for heading in CONDITIONS:
+            table.add_column(heading, justify="right", no_wrap=True)
         seconds = defaultdict(list)
         for space, (tasks, X, y) in problems.items():
             for target, task in enumerate(tasks):

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, inspection, metrics, model_selection, properties, spaces
+    from . import datasets, inspection, metrics, model_selection, properties, search, spaces
     from ._anchors import add_chance_anchor
     from ._embedder import ArchitectureEmbedder
     from ._metric import ProximityMetric
@@ -36,6 +36,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "properties",
+    "search",
     "spaces",
 ]
 

@@ -32,8 +32,9 @@ Array = NDArray[np.float64]
 _CANDIDATES = (3, 5, 10, 20, 30)
 # Parts of the known architectures that are predicted from the others to measure uncertainty.
 _N_PARTS = 5
-# partial_fit(refit="auto") learns anew once there are so many times as many known architectures.
-_GROWTH = 1.1
+# partial_fit(refit="auto") learns anew when there are so many known architectures for so many that
+# were learned from: a tenth more.
+_GROWTH = 11, 10
 # An architecture is novel if it is further from the known ones than this share of these are from
 # each other.
 _NOVEL_ABOVE = 0.95
@@ -218,9 +219,10 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             architectures in the order of their coming, with the features of those before not
             computed again, unless there is side information. With False the embedding stays as it
             is and the new architectures become neighbours in it, or with ``weights="kriging"``
-            enter the kernel prediction with everything else that was learned staying as it is.
-            ``"auto"`` learns anew when there are a tenth more known architectures than the last
-            time. What was given to `fit` as `side` is used again.
+            enter the kernel prediction with everything else that was learned staying as it is; so
+            `score_samples` only heeds them with ``"kriging"``. ``"auto"`` learns anew when there
+            are a tenth more known architectures than the last time. What was given to `fit` as
+            `side` is used again.
 
         Returns
         -------
@@ -244,7 +246,9 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
         new, targets = self._check_known(X, targets, reset=False)
         known = np.concatenate([self._known, new])
         targets = np.concatenate([self._targets, targets])
-        if refit is True or (refit == "auto" and len(known) >= _GROWTH * self._n_learned):
+        after, before = _GROWTH
+        grown = before * len(known) >= after * self._n_learned
+        if refit is True or (refit == "auto" and grown):
             self._learn(known, targets, self._side, n_described=len(self._known))
         else:
             self._append(known, targets, n_before=len(self._known))

@@ -28,6 +28,8 @@ LAYERS = (
     "_metric",
     "_modules",
     "_net",
+    "_target_part",
+    "_pretrained",
     "_embedder",
     "_anchors",
     "_uncertainty",

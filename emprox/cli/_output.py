@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,6 +108,75 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(target)
     except OSError as error:
         raise output_error(str(path), error) from error
+
+
+def check_output(output: str, *inputs: str) -> None:
+    """Refuse an output that cannot be written, before time is spent on it.
+
+    Parameters
+    ----------
+    output : str
+        Where a command is to write; ``-`` is standard output.
+    *inputs : str
+        What it reads.
+
+    Raises
+    ------
+    click.ClickException
+        If the output is a folder, in a folder that is not there, or one of the inputs.
+    """
+    path = Path(output)
+    if path.is_dir():
+        raise click.ClickException(f"{output} is a folder, not a file")
+    if output == "-" or _is_device(path):
+        return
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise click.ClickException(
+            f"{output} cannot be written: its folder does not exist or is not writable"
+        )
+    for source in inputs:
+        try:
+            same = path.is_file() and path.samefile("/dev/stdin" if source == "-" else source)
+        except OSError:
+            continue  # Reading the input will say what is wrong with it.
+        if same:
+            raise click.ClickException(f"{output} is an input too; write to another file")
+
+
+def write_csv(output: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file in UTF-8.
+
+    Parameters
+    ----------
+    output : str
+        Where to write; ``-`` is standard output.
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of sequence
+        The rows.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    data = text.getvalue().encode()
+
+    path = Path(output)
+    if output == "-":
+        echo(data, nl=False)
+    elif _is_device(path):
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise output_error(output, error) from error
+    else:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+
+
+def _is_device(path: Path) -> bool:
+    """Say whether there is something that must not be replaced by a file, such as a pipe."""
+    return path.exists() and not path.is_file()
 
 
 def output_error(name: str, error: OSError) -> click.ClickException:

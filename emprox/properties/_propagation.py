@@ -104,12 +104,24 @@ class Wiring:
             covariances[:, min(2, 2 * self.n_orders - 2)], cells.n_cells
         )
         self._look_up(strided)
+        # The same for each of the settings, once and not at each place of the cell in the network.
+        self.row_copies, self.row_blurs, self.row_renews, self.row_layers, self.row_is_wide = map(
+            self.spread, (self.copies, self.blurs, self.renews, self.layers, self.is_wide)
+        )
+        self._places: dict[tuple[int, int], Array | None] = {}
         self._number_sources()
         self._follow_copies(covariances)
 
     def spread(self, per_cell: Array) -> Array:
         """Repeat what is given for each cell for each of the settings."""
         return np.tile(per_cell, self.n_settings)
+
+    def places(self, number: int, edge: int) -> Array | None:
+        """Say in which rows an edge has an operation; None if in none."""
+        if (number, edge) not in self._places:
+            there = self.cells.operations[edge] == number
+            self._places[number, edge] = self.spread(there) if there.any() else None
+        return self._places[number, edge]
 
     def _look_up(self, strided: bool) -> None:
         cells, operations = self.cells, self.operations
@@ -251,7 +263,7 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
             if wiring.max_layers == 1:
                 source_correlations[source], source_jacobians[source] = renewed[start][0], slope
                 continue
-            layers = wiring.spread(wiring.layers[edge])
+            layers = wiring.row_layers[edge]
             for n_layers, after in enumerate(renewed[start], start=1):
                 source_correlations[source] += after * (layers == n_layers)
             deeper = np.maximum(layers - 1, 0)
@@ -320,21 +332,21 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
     for edge in range(len(cells.edges) - 1, -1, -1):
         source, target = cells.edges[edge]
         arriving = backward[target] * shares.get(edge, 1)
-        through = wiring.spread(wiring.copies[edge])
+        through = wiring.row_copies[edge]
         if wiring.n_orders > 1:
-            through = through + wiring.spread(wiring.blurs[edge]) * wiring.blurred_variance
+            through = through + wiring.row_blurs[edge] * wiring.blurred_variance
         if edge in wiring.source_of:
             slope = 0.5 / _RECTIFIED_VARIANCE / signals.variances[source]
             if wiring.max_layers > 1:
-                deeper = np.maximum(wiring.spread(wiring.layers[edge]) - 1, 0)
+                deeper = np.maximum(wiring.row_layers[edge] - 1, 0)
                 slope = slope * (0.5 / _RECTIFIED_VARIANCE) ** deeper
-            through = through + wiring.spread(wiring.renews[edge]) * slope
+            through = through + wiring.row_renews[edge] * slope
         backward[source] += arriving * through
         for number, operation in enumerate(wiring.operations):
             if operation.name in received:
-                there = cells.operations[edge] == number
-                if there.any():
-                    received[operation.name] += arriving * wiring.spread(there)
+                there = wiring.places(number, edge)
+                if there is not None:
+                    received[operation.name] += arriving * there
     return {name: gradient / output for name, gradient in received.items()}
 
 
@@ -382,14 +394,14 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
             before, after = at_node[cells.edges[edge][0]], at_source[wiring.source_of[edge]]
             after[:] = before
             layers, is_wide = (
-                wiring.spread(wiring.layers[edge]),
-                wiring.spread(wiring.is_wide[edge]),
+                wiring.row_layers[edge],
+                wiring.row_is_wide[edge],
             )
             after[0] += layers
             for row, number in enumerate(renewing, start=1):
-                there = cells.operations[edge] == number
-                if there.any():
-                    after[row] += wiring.spread(there)
+                there = wiring.places(number, edge)
+                if there is not None:
+                    after[row] += there
             after[several] = np.where(layers > 1, 1, 1 - before[none])
             after[several_wide] = np.where(
                 is_wide * layers > 1, 1, np.where(is_wide, before[wide], before[several_wide])
@@ -433,6 +445,6 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
 
 def _concatenation_shares(wiring: Wiring, edges: Sequence[int]) -> list[Array]:
     """Return the share of the channels that comes over each edge into a concatenating node."""
-    there = [wiring.spread(wiring.copies[edge]) for edge in edges]
+    there = [wiring.row_copies[edge] for edge in edges]
     total = np.maximum(sum(there), 1)
     return [share / total for share in there]

@@ -30,7 +30,7 @@ WEIGHTS = {"soft paths": 2.0, "decisions": 0.5, "successions": 0.5}
 # architectures that differ would be further from all others than anything else can be.
 _LIMIT = 8.0
 # So many architectures are worked on at once: few enough to stay in the processor's cache.
-_AT_ONCE = 1024
+_AT_ONCE = 2048
 
 # Means, scales and names of the columns that vary, by space and by settings.
 _REFERENCES: WeakKeyDictionary[SearchSpace, dict[Any, _Reference]] = WeakKeyDictionary()

@@ -31,30 +31,37 @@ def table():
 
 
 def values(output):
-    """Read the table of metrics."""
-    return dict(re.findall(r"^(\S.*?) {2,}([\d.,-]+)  \S", output, flags=re.MULTILINE))
+    """Read the table of metrics: for each a list with the numbers of the recipes."""
+    rows = re.findall(r"^(\S.*?)((?: {2,}[\d.,-]+){1,2})  \S", output, flags=re.MULTILINE)
+    return {name: numbers.split() for name, numbers in rows}
 
 
 class TestTables:
     def test_metrics_are_those_of_the_python_api(self, run):
-        result = run(*SMALL, "--no-plots", "--n-neighbors", 5, "--random-state", 3)
+        result = run(*SMALL, "--no-plots", "--n-neighbors", 7, "--random-state", 3)
         assert (result.exit_code, result.stderr) == (0, "")
         X, y = load_nasbench201(return_X_y=True)
         order = np.random.default_rng(3).permutation(len(X))
         known, candidates = order[:40], order[40:100]
-        model = make_emprox_pipeline("nasbench201", n_neighbors=5, random_state=3)
-        predicted = model.fit(X[known], y[known]).predict(X[candidates])
-        report = regression_report(y[candidates], predicted)
+        reports = []
+        for recipe, chance_level in (("best", 10), ("paper", None)):
+            model = make_emprox_pipeline(
+                "nasbench201", recipe, n_neighbors=7, chance_level=chance_level, random_state=3
+            )
+            predicted = model.fit(X[known], y[known]).predict(X[candidates])
+            reports.append(regression_report(y[candidates], predicted))
         printed = values(result.stdout)
-        assert list(printed)[: len(report)] == [
+        assert list(printed)[: len(reports[0])] == [
             *("Kendall tau", "Spearman rho", "Pearson r"),
             *("Mean absolute error", "Root mean squared error", "Precision at 10", "Regret at 10"),
         ]
-        for text, value in zip(printed.values(), report.values(), strict=False):
-            assert text == f"{value:.3f}"
-        assert float(printed["Fit"]) > 0
-        total, each = (float(printed[f"Query, {of} cells"]) for of in ("all 60", "per 1,000"))
-        assert each == pytest.approx(total * 1000 / 60, abs=1000 / 60)
+        for texts, *numbers in zip(printed.values(), *(r.values() for r in reports), strict=False):
+            assert texts == [f"{number:.3f}" for number in numbers]
+        assert len(printed["Fit"]) == 2
+        assert all(float(seconds) >= 0 for seconds in printed["Fit"])
+        total, each = (printed[f"Query, {of} cells"] for of in ("all 60", "per 1,000"))
+        for milliseconds, scaled in zip(total, each, strict=True):
+            assert float(scaled) == pytest.approx(float(milliseconds) * 1000 / 60, abs=1000 / 60)
 
     def test_best_cells(self, run, table):
         output = run(*SMALL, "--no-plots").stdout
@@ -96,11 +103,12 @@ class TestTables:
         result = run("demo", "--n-known", 10, "--n-candidates", 10)
         assert (result.exit_code, result.stderr) == (0, "")
         assert sorted(int(row[3]) for row in BEST.findall(result.stdout))[0] == 1
-        assert values(result.stdout)["Precision at 10"] == "1.000"
+        assert values(result.stdout)["Precision at 10"] == ["1.000", "1.000"]
 
     def test_paper(self, run):
         result = run(*SMALL, "--no-plots", "--recipe", "paper")
         assert result.exit_code == 0
+        assert all(len(numbers) == 1 for numbers in values(result.stdout).values())
         assert BEST.findall(result.stdout) != BEST.findall(run(*SMALL, "--no-plots").stdout)
 
     @pytest.mark.parametrize("width", [None, 100, 48, 33, 17])
@@ -115,11 +123,11 @@ class TestTables:
 
 
 class TestPictures:
-    @pytest.mark.parametrize("options", [[], ["--output", "a/b"]])
+    @pytest.mark.parametrize("options", [[], ["--output", "a/b"], ["--recipe", "lstm"]])
     def test_are_drawn(self, run, options):
         result = run(*SMALL, *options)
         assert (result.exit_code, result.stderr) == (0, "")
-        folder = Path(options[1] if options else "emprox-demo")
+        folder = Path("a/b" if "a/b" in options else "emprox-demo")
         paths = [folder / "predicted-against-true.png", folder / "embedding.png"]
         assert result.stdout.endswith("\nPictures:\n" + "".join(f"  {path}\n" for path in paths))
         assert sorted(folder.iterdir()) == sorted(paths)
@@ -164,7 +172,8 @@ class TestPictures:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--n-known", 5], "--n-neighbors 10 is more than --n-known 5."),
+        (["--n-known", 9], "9 is not in the range"),
+        (["--n-neighbors", 41], "--n-neighbors 41 is more than --n-known 40."),
         (["--n-known", 15_600], "15,660 cells together, but there are only 15,625."),
         (["--n-candidates", 9], "9 is not in the range"),
         (["--recipe", "best!"], "'best!' is not one of"),

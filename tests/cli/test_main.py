@@ -45,7 +45,7 @@ def test_unknown_command(run):
 def test_recipes_are_those_of_the_package():
     assert set(_options.RECIPES) == set(RECIPES)
     default = inspect.signature(make_emprox_pipeline).parameters["recipe"].default
-    for command in ("demo", "predict"):
+    for command in ("demo", "predict", "rank"):
         (recipe,) = (option for option in main.commands[command].params if option.name == "recipe")
         assert recipe.default == default
 

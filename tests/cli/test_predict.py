@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from emprox import EmProxRegressor
+from emprox._recipes import RECIPES
 from emprox.spaces import get_space
 
 PREDICT = ("predict", "--space", "nasbench201", "--known", "known.csv")
 CELL = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
 
 
-def expected(cells, n_neighbors=10, recipe="lstm", random_state=0):
+def expected(cells, **parameters):
     """What the Python API predicts for the candidates of the fixture ``files``."""
     X, y = cells
-    model = EmProxRegressor(
-        n_neighbors, space="nasbench201", recipe=recipe, random_state=random_state
-    ).fit(X[:30], y[:30])
+    parameters = {"space": "nasbench201", "random_state": 0, **parameters}
+    model = EmProxRegressor(**parameters).fit(X[:30], y[:30])
     return model.predict([*X[30:39], X[0]], return_std=True)
 
 
@@ -59,11 +59,18 @@ class TestPredictions:
     def test_parameters(self, run, files, cells):
         options = ("--n-neighbors", 3, "--random-state", 7)
         result = run(*PREDICT, "--candidates", "candidates.csv", *options)
-        check_predictions(result.stdout, *expected(cells, 3, random_state=7))
+        check_predictions(result.stdout, *expected(cells, n_neighbors=3, random_state=7))
 
-    def test_recipe(self, run, files, cells):
-        result = run(*PREDICT, "--candidates", "candidates.csv", "--recipe", "paper")
-        check_predictions(result.stdout, *expected(cells, recipe="paper"))
+    @pytest.mark.parametrize("recipe", ["lstm", "paper"])
+    def test_recipe(self, run, files, cells, recipe):
+        result = run(*PREDICT, "--candidates", "candidates.csv", "--recipe", recipe)
+        check_predictions(result.stdout, *expected(cells, recipe=recipe))
+
+    def test_chance_level(self, run, files, cells):
+        result = run(*PREDICT, "--candidates", "candidates.csv", "--chance-level", 10)
+        with_anchor = expected(cells, chance_level=10)
+        check_predictions(result.stdout, *with_anchor)
+        assert (with_anchor[0] != expected(cells)[0]).any()
 
     @pytest.mark.parametrize("piped", ["known", "candidates"])
     def test_standard_input_and_output(self, run, files, cells, piped):
@@ -215,6 +222,17 @@ class TestErrors:
             " lower --n-neighbors\n",
         )
 
+    def test_fewer_known_than_the_recipe_takes(self, run, files):
+        n_neighbors = RECIPES["best"].n_neighbors
+        lines = Path("known.csv").read_text().splitlines()
+        Path("known.csv").write_text("\n".join(lines[:n_neighbors]))
+        result = run(*PREDICT, "--candidates", "candidates.csv")
+        self.check(
+            result,
+            f"known.csv: {n_neighbors - 1} known architecture(s) are too few for --n-neighbors"
+            f" {n_neighbors}; add some, or lower --n-neighbors\n",
+        )
+
     def test_missing_file(self, run, files):
         result = run(*PREDICT, "--candidates", "none.csv")
         self.check(result, "none.csv: cannot be read: No such file or directory\n")
@@ -226,7 +244,8 @@ class TestErrors:
             (["--known", "-", "--candidates", "-"], "Only one of --known and --candidates"),
             (["--n-neighbors", "0"], "0 is not in the range x>=1"),
             (["--n-neighbors", "2.5"], "'2.5' is not a valid integer"),
-            (["--recipe", "lsmt"], "'lsmt' is not one of 'lstm', 'paper'"),
+            (["--recipe", "lsmt"], "'lsmt' is not one of 'best', 'lstm', 'paper'"),
+            (["--chance-level", "nan"], "nan is not a finite number"),
             (["--random-state", "-1"], "-1 is not in the range"),
         ],
     )

@@ -16,7 +16,7 @@ from .._errors import ArchitectureError
 from .._random import RandomState, as_generator
 from .._sequences import IntArray, TokenSequence
 from .._signals import CellGraphs
-from ._genotypes import INNER_NODES, N_INPUTS, N_NODES, read_cells, read_text
+from ._genotypes import INNER_NODES, N_INPUTS, N_NODES, read_cells, read_text, read_usual
 from ._graph import SEQUENCE_LENGTH, GenotypeGraph
 from ._signals import SIGNAL_OPERATIONS, SKELETON, cell_graphs
 
@@ -109,6 +109,7 @@ class DARTSSpace(SearchSpace):
 
     def __init__(self) -> None:
         self._graph = GenotypeGraph(self.operations)
+        self._numbers = {name: number for number, name in enumerate(self.operations)}
         sources = ("c_{k-2}", "c_{k-1}", *(f"node {node}" for node in INNER_NODES[:-1]))
         kinds = (*sources[:N_INPUTS], "an inner node")
         words = tuple(f"{operation} of {kind}" for kind in kinds for operation in self.operations)
@@ -330,6 +331,9 @@ class DARTSSpace(SearchSpace):
         if isinstance(architecture, str):
             if '"operations"' in architecture:
                 return self._graph.read(Architecture.from_string(architecture))
+            decisions = read_usual(architecture, self._numbers)
+            if decisions is not None:
+                return decisions
             architecture = read_text(architecture)
         if isinstance(architecture, (list, tuple, np.ndarray)) and (
             len(architecture) == self.n_decisions

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -325,8 +327,24 @@ class NASBench101Space(SearchSpace):
                 f"expected the entries (0 or 1) of a square matrix, a colon and operations, as in"
                 f" {_EXAMPLE!r}, got {text!r}"
             )
+        operations = [name.strip() for name in names.split(",")]
+        if (decisions := self._read_usual(bits, operations)) is not None:
+            return self._checked(decisions)
         matrix = np.frombuffer(bits.encode(), dtype=np.uint8).reshape(n_nodes, n_nodes) - ord("0")
-        return self._read_graph(matrix, [name.strip() for name in names.split(",")])
+        return self._read_graph(matrix, operations)
+
+    def _read_usual(self, bits: str, operations: list[str]) -> list[int] | None:
+        """Read an upper triangular matrix of up to seven nodes quickly; None if it is not one."""
+        n_nodes = len(operations)
+        if n_nodes**2 != len(bits) or not 2 <= n_nodes <= N_NODES:
+            return None
+        forward, backward = _layout(n_nodes)
+        numbers = [self._numbers[name] for name in operations[1:-1] if name in self._numbers]
+        ends = operations[0], operations[-1]
+        if len(numbers) != n_nodes - 2 or "1" in backward(bits) or ends != ("input", "output"):
+            return None
+        absent = [ABSENT] * (N_NODES - n_nodes)
+        return [*map(int, forward(bits + "0")), *numbers, *absent]
 
     def _read_numbers(self, numbers: list[Any]) -> Sequence[int]:
         """Read the decisions, or NASLib's tuple of the matrix and the codes of the operations."""
@@ -408,6 +426,23 @@ class NASBench101Space(SearchSpace):
         for row in np.flatnonzero(~are_valid(matrix))[:1].tolist():
             raise ArchitectureError(str(fault(matrix[row].tolist())), index=row)
         return matrix
+
+
+@cache
+def _layout(n_nodes: int) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
+    """Return what picks the decisions from the entries of a matrix with a zero behind them.
+
+    The second function picks the entries that have to be zero.
+    """
+    nodes = [*range(n_nodes - 1), OUTPUT]
+    forward = [
+        nodes.index(source) * n_nodes + nodes.index(target)
+        if source in nodes and target in nodes
+        else n_nodes**2
+        for source, target in EDGES
+    ]
+    backward = [row * n_nodes + column for row in range(n_nodes) for column in range(row + 1)]
+    return itemgetter(*forward), itemgetter(*backward)
 
 
 def _read_matrix(matrix: Any) -> NDArray[np.uint8]:

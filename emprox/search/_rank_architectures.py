@@ -1,0 +1,281 @@
+"""Rank any number of architectures with a fitted model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain, islice
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch, check_scalar
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from .._metric import ProximityMetric
+from ..spaces import ArchitectureError, SearchSpace, get_space
+from ..spaces._random import RandomState
+from ._batches import Batch, count, draw_in_batches, read_in_batches
+from ._processes import map_in_order
+from ._selection import BatchRanker, Best, Entry, to_keys
+
+
+def rank_architectures(
+    model: Any,
+    candidates: Any = None,
+    *,
+    n_architectures: int | None = None,
+    space: str | SearchSpace | None = None,
+    random_state: RandomState = None,
+    top: int = 100,
+    exclude: Any = None,
+    response_method: str = "auto",
+    errors: str = "raise",
+    batch_size: int = 10_000,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
+    """Find the architectures that a fitted model thinks best of, among any number of them.
+
+    Candidates are read, scored and forgotten in batches, so that there may be millions of them,
+    from a file or drawn at random from the search space. Each network is listed once, however many
+    descriptions of it there are.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted model: an `EmProxRegressor` with a `space`, a pipeline of `make_emprox_pipeline`,
+        or anything whose ``predict`` takes architectures. The larger its numbers, the better.
+    candidates : iterable of architectures, default=None
+        A list, array, Series or DataFrame of architectures in any form that the space reads, a
+        decision matrix, an iterator over architectures, or a text file that is open, with one in
+        each line. None draws `n_architectures` instead.
+    n_architectures : int, default=None
+        How many architectures to draw at random from the space, if there are no `candidates`. The
+        same one may be drawn again.
+    space : str or SearchSpace, default=None
+        The search space; None takes the model's own. A model without one is given the candidates
+        as they are, and those that are drawn as texts.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed or generator of the draw.
+    top : int, default=100
+        How many networks to return.
+    exclude : array-like of shape (n_excluded,), default=None
+        Architectures that are not to be returned, in whatever description: for example those
+        whose accuracy is known.
+    response_method : {"auto", "score_samples", "predict"}, default="auto"
+        What to rank by. ``"auto"`` takes ``score_samples`` where the model has it: predictions of
+        neighbours end at the best known accuracy, so that they cannot tell the best candidates
+        apart. For a pipeline with a `ProximityMetric` before its last step it is that of the
+        metric. Otherwise ``predict``.
+    errors : {"raise", "skip"}, default="raise"
+        What to do with a candidate that is no architecture of the space. ``"skip"`` goes on
+        without it, and warns in the end.
+    batch_size : int, default=10000
+        How many candidates a process ranks at once. Two batches wait for each process. Results do
+        not depend on it.
+    n_jobs : int, default=None
+        Number of processes. None is 1 unless in a ``joblib.parallel_config`` context, -1 takes all
+        processors. Each process computes with a single thread, and results do not depend on their
+        number. A single batch is ranked in this process.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    sklearn.utils.Bunch
+        With these attributes:
+
+        architectures : ndarray of shape (n_found,), dtype object
+            The best networks as texts, the best first; `top` of them unless there are fewer. A
+            text among the candidates is returned as it was given.
+        scores : ndarray of shape (n_found,)
+            What they are ranked by: what the model gives for `architectures`.
+        predictions : ndarray of shape (n_found,)
+            What the model predicts for them.
+        indices : ndarray of shape (n_found,)
+            Where they stand among the candidates, beginning with 0.
+        n_candidates : int
+            Number of candidates.
+        n_skipped : int
+            Number of candidates that were skipped because they are no architectures.
+
+    Raises
+    ------
+    ArchitectureError
+        If a candidate is no architecture of the space, unless it is to be skipped; ``index`` is
+        its position among all candidates. Also for what is wrong in `exclude`.
+    ValueError
+        If a parameter is out of range, the search space is not known, there are no candidates, or
+        the model does not give one number for each architecture.
+    TypeError
+        If a single architecture is given instead of several.
+
+    See Also
+    --------
+    EmProxRegressor.partial_fit : Add what a search has evaluated.
+
+    Notes
+    -----
+    Of several descriptions of a network, the one with the highest score is listed. Scores that
+    differ by less than about a billionth of themselves count as equal; then the candidate that
+    came first is better. The last digits of a score depend on what else is in its batch: with a
+    neural network, which computes in single precision, these are more, so that networks that are
+    nearly equal may be listed in another order with another `batch_size`.
+
+    An interrupt ends all processes as soon as they are done with their batch, and is raised then.
+
+    Examples
+    --------
+    >>> from emprox import EmProxRegressor
+    >>> from emprox.datasets import load_nasbench201
+    >>> from emprox.search import rank_architectures
+    >>> X, y = load_nasbench201(return_X_y=True)
+    >>> model = EmProxRegressor(space="nasbench201", random_state=0).fit(X[:121], y[:121])
+    >>> best = rank_architectures(
+    ...     model, n_architectures=2000, random_state=0, top=3, exclude=X[:121]
+    ... )
+    >>> best.architectures.shape, best.n_candidates
+    ((3,), 2000)
+    """
+    for name, number in (("top", top), ("batch_size", batch_size)):
+        check_scalar(number, name, Integral, min_val=1)
+    _check_option("errors", errors, ("raise", "skip"))
+    if (candidates is None) == (n_architectures is None):
+        raise ValueError("give either candidates or n_architectures, how many to draw")
+    model = getattr(model, "best_estimator_", model)
+    if isinstance(model, BaseEstimator) and hasattr(model, "fit"):
+        check_is_fitted(model)
+    own_space = _find_space(model)
+    space = _check_space(space, own_space)
+    scorer, method = _find_scorer(model, response_method)
+    if n_architectures is None:
+        total = count(candidates)
+        batches: Iterator[Batch] = read_in_batches(candidates, batch_size)
+    else:
+        total = check_scalar(n_architectures, "n_architectures", Integral, min_val=1)
+        batches = draw_in_batches(space, n_architectures, random_state, batch_size)
+    ranker = BatchRanker(
+        space=space,
+        scorer=scorer,
+        method=method,
+        reads_decisions=own_space is not None,
+        writes_texts=candidates is None and own_space is None,
+        top=top,
+        excluded=_to_excluded(exclude, space),
+        skip_broken=errors == "skip",
+    )
+    best, n_candidates, n_skipped, first_skipped = Best(top), 0, 0, None
+    # Processes are worth starting only for a second batch.
+    begin = list(islice(batches, 2))
+    n_jobs = effective_n_jobs(n_jobs) if len(begin) > 1 else 1
+    results = map_in_order(ranker, _number(chain(begin, batches)), n_jobs)
+    with (
+        closing(results),
+        tqdm(total=total, desc="Ranking", unit="", unit_scale=True, disable=not verbose) as bar,
+    ):
+        for result in results:
+            best.add(result.entries)
+            n_candidates += result.n_candidates
+            n_skipped += result.n_broken
+            first_skipped = first_skipped or result.first_broken
+            bar.update(result.n_candidates)
+    if not n_candidates:
+        raise ValueError("found no candidates: at least one is required")
+    if n_skipped:
+        warnings.warn(
+            f"{n_skipped:,} of {n_candidates:,} candidates are no architectures of the space"
+            f" {space.name!r} and were skipped; the first is {first_skipped}",
+            stacklevel=2,
+        )
+    return _to_bunch(model, ranker, best.sorted(), n_candidates=n_candidates, n_skipped=n_skipped)
+
+
+def _number(batches: Iterable[Batch]) -> Iterator[tuple[int, Batch]]:
+    """Tell the index of the first candidate of each batch."""
+    start = 0
+    for batch in batches:
+        yield start, batch
+        start += len(batch)
+
+
+def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} has to be {' or '.join(map(repr, allowed))}, got {value!r}")
+
+
+def _find_space(model: Any) -> SearchSpace | None:
+    """Return the space of a model that reads decision matrices of it."""
+    features = model[0] if isinstance(model, Pipeline) else getattr(model, "features_", None)
+    space = getattr(features, "space_", None)
+    return space if isinstance(space, SearchSpace) else None
+
+
+def _check_space(space: str | SearchSpace | None, own_space: SearchSpace | None) -> SearchSpace:
+    if space is None:
+        if own_space is None:
+            raise ValueError("the model does not say what search space it is for; give space=")
+        return own_space
+    space = get_space(space)
+    if own_space is None:
+        return space
+    if space.name != own_space.name:
+        raise ValueError(f"space is {space.name!r}, but the model is for {own_space.name!r}")
+    return own_space
+
+
+def _find_scorer(model: Any, response_method: str) -> tuple[Any, str]:
+    """Return what scores architectures, and its method that does."""
+    _check_option("response_method", response_method, ("auto", "score_samples", "predict"))
+    if response_method == "predict":
+        return model, "predict"
+    if hasattr(model, "score_samples"):
+        return model, "score_samples"
+    if isinstance(model, Pipeline) and len(model) > 1 and isinstance(model[-2], ProximityMetric):
+        return Pipeline(model.steps[:-1]), "score_samples"
+    if response_method == "score_samples":
+        raise ValueError(f"{type(model).__name__} has no method score_samples; rank by predict")
+    return model, "predict"
+
+
+def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:
+    """Return the keys of the networks to leave out."""
+    if exclude is None or not len(exclude):
+        return frozenset()
+    try:
+        return frozenset(to_keys(space.canonicalize(space.encode(exclude))))
+    except ArchitectureError as error:
+        raise ArchitectureError(f"in exclude: {error.message}", error.index) from error
+
+
+def _to_bunch(
+    model: Any, ranker: BatchRanker, entries: list[Entry], n_candidates: int, n_skipped: int
+) -> Bunch:
+    texts = [
+        entry.item
+        if isinstance(entry.item, str)
+        else ranker.space.format(ranker.space.decode(entry.decisions[None])[0])
+        for entry in entries
+    ]
+    items: Any = [entry.item for entry in entries]
+    if ranker.reads_decisions or any(item is None for item in items):
+        items = np.array([entry.decisions for entry in entries])
+    # Once more, because the last digits depend on what else was in the batch.
+    with threadpool_limits(limits=1):
+        scores = ranker.score(items)
+        same = not entries or ranker.method == "predict"
+        predictions = scores if same else np.asarray(model.predict(items))
+    return Bunch(
+        architectures=np.array(texts, dtype=object),
+        scores=scores,
+        predictions=predictions,
+        indices=np.array([entry.index for entry in entries], dtype=np.int64),
+        n_candidates=n_candidates,
+        n_skipped=n_skipped,
+    )
