@@ -16,7 +16,7 @@ A fit is from texts. What is worked out once in a process (the table of canonica
 of the properties over the space) is part of the first fit that needs it, so of no median; the CSV
 file has it.
 
-Needs: pip install "emprox[benchmarks]"
+Needs: pip install "emprox[rivals]"
 Run: OMP_NUM_THREADS=1 python benchmarks/best.py [--data-home FOLDER] [--output results.csv]
 """
 

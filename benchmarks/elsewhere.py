@@ -16,7 +16,7 @@ Differences are paired over the trials, with their standard error and their mean
 positive is for us. Trials share architectures, the more the fewer there are, so that the standard
 errors for DARTS and NAS-Bench-101 are too small.
 
-Needs: pip install "emprox[benchmarks]", and a folder with the files, or with the folders
+Needs: pip install "emprox[rivals]", and a folder with the files, or with the folders
 transnasbench101, darts, nasbench101 and nasbench201 that hold them. What is missing is downloaded.
 Run: OMP_NUM_THREADS=1 python benchmarks/elsewhere.py [--data-home FOLDER] [--group NAME ...]
 """
