@@ -44,7 +44,7 @@ def add_chance_anchor(
     ArchitectureError
         If a sample is not an architecture of the space.
     ValueError
-        If X and y are of different lengths.
+        If X is empty, or X and y are of different lengths.
 
     Examples
     --------
@@ -55,6 +55,8 @@ def add_chance_anchor(
     """
     space = get_space(space).learn(X)
     decisions, targets = space.encode(X), np.asarray(y, dtype=np.float64)
+    if not len(decisions):
+        raise ValueError("found no architectures (0 samples): at least one is required")
     check_consistent_length(decisions, targets)
     pathless = space.pathless
     if pathless is None:

@@ -84,3 +84,5 @@ def test_wrong_input():
         add_chance_anchor(CELLS, ["good", "bad"], "nasbench201", 10)
     with pytest.raises(ValueError, match="unknown search space"):
         add_chance_anchor(CELLS, [91.5, 88], "nasbench202", 10)
+    with pytest.raises(ValueError, match="found no architectures"):
+        add_chance_anchor([], [], "nasbench201", 10)

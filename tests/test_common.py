@@ -4,9 +4,16 @@ import pytest
 import sklearn
 from packaging.version import Version
 from sklearn.exceptions import SkipTestWarning
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from emprox import ArchitectureEmbedder, ArchitectureTokenizer, EmProxRegressor
+from emprox import (
+    ArchitectureEmbedder,
+    ArchitectureTokenizer,
+    EmProxRegressor,
+    ProximityMetric,
+    StructuralProperties,
+)
 
 # Until it was mended, the check itself subtracted a float from whole numbers in place.
 BROKEN_CHECKS = (
@@ -23,8 +30,8 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
     [
         EMBEDDER,
         ArchitectureEmbedder(4, attention="encoder", max_epochs=1, random_state=0),
-        EmProxRegressor(embedder=EMBEDDER),
-        EmProxRegressor(random_state=0),
+        EmProxRegressor(recipe="lstm", embedder=EMBEDDER),
+        EmProxRegressor(recipe="lstm", embedder=EMBEDDER, weights="kriging", random_state=0),
     ],
     expected_failed_checks=lambda estimator: BROKEN_CHECKS,
 )
@@ -32,8 +39,32 @@ def test_estimators_of_token_matrices(estimator, check):
     check(estimator)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@parametrize_with_checks(
+    [
+        ProximityMetric(random_state=0),
+        ProximityMetric(3, n_members=3, random_state=0),
+        EmProxRegressor(random_state=0),
+        EmProxRegressor("auto", weights="uniform", random_state=0),
+        EmProxRegressor(weights="kriging", random_state=0),
+        EmProxRegressor(embedder=StandardScaler()),
+        EmProxRegressor(embedder=StandardScaler(), weights="kriging", random_state=0),
+        EmProxRegressor(embedder=ProximityMetric(2, random_state=0)),
+    ]
+)
+def test_estimators_of_any_matrices(estimator, check):
+    check(estimator)
+
+
 @pytest.mark.parametrize(
-    "estimator", [ArchitectureTokenizer(), EmProxRegressor(space="nasbench201")]
+    "estimator",
+    [
+        ArchitectureTokenizer(),
+        StructuralProperties(),
+        EmProxRegressor(space="nasbench201"),
+        EmProxRegressor(space="nasbench201", recipe="paper"),
+        EmProxRegressor(space="nasbench201", weights="kriging", chance_level=10),
+    ],
 )
 def test_estimators_of_architectures(estimator):
     # scikit-learn cannot make architectures: it checks that they can be cloned, and says so.

@@ -35,10 +35,11 @@ class TargetTransform:
     Notes
     -----
     `forward` is strictly increasing on all numbers, so that it also serves values that become
-    known later. Below the least known value the rank stays 0 and the logarithm goes on. Above the
-    best the rank stays 1, and beyond half the headroom the logarithm goes on along its tangent,
-    because it ends at c. `inverse` interpolates linearly between the known pairs, and stays
-    within the known values.
+    known later. Below the least known value the rank stays 0 and the logarithm goes on; once c is
+    e times as far as from the least known value, it goes on along its tangent, because it hardly
+    changes any more. Above the best the rank stays 1, and beyond half the headroom the logarithm
+    goes on along its tangent, because it ends at c. `inverse` interpolates linearly between the
+    known pairs, and stays within the known values.
     """
 
     def __init__(self, y: Floats, rank_share: float = 0.15, headroom: float = 1.0) -> None:
@@ -48,6 +49,7 @@ class TargetTransform:
         # Where more than half of the values share the best one, its distance to the median is 0.
         self._room = headroom * max(best - np.median(y), 0.01 * spread) or 1.0
         self.limit_ = best + self._room
+        self._far = np.e * (self.limit_ - values[0])
         self._values = values
         self._ranks = (np.cumsum(counts) - 0.5 * counts) / len(y)
         self._mean, self._scale, self._rank_scale, self._log_scale = 0.0, 1.0, 1.0, 1.0
@@ -59,11 +61,12 @@ class TargetTransform:
         self._knots, self._knot_values = self.forward(values), values
 
     def _logarithm(self, y: Floats) -> Floats:
-        """Return -log(c - y), continued along its tangent from half the headroom on."""
+        """Return -log(c - y), continued along its tangents close to c and far from it."""
         margin = 0.5 * self._room
         distance = self.limit_ - y
         beyond = np.maximum(margin - distance, 0) / margin
-        return beyond - np.log(np.maximum(distance, margin))
+        below = np.maximum(distance / self._far - 1, 0)
+        return beyond - below - np.log(np.clip(distance, margin, self._far))
 
     def forward(self, y: Floats) -> Floats:
         """Transform values.
@@ -113,10 +116,10 @@ class TargetTransform:
 
     def _invert_logarithm(self, logarithms: Floats) -> Floats:
         margin = 0.5 * self._room
-        excess = np.maximum(logarithms + np.log(margin), 0)
-        # Where exp overflows, z has long lost any meaning.
-        distance = np.exp(np.minimum(-logarithms, 500))
-        return self.limit_ - np.where(excess > 0, margin * (1 - excess), distance)
+        beyond = np.maximum(logarithms + np.log(margin), 0)
+        below = np.maximum(-logarithms - np.log(self._far), 0)
+        distance = np.exp(np.clip(-logarithms, np.log(margin), np.log(self._far)))
+        return self.limit_ - distance + margin * beyond - self._far * below
 
     def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
         """Transform standard deviations back.

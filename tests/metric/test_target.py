@@ -100,6 +100,19 @@ def test_inverse_without_clipping_of_anything():
     assert (np.diff(inverted) > 0).all()
 
 
+def test_far_below_the_known_values_by_hand():
+    # The limit is 11, so that the least known value is 11 away from it, and the tangent starts at
+    # 11 e: there the logarithm has the slope 1 / (11 e).
+    transform = TargetTransform(np.array([0.0, 9.0, 10.0]), rank_share=0)
+    assert transform.limit_ == 11
+    below = 11 - 11 * np.array([1, np.e, 2 * np.e, 5 * np.e])
+    steps = np.diff(transform.forward(below))
+    np.testing.assert_allclose(steps / steps[0], [1, 1, 3])
+    np.testing.assert_allclose(
+        transform.inverse(transform.forward(below), clip=False), below, rtol=1e-9, atol=1e-9
+    )
+
+
 def test_ranks_alone_have_no_inverse_beyond_the_known_values():
     transform = TargetTransform(ACCURACIES, rank_share=1)
     np.testing.assert_array_equal(transform.inverse(np.array([-9.0, 9.0]), clip=False), [10, 90])
