@@ -11,6 +11,15 @@ from torch.nn import functional
 
 # Decoders and encoders add their input to their output; this keeps the variance of the sum.
 RESIDUAL_SCALE = math.sqrt(0.5)
+# Size of the hidden layer between embedding and properties.
+HEAD_SIZE = 128
+# In training with properties, the weights of the tokens and of the distances against the
+# properties. Tokens are learned by heart anyway, and much sooner.
+TOKEN_WEIGHT = 0.1
+DISTANCE_WEIGHT = 3.0
+# Root mean squared distance that embeddings of unit length are to have: far apart, but with room
+# for the few that are farther.
+TYPICAL_DISTANCE = 0.7
 
 
 class SeededDropout(nn.Module):
@@ -193,6 +202,31 @@ class Decoder(nn.Module):
         return state, state
 
 
+class PropertyHead(nn.Sequential):
+    """Predict properties of architectures from their embeddings.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of the embedding.
+    n_properties : int
+        Number of properties.
+
+    Attributes
+    ----------
+    distance_unit : Tensor of shape ()
+        Distance between properties that is a distance of 1 between embeddings.
+    """
+
+    distance_unit: Tensor
+
+    def __init__(self, embedding_dim: int, n_properties: int) -> None:
+        super().__init__(
+            nn.Linear(embedding_dim, HEAD_SIZE), nn.ReLU(), nn.Linear(HEAD_SIZE, n_properties)
+        )
+        self.register_buffer("distance_unit", torch.ones(()))
+
+
 class Autoencoder(nn.Module):
     """Encoder and decoder, trained together to reconstruct token sequences.
 
@@ -211,22 +245,33 @@ class Autoencoder(nn.Module):
         paper), or the embedding alone.
     seed : int
         Seed of the weights and the dropout.
+    n_properties : int, default=0
+        Number of properties to predict from the embedding.
     """
 
     def __init__(
-        self, n_tokens: int, embedding_dim: int, dropout: float, attend_encoder: bool, seed: int
+        self,
+        n_tokens: int,
+        embedding_dim: int,
+        dropout: float,
+        attend_encoder: bool,
+        seed: int,
+        n_properties: int = 0,
     ) -> None:
         super().__init__()
         self.attend_encoder = attend_encoder
+        self.property_head: PropertyHead | None = None
         # On the meta device no weight is drawn, so that the global generator is left alone.
         with torch.device("meta"):
             self.encoder = Encoder(n_tokens, embedding_dim, dropout, seed + 1)
             self.decoder = Decoder(n_tokens, embedding_dim, dropout, seed + 2)
+            if n_properties:
+                self.property_head = PropertyHead(embedding_dim, n_properties)
         self.to_empty(device="cpu")
         _draw_weights(self, torch.Generator().manual_seed(seed))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Reconstruct token sequences with teacher forcing.
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Embed token sequences and reconstruct them with teacher forcing.
 
         Parameters
         ----------
@@ -235,13 +280,19 @@ class Autoencoder(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_samples, length, n_tokens)
+        logits : Tensor of shape (n_samples, length, n_tokens)
             Unnormalised log-probabilities of the tokens.
+        embedding : Tensor of shape (n_samples, embedding_dim)
+            Embeddings.
+        properties : Tensor of shape (n_samples, n_properties) or None
+            Predicted properties, if there are any.
         """
         outputs, embedding = self.encoder(tokens)
         previous = functional.pad(tokens[:, :-1], (1, 0))
         state = self.decoder.initial_state(embedding)
-        return self.decoder(previous, state, self.memory(outputs, embedding))[0]
+        logits = self.decoder(previous, state, self.memory(outputs, embedding))[0]
+        properties = None if self.property_head is None else self.property_head(embedding)
+        return logits, embedding, properties
 
     def memory(self, outputs: Tensor, embedding: Tensor) -> Tensor:
         """Return what the decoder's attention sees.
@@ -290,13 +341,13 @@ class Autoencoder(nn.Module):
 class TokenCrossEntropy(nn.Module):
     """Mean negative log-likelihood of the original tokens."""
 
-    def forward(self, logits: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, outputs: tuple[Tensor, Tensor, Tensor | None], tokens: Tensor) -> Tensor:
         """Compare predictions with the original.
 
         Parameters
         ----------
-        logits : Tensor of shape (n_samples, length, n_tokens)
-            Unnormalised log-probabilities.
+        outputs : tuple
+            What `Autoencoder` returns.
         tokens : Tensor of shape (n_samples, length)
             Token indices.
 
@@ -305,7 +356,53 @@ class TokenCrossEntropy(nn.Module):
         Tensor of shape ()
             The loss, in nats per token.
         """
-        return functional.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+        return functional.cross_entropy(outputs[0].flatten(0, 1), tokens.flatten())
+
+
+class PropertyLoss(nn.Module):
+    """Errors of predicted properties, of distances between embeddings, and of tokens.
+
+    Parameters
+    ----------
+    distance_unit : float
+        Distance between properties that is to be a distance of 1 between embeddings.
+    """
+
+    def __init__(self, distance_unit: float) -> None:
+        super().__init__()
+        self.distance_unit = distance_unit
+        self.cross_entropy = TokenCrossEntropy()
+
+    def forward(
+        self, outputs: tuple[Tensor, Tensor, Tensor], targets: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Compare predictions with the original.
+
+        Parameters
+        ----------
+        outputs : tuple
+            What `Autoencoder` returns.
+        targets : tuple of two Tensors
+            Token indices, of shape (n_samples, length), and properties, of shape (n_samples,
+            n_properties).
+
+        Returns
+        -------
+        Tensor of shape ()
+            The weighted sum of the mean squared error of the properties, the mean squared error
+            of the distances of all pairs in the batch, and the cross entropy of the tokens.
+        """
+        _, embedding, predicted = outputs
+        tokens, properties = targets
+        loss = functional.mse_loss(predicted, properties)
+        loss = loss + TOKEN_WEIGHT * self.cross_entropy(outputs, tokens)
+        # A single sample has no distances, and the mean of none would not be a number.
+        if len(embedding) > 1:
+            distances = functional.pdist(properties) / self.distance_unit
+            loss = loss + DISTANCE_WEIGHT * functional.mse_loss(
+                functional.pdist(embedding), distances
+            )
+        return loss
 
 
 @torch.no_grad()

@@ -41,7 +41,8 @@ class ShuffledBatches:
     def __iter__(self) -> Iterator[Any]:
         order = torch.randperm(len(self.dataset), generator=self.generator)
         for rows in order.split(self.batch_size):
-            yield self.dataset[rows]
+            inputs, *targets = self.dataset[rows]
+            yield inputs, targets[0] if len(targets) == 1 else tuple(targets)
 
 
 class EpochProgressBar(Callback):
@@ -157,10 +158,9 @@ def in_batches(function: Callable[[Tensor], Tensor], samples: Tensor, n_rows: in
 
 def train(
     module: nn.Module,
-    criterion: type[nn.Module],
+    criterion: nn.Module,
     inputs: Tensor,
-    targets: Tensor,
-    *,
+    *targets: Tensor,
     max_epochs: int,
     lr: float,
     batch_size: int,
@@ -177,10 +177,13 @@ def train(
     ----------
     module : torch.nn.Module
         What to train.
-    criterion : type of torch.nn.Module
+    criterion : torch.nn.Module
         The loss of ``module(inputs)`` and the targets.
-    inputs, targets : torch.Tensor
+    inputs : torch.Tensor
         Samples along the first dimension.
+    *targets : torch.Tensor
+        Samples along the first dimension. A single one is passed to the criterion as it is,
+        several as a tuple.
     max_epochs : int
         Passes over the data.
     lr, weight_decay : float
@@ -224,7 +227,7 @@ def train(
         verbose=max(0, verbose - 1),
     )
     net.initialize()
-    dataset = TensorDataset(inputs, targets)
+    dataset = TensorDataset(inputs, *targets)
     # skorch's own fit swallows KeyboardInterrupt and would leave a half-trained net as a result.
     net.notify("on_train_begin", X=dataset, y=None)
     try:

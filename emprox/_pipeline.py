@@ -159,7 +159,7 @@ def make_emprox_pipeline(
         parameters |= {"device": device, "verbose": verbose}
     if embedding_dim is not None:
         parameters["embedding_dim" if settings.reads_tokens else "n_components"] = embedding_dim
-    embedder = make_embedder(recipe, **parameters)
+    embedder = make_embedder(recipe, space, **parameters)
     names = ("tokenizer", "embedder") if settings.reads_tokens else ("features", "metric")
     steps = [(names[0], features), (names[1], embedder), ("knn", neighbors)]
     if chance_level is None:

@@ -33,6 +33,9 @@ class Recipe:
         The token sequence; None takes the space's own for prediction.
     canonicalize : bool, default=True
         Whether to write canonical forms.
+    pretrained : bool, default=False
+        Whether to start from the space's pretrained encoder, which is not trained further, where
+        there is one.
     embedder : dict
         Parameters of the embedder.
     """
@@ -41,18 +44,24 @@ class Recipe:
     reads_tokens: bool = True
     sequence: str | None = None
     canonicalize: bool = True
+    pretrained: bool = False
     embedder: dict[str, Any] = field(default_factory=dict)
 
 
 RECIPES = {
     "best": Recipe(n_neighbors=8, reads_tokens=False, embedder={"n_components": 4}),
-    # Few steps on purpose: learning to reconstruct makes neighbours worse, not better.
-    "lstm": Recipe(n_neighbors=10, embedder={"max_epochs": 10, "lr": 2e-3, "batch_size": 128}),
+    # If there is no pretrained encoder, few steps on purpose: learning to reconstruct makes
+    # neighbours worse, not better.
+    "lstm": Recipe(
+        n_neighbors=10,
+        pretrained=True,
+        embedder={"target_weight": 1, "max_epochs": 10, "lr": 2e-3, "batch_size": 128},
+    ),
     "paper": Recipe(
         n_neighbors=10,
         sequence="adjacency",
         canonicalize=False,
-        embedder={"attention": "encoder"},
+        embedder={"attention": "encoder", "max_epochs": 50},
     ),
 }
 
@@ -104,13 +113,17 @@ def make_features(
     return ArchitectureTokenizer(space, sequence=sequence, canonicalize=settings.canonicalize)
 
 
-def make_embedder(recipe: str, **parameters: Any) -> TransformerMixin:
+def make_embedder(
+    recipe: str, space: str | SearchSpace | None = None, **parameters: Any
+) -> TransformerMixin:
     """Build the step of a recipe that embeds features.
 
     Parameters
     ----------
     recipe : {"best", "lstm", "paper"}
         Name of the recipe.
+    space : str or SearchSpace, default=None
+        The search space; with None there is no pretrained encoder.
     **parameters : dict
         Further parameters of the embedder, which win over the recipe's.
 
@@ -120,13 +133,20 @@ def make_embedder(recipe: str, **parameters: Any) -> TransformerMixin:
         The unfitted transformer.
     """
     settings = get_recipe(recipe)
-    parameters = {**settings.embedder, **parameters}
     if not settings.reads_tokens:
-        return ProximityMetric(**parameters)
+        return ProximityMetric(**{**settings.embedder, **parameters})
     # Only now: torch takes seconds to import, and the default recipe does without.
     from ._embedder import ArchitectureEmbedder
+    from ._pretrained import find_pretrained
 
-    return ArchitectureEmbedder(**parameters)
+    defaults = dict(settings.embedder)
+    if settings.pretrained and space is not None:
+        space = get_space(space)
+        sequence = settings.sequence or space.proximity_sequence
+        defaults["pretrained"] = find_pretrained(space, sequence, settings.canonicalize)
+        if defaults["pretrained"] is not None:
+            defaults["max_epochs"] = None
+    return ArchitectureEmbedder(**{**defaults, **parameters})
 
 
 def make_neighbors(

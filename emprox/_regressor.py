@@ -450,7 +450,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
                 " known architectures"
             )
         if self.embedder is None:
-            embedder = make_embedder(self.recipe, random_state=self.random_state)
+            embedder = make_embedder(self.recipe, self.space, random_state=self.random_state)
         else:
             embedder = clone(self.embedder)
         embedding = embedder.fit(fitted, fitted_targets).transform(fitted)

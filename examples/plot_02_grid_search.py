@@ -2,8 +2,8 @@
 Grid search over the neighbours and the size of the embedding
 =============================================================
 
-The pipeline is an estimator like any other: ``GridSearchCV`` tunes it. The cache keeps the embedder
-that was trained for one number of neighbours for all the others.
+The pipeline is an estimator like any other: ``GridSearchCV`` tunes it. The cache keeps the metric
+that was learned for one number of neighbours for all the others.
 """
 
 # %%
@@ -18,8 +18,8 @@ from emprox.metrics import get_scorer, kendall_tau
 X, y = load_nasbench201(return_X_y=True)
 
 with tempfile.TemporaryDirectory() as cache:
-    model = make_emprox_pipeline("nasbench201", random_state=0, memory=cache)
-    grid = {"knn__n_neighbors": [3, 5, 10, 20, 40], "embedder__embedding_dim": [8, 16, 32, 64]}
+    model = make_emprox_pipeline("nasbench201", chance_level=10, random_state=0, memory=cache)
+    grid = {"knn__n_neighbors": [3, 5, 10, 20, 40], "metric__n_components": [1, 2, 4, 8]}
     search = GridSearchCV(model, grid, scoring=get_scorer("kendall_tau"), cv=5, n_jobs=2)
     search.fit(X[:121], y[:121])
 
@@ -27,16 +27,16 @@ print("best:", search.best_params_)
 print("Kendall's tau on 2,000 other cells:", kendall_tau(y[121:2121], search.predict(X[121:2121])))
 
 # %%
-# The size of the embedding hardly matters, nor does the number of neighbours up to 20.
+# The size of the embedding hardly matters, nor does the number of neighbours.
 import matplotlib.pyplot as plt
 import numpy as np
 
 scores = search.cv_results_["mean_test_score"].reshape(4, 5)
 spread = search.cv_results_["std_test_score"].reshape(4, 5)
 figure, axes = plt.subplots(layout="constrained")
-for size, mean, std in zip(grid["embedder__embedding_dim"], scores, spread, strict=True):
+for size, mean, std in zip(grid["metric__n_components"], scores, spread, strict=True):
     axes.errorbar(
-        np.array(grid["knn__n_neighbors"]) * (1 + size / 2000), mean, std / 5**0.5, label=size
+        np.array(grid["knn__n_neighbors"]) * (1 + size / 200), mean, std / 5**0.5, label=size
     )
 axes.set(
     xscale="log",

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, LRScheduler
 
 from emprox import ArchitectureEmbedder
+from emprox._modules import PropertyLoss
 from emprox.spaces import get_space
 
 SPACE = get_space("nasbench201")
@@ -303,6 +304,9 @@ def test_large_input_in_pieces(embedder):
         ({"embedding_dim": 0}, "'embedding_dim' parameter"),
         ({"attention": "decoder"}, "'attention' parameter"),
         ({"max_epochs": -1}, "'max_epochs' parameter"),
+        ({"target_weight": -0.1}, "'target_weight' parameter"),
+        ({"target_weight": 1.1}, "'target_weight' parameter"),
+        ({"pretrained": 3}, "'pretrained' parameter"),
         ({"lr": 0}, "'lr' parameter"),
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"dropout": 1}, "'dropout' parameter"),
@@ -360,3 +364,222 @@ def test_training_warns_of_nothing(tokens):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(attention="encoder").fit(tokens).reconstruct(tokens)
+
+
+def n_convolutions(tokens):
+    """Count wide convolutions: a target that half of the tokens have nothing to do with."""
+    wide = 1 + SPACE.operations.index("nor_conv_3x3")
+    return (tokens == wide).sum(axis=1).astype(float)
+
+
+def nearest(embedding, others):
+    distances = np.linalg.norm(embedding[:, None].astype(float) - others[None], axis=2)
+    return distances.argmin(axis=1)
+
+
+def test_targets_move_neighbors():
+    known, unseen = np.split(tokens_of(300, random_state=2), [200])
+
+    def target(tokens):
+        # The wide convolutions on the last two edges; the other edges do not matter.
+        return n_convolutions(tokens[:, 4:])
+
+    errors = []
+    for weight in (0, 0.5, 1):
+        embedder = small(embedding_dim=32, target_weight=weight).fit(known, target(known))
+        of_known, of_unseen = embedder.transform(known), embedder.transform(unseen)
+        neighbors = known[nearest(of_unseen, of_known)]
+        errors.append(np.abs(target(neighbors) - target(unseen)).mean())
+    assert errors[0] > 1.5 * max(errors[1:])
+
+
+def test_without_weight_the_targets_are_not_looked_at(tokens):
+    once = fit_transform(tokens)
+    for y in (np.arange(60.0), np.full(60, np.nan), ["a"] * 60, [1, 2]):
+        embedder = small().fit(tokens, y)
+        np.testing.assert_array_equal(embedder.transform(tokens), once)
+        assert embedder.metric_ is None
+    assert small(target_weight=1).fit(tokens).metric_ is None
+    np.testing.assert_array_equal(small(target_weight=1).fit_transform(tokens), once)
+
+
+def squared_distances(embedding):
+    return np.square(embedding[:, None].astype(float) - embedding[None]).sum(axis=2)
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.9])
+def test_the_weight_is_the_share_of_the_targets_in_squared_distances(tokens, weight):
+    embedding = small(target_weight=weight).fit_transform(tokens, n_convolutions(tokens))
+    assert embedding.shape == (60, 16)
+    own, targets = np.hsplit(embedding, 2)
+    np.testing.assert_allclose(own, (1 - weight) ** 0.5 * fit_transform(tokens), rtol=1e-5)
+    share = squared_distances(targets).mean() / squared_distances(embedding).mean()
+    assert share == pytest.approx(weight, abs=1e-3)
+
+
+def test_columns_of_the_targets(tokens):
+    y = np.column_stack([n_convolutions(tokens), np.arange(60.0), tokens[:, 0]])
+    for targets, n_columns in ((y[:, 0], 8), (y[:, :1], 8), (y[:, :2], 8), (y, 6)):
+        embedder = small(target_weight=1).fit(tokens, targets)
+        assert embedder.transform(tokens).shape == (60, n_columns)
+        assert len(embedder.get_feature_names_out()) == n_columns
+    assert small(target_weight=1, embedding_dim=1).fit_transform(tokens, y).shape == (60, 3)
+    assert small(target_weight=0.5).fit_transform(tokens, y).shape == (60, 14)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1])
+def test_a_supervised_embedding_depends_on_its_own_tokens_alone(tokens, weight):
+    embedder = small(target_weight=weight).fit(tokens, n_convolutions(tokens))
+    others = tokens_of(40, random_state=3)
+    together = embedder.transform(np.concatenate([tokens, others]))
+    alone = np.concatenate([embedder.transform(others[[i]]) for i in range(40)])
+    np.testing.assert_array_equal(alone, together[60:])
+    np.testing.assert_array_equal(embedder.transform(tokens[::-1])[::-1], together[:60])
+    again = pickle.loads(pickle.dumps(embedder))
+    np.testing.assert_array_equal(again.transform(others), together[60:])
+
+
+def test_a_supervised_embedding_in_pieces(monkeypatch, tokens):
+    embedder = small(target_weight=0.5).fit(tokens, n_convolutions(tokens))
+    others = tokens_of(500, random_state=3)
+    together = embedder.transform(others)
+    monkeypatch.setattr("emprox._embedder._ROWS_AT_ONCE", 64)
+    np.testing.assert_array_equal(embedder.transform(others), together)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_supervision_gives_the_same_bits_in_parallel(backend):
+    tokens = tokens_of(150, "paths")
+    embedder = small(target_weight=1)
+    once = embedder.fit_transform(tokens, n_convolutions(tokens[:, :6]))
+    embeddings = Parallel(n_jobs=2, backend=backend)(
+        delayed(clone(embedder).fit_transform)(tokens, n_convolutions(tokens[:, :6]))
+        for _ in range(3)
+    )
+    for embedding in embeddings:
+        np.testing.assert_array_equal(embedding, once)
+
+
+def test_decoding_a_supervised_embedding(tokens):
+    y = n_convolutions(tokens)
+    plain = small().fit(tokens)
+    embedder = small(target_weight=0.5).fit(tokens, y)
+    embedding = embedder.transform(tokens)
+    expected = plain.inverse_transform(plain.transform(tokens))
+    np.testing.assert_array_equal(embedder.inverse_transform(embedding), expected)
+    np.testing.assert_array_equal(embedder.reconstruct(tokens), plain.reconstruct(tokens))
+    with pytest.raises(ValueError, match="embeddings have 16 columns, got 8"):
+        embedder.inverse_transform(embedding[:, :8])
+    embedder = small(target_weight=1).fit(tokens, y)
+    with pytest.raises(ValueError, match=r"target_weight=1 .* take a smaller target_weight"):
+        embedder.inverse_transform(embedder.transform(tokens))
+    np.testing.assert_array_equal(embedder.reconstruct(tokens), plain.reconstruct(tokens))
+
+
+def test_targets_that_say_nothing(tokens):
+    for y in (np.ones(60), np.arange(60.0)[::-1]):
+        assert np.isfinite(small(target_weight=0.5).fit_transform(tokens, y)).all()
+    same = np.repeat(tokens[:1], 60, axis=0)
+    embedding = small(target_weight=0.5).fit_transform(same, np.arange(60.0))
+    np.testing.assert_array_equal(embedding, embedding[[0] * 60])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.arange(59.0), "inconsistent numbers of samples"),
+        (np.r_[np.arange(59.0), np.nan], "Input y contains NaN"),
+        (np.r_[np.arange(59.0), np.inf], "Input y contains infinity"),
+    ],
+)
+def test_wrong_targets(tokens, y, message):
+    with pytest.raises(ValueError, match=message):
+        small(target_weight=1).fit(tokens, y)
+
+
+def test_failing_to_learn_from_targets_leaves_nothing_half_done(tokens, monkeypatch):
+    def fail(*arguments):
+        raise KeyboardInterrupt
+
+    embedder = small(target_weight=1).fit(tokens, n_convolutions(tokens))
+    monkeypatch.setattr("emprox._target_part.ProximityMetric.fit", fail)
+    with pytest.raises(KeyboardInterrupt):
+        embedder.fit(tokens, n_convolutions(tokens))
+    with pytest.raises(NotFittedError):
+        embedder.transform(tokens)
+
+
+def properties_of(tokens):
+    """Count each operation: standardised properties that neighbours in token space differ in."""
+    counts = np.stack([(tokens == token).sum(axis=1) for token in range(1, 6)], axis=1)
+    return (counts - counts.mean(axis=0)) / counts.std(axis=0)
+
+
+def test_properties_shape_the_embedding():
+    tokens = tokens_of(1000)
+    properties = properties_of(tokens)
+    settings = {"embedding_dim": 16, "max_epochs": 20, "lr": 1e-2, "dropout": 0}
+    correlations = []
+    for given in (None, properties):
+        embedder = small(**settings).fit(
+            tokens[:800], properties=None if given is None else given[:800]
+        )
+        distances = squared_distances(embedder.transform(tokens[800:])) ** 0.5
+        truth = squared_distances(properties[800:]) ** 0.5
+        correlations.append(np.corrcoef(distances.ravel(), truth.ravel())[0, 1])
+    assert correlations[0] < 0.8
+    assert correlations[1] > 0.95
+    head = embedder.net_.module_.property_head
+    with torch.no_grad():
+        predicted = head(torch.from_numpy(embedder.transform(tokens[800:]))).numpy()
+    assert np.mean((predicted - properties[800:]) ** 2) < 0.1
+    # What the root mean square of all distances is to be.
+    assert np.sqrt(np.mean(distances**2)) == pytest.approx(0.7, abs=0.07)
+
+
+def test_the_loss_with_properties():
+    """Compute the loss from its definition."""
+    rng = np.random.default_rng(0)
+    logits, embedding = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 5))
+    predicted, properties = rng.normal(size=(2, 3, 6))
+    tokens = np.array([[0, 3], [1, 1], [2, 0]])
+    likelihood = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    entropy = -np.log([likelihood[i, j, tokens[i, j]] for i in range(3) for j in range(2)]).mean()
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    stress = np.mean(
+        [
+            np.square(
+                np.linalg.norm(embedding[i] - embedding[j])
+                - np.linalg.norm(properties[i] - properties[j]) / 1.5
+            )
+            for i, j in pairs
+        ]
+    )
+    expected = np.square(predicted - properties).mean() + 3 * stress + 0.1 * entropy
+    outputs = tuple(map(torch.from_numpy, (logits, embedding, predicted)))
+    targets = tuple(map(torch.from_numpy, (tokens, properties)))
+    assert PropertyLoss(1.5)(outputs, targets).item() == pytest.approx(expected)
+    # One sample alone has no distances.
+    outputs, targets = ([tensor[:1] for tensor in tensors] for tensors in (outputs, targets))
+    entropy = -np.log([likelihood[0, 0, 0], likelihood[0, 1, 3]]).mean()
+    expected = np.square(predicted[0] - properties[0]).mean() + 0.1 * entropy
+    assert PropertyLoss(1.5)(outputs, targets).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        (np.ones((59, 2)), "properties has 59 rows, but X has 60"),
+        (np.full((60, 2), np.nan), "Input properties contains NaN"),
+        (np.ones(60), "Expected 2D array"),
+    ],
+)
+def test_wrong_properties(tokens, properties, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(tokens, properties=properties)
+
+
+def test_properties_that_are_all_equal(tokens):
+    embedding = small().fit(tokens, properties=np.ones((60, 2))).transform(tokens)
+    assert np.isfinite(embedding).all()
+    assert small().fit(tokens[:1], properties=[[1.0]]).transform(tokens[:1]).shape == (1, 8)

@@ -1,0 +1,318 @@
+"""Pretrained encoders: the files in the package, and reading and writing such files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ._modules import Autoencoder
+from .spaces import SearchSpace
+
+# The key of the file's metadata, one JSON text: the library writes several in random order.
+METADATA = "emprox_encoder"
+# Goes up when files of the old version can no longer be read as they were meant.
+FORMAT_VERSION = 1
+
+_FOLDER = Path(__file__).with_name("pretrained")
+_SUFFIX = ".safetensors"
+# Tensors of the file that are no weights of the module.
+_TOKENS, _LEGAL_TOKENS = "vocabulary", "legal_tokens"
+_UNIT = "property_head.distance_unit"
+# A larger share of samples with tokens at places where pretraining saw none is no chance.
+_MOST_ILLEGAL = 0.1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained encoder and decoder, and what they were trained on.
+
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        Weights of the `Autoencoder`, in single precision.
+    vocabulary : ndarray of shape (n_tokens,)
+        The tokens that occurred in training, sorted.
+    legal_tokens : ndarray of shape (length, n_tokens)
+        Which of them occurred at which position.
+    space : str
+        Name of the search space.
+    sequence : str
+        Key of the token sequence.
+    canonicalize : bool
+        Whether the sequences are those of canonical forms.
+    meanings : tuple of str
+        Meaning of each token of the sequence.
+    attention : {"embedding", "encoder"}
+        What the decoder's attention sees.
+    source : str, default=""
+        Where it was read from, for error messages.
+    """
+
+    weights: dict[str, Tensor]
+    vocabulary: NDArray[np.int64]
+    legal_tokens: NDArray[np.bool_]
+    space: str
+    sequence: str
+    canonicalize: bool
+    meanings: tuple[str, ...]
+    attention: str
+    source: str = ""
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of the embedding."""
+        return self.weights["encoder.token_embedding.weight"].shape[1]
+
+    @property
+    def n_properties(self) -> int:
+        """Number of properties that are predicted from the embedding."""
+        bias = self.weights.get("property_head.2.bias")
+        return 0 if bias is None else len(bias)
+
+    @property
+    def length(self) -> int:
+        """Length of the token sequences."""
+        return len(self.legal_tokens)
+
+    def make_module(self, dropout: float, seed: int) -> Autoencoder:
+        """Build the module with the trained weights.
+
+        Parameters
+        ----------
+        dropout : float
+            Dropout after the token embeddings, in training.
+        seed : int
+            Seed of the dropout.
+
+        Returns
+        -------
+        Autoencoder
+            The module.
+        """
+        module = Autoencoder(
+            n_tokens=len(self.vocabulary) + 1,
+            embedding_dim=self.embedding_dim,
+            dropout=dropout,
+            attend_encoder=self.attention == "encoder",
+            seed=seed,
+            n_properties=self.n_properties,
+        )
+        module.load_state_dict(self.weights)
+        return module
+
+    def check_tokens(self, tokens: NDArray[np.int64]) -> None:
+        """Check that token sequences are of the kind that the encoder was trained on.
+
+        Parameters
+        ----------
+        tokens : ndarray of shape (n_samples, length)
+            Token matrix.
+
+        Raises
+        ------
+        ValueError
+            If they have another length, a token is not in the vocabulary, or too many stand where
+            they never stood in training.
+        """
+        form = "canonical" if self.canonicalize else "original"
+        expected = (
+            f"the pretrained encoder {self.source!r} reads the sequence {self.sequence!r} of the"
+            f" space {self.space!r} in {form} form: {self.length} tokens from 0 to"
+            f" {len(self.meanings) - 1}"
+        )
+        remedy = "use an ArchitectureTokenizer of these settings, or pretrained=None"
+        if tokens.shape[1] != self.length:
+            raise ValueError(f"{expected}; got {tokens.shape[1]} tokens: {remedy}")
+        if tokens.max() >= len(self.meanings):
+            raise ValueError(f"{expected}; got the token {tokens.max()}: {remedy}")
+        places = np.searchsorted(self.vocabulary, tokens).clip(max=len(self.vocabulary) - 1)
+        known = self.vocabulary[places] == tokens
+        legal = known & self.legal_tokens[np.arange(self.length), places]
+        n_wrong = int((~legal).any(axis=1).sum())
+        if n_wrong > _MOST_ILLEGAL * len(tokens):
+            raise ValueError(
+                f"{expected}; {n_wrong} of {len(tokens)} samples hold tokens at positions where"
+                f" such sequences do not have them: {remedy}"
+            )
+
+
+def list_pretrained() -> list[str]:
+    """List the search spaces that there is a pretrained encoder for.
+
+    Returns
+    -------
+    list of str
+        Their names, sorted.
+    """
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
+
+
+def find_pretrained(space: SearchSpace, sequence: str, canonicalize: bool) -> str | None:
+    """Find the pretrained encoder for the token sequences of a space.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        The search space.
+    sequence : str
+        Key of the token sequence.
+    canonicalize : bool
+        Whether the sequences are those of canonical forms.
+
+    Returns
+    -------
+    str or None
+        The name of the encoder; None if there is none for exactly these sequences.
+    """
+    if space.name not in list_pretrained():
+        return None
+    checkpoint = _load_bundled(space.name)
+    kind = (sequence, canonicalize, space.get_sequence(sequence).vocabulary)
+    known = (checkpoint.sequence, checkpoint.canonicalize, checkpoint.meanings)
+    return space.name if kind == known else None
+
+
+def load_pretrained(pretrained: str | os.PathLike[str]) -> Checkpoint:
+    """Read a pretrained encoder.
+
+    Parameters
+    ----------
+    pretrained : str or path-like
+        Name of a search space that the package has an encoder for, or path to a file.
+
+    Returns
+    -------
+    Checkpoint
+        The encoder.
+
+    Raises
+    ------
+    ValueError
+        If there is no such encoder, or the file does not hold one; says why.
+    """
+    if pretrained in list_pretrained():
+        return _load_bundled(str(pretrained))
+    path = Path(pretrained)
+    if not path.is_file():
+        names = ", ".join(map(repr, list_pretrained()))
+        raise ValueError(
+            f"there is no pretrained encoder {str(pretrained)!r}: it is neither a file nor one of"
+            f" {names}"
+        )
+    return _read(path, str(path))
+
+
+def save_pretrained(
+    path: str | os.PathLike[str], checkpoint: Checkpoint, dtype: str = "float32"
+) -> None:
+    """Write an encoder to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    checkpoint : Checkpoint
+        The encoder.
+    dtype : {"float32", "float16"}, default="float32"
+        Type of the weights in the file.
+    """
+    tensors = {
+        name: weight.to(torch.float32 if name == _UNIT else getattr(torch, dtype)).contiguous()
+        for name, weight in checkpoint.weights.items()
+    }
+    tensors[_TOKENS] = torch.from_numpy(checkpoint.vocabulary)
+    tensors[_LEGAL_TOKENS] = torch.from_numpy(checkpoint.legal_tokens)
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "space": checkpoint.space,
+        "sequence": checkpoint.sequence,
+        "canonicalize": checkpoint.canonicalize,
+        "meanings": checkpoint.meanings,
+        "attention": checkpoint.attention,
+    }
+    path = Path(path)
+    # Nothing half written is ever found under the name.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(save(tensors, {METADATA: json.dumps(metadata)}))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@cache
+def _load_bundled(name: str) -> Checkpoint:
+    return _read(_FOLDER / f"{name}{_SUFFIX}", name)
+
+
+def _read(path: Path, source: str) -> Checkpoint:
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    # A header that is no text is reported by other errors than the library's own.
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{source!r} is not a readable safetensors file ({error}); it may be truncated, or of"
+            " another format: encoders are never read from pickles, which can run any code"
+        ) from error
+    if text is None:
+        raise ValueError(
+            f"{source!r} is a safetensors file, but not one that"
+            " ArchitectureEmbedder.save_pretrained wrote"
+        )
+    try:
+        metadata = json.loads(text)
+        version = metadata["format_version"]
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"its format version is {version}, but this emprox reads version"
+                f" {FORMAT_VERSION}; update emprox, or pretrain the encoder again"
+            )
+        checkpoint = _assemble(metadata, tensors, source)
+        checkpoint.make_module(dropout=0, seed=0)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{source!r} cannot be used as an encoder: {reason}") from error
+    return checkpoint
+
+
+def _assemble(metadata: dict[str, Any], tensors: dict[str, Any], source: str) -> Checkpoint:
+    vocabulary = tensors.pop(_TOKENS).numpy()
+    legal_tokens = tensors.pop(_LEGAL_TOKENS).numpy()
+    meanings = tuple(metadata["meanings"])
+    if vocabulary.ndim != 1 or vocabulary.dtype != np.int64 or (np.diff(vocabulary) <= 0).any():
+        raise ValueError("the vocabulary is not a sorted list of tokens")
+    if not len(vocabulary) or vocabulary[0] < 0 or vocabulary[-1] >= len(meanings):
+        raise ValueError("the vocabulary holds tokens that have no meaning")
+    if legal_tokens.dtype != bool or legal_tokens.shape[1:] != vocabulary.shape:
+        raise ValueError("the legal tokens are not those of the vocabulary")
+    if metadata["attention"] not in ("embedding", "encoder"):
+        raise ValueError(f"there is no attention {metadata['attention']!r}")
+    weights = {name: weight.to(torch.float32) for name, weight in tensors.items()}
+    for name, weight in weights.items():
+        if not math.isfinite(float(weight.sum())):
+            raise ValueError(f"{name} holds numbers that are not finite")
+    return Checkpoint(
+        weights=weights,
+        vocabulary=vocabulary,
+        legal_tokens=legal_tokens,
+        space=metadata["space"],
+        sequence=metadata["sequence"],
+        canonicalize=metadata["canonicalize"],
+        meanings=meanings,
+        attention=metadata["attention"],
+        source=source,
+    )
