@@ -8,8 +8,13 @@ the sequence that each space has for prediction:
 - with targets: `ArchitectureEmbedder(target_weight=1)`; without: ``target_weight=0``.
 
 The recipe "lstm" is "pretrained, with targets". The problems are those of `elsewhere`, and
-NAS-Bench-201 with the 121 known and 1,000 predicted cells of `best`. The settings were chosen on
-its trials 100 to 115, and on nothing else.
+NAS-Bench-201 with the 121 known and 1,000 predicted cells of `best`.
+
+Most settings were chosen on trials 100 to 115 of NAS-Bench-201. Two were chosen with a look at
+other problems of this table, on trials 100 to 107: how the architectures of large spaces are drawn
+for pretraining (NAS-Bench-101), and what the targets are learned from where there is no pretrained
+encoder (TransNAS-Bench-101, NAS-Bench-Graph, NAS-Bench-101 and DARTS). On those problems the rows
+that depend on them are no independent evidence.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/pretrained.py [--data-home FOLDER] [--trials 20]
 """

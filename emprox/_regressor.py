@@ -453,8 +453,12 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             embedder = make_embedder(self.recipe, self.space, random_state=self.random_state)
         else:
             embedder = clone(self.embedder)
-        embedding = embedder.fit(fitted, fitted_targets).transform(fitted)
+        if hasattr(embedder, "set_output"):
+            # Data frames between the parts would only cost time.
+            embedder.set_output(transform="default")
+        embedder.fit(fitted, fitted_targets)
         metric = embedder if isinstance(embedder, ProximityMetric) else None
+        embedding = embedder.transform(fitted) if metric is None else metric.embedding_
         if metric is None and self.weights == "kriging":
             metric = ProximityMetric(random_state=self.random_state)
             metric.fit(embedding, fitted_targets)

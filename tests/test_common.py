@@ -30,6 +30,8 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
     [
         EMBEDDER,
         ArchitectureEmbedder(4, attention="encoder", max_epochs=1, random_state=0),
+        ArchitectureEmbedder(4, target_weight=1, max_epochs=1, random_state=0),
+        ArchitectureEmbedder(4, target_weight=0.5, max_epochs=1, random_state=0),
         EmProxRegressor(recipe="lstm", embedder=EMBEDDER),
         EmProxRegressor(recipe="lstm", embedder=EMBEDDER, weights="kriging", random_state=0),
     ],

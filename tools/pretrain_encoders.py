@@ -49,6 +49,11 @@ WITH_ACCURACIES = {
     "nasbench_graph",
     "transnasbench101_micro",
 }
+MEASURED = "measured by `benchmarks/pretrained.py`, with and without, on real accuracies"
+CHOSEN = (
+    " How to draw from large spaces was chosen with a look at accuracies of NAS-Bench-101, which"
+    " `benchmarks/pretrained.py` says more about; the training sees none."
+)
 SEED = 0
 # Up to this size all architectures of a space are used, each once; beyond it so many are drawn.
 LARGEST_ENUMERATED = 200_000
@@ -86,7 +91,7 @@ recipe="lstm")`. {title}.
   {explained:.1%} of the variance of the properties is predicted (median of the properties
   {median:.1%}), and distances between embeddings correlate with distances between properties at
   {correlation:.3f}.
-- **Predictions** with it: {predictions}.
+- **Predictions** with it: {predictions}.{chosen}
 - **Limits**: it knows of an architecture what its structure says, and roughly at that. What
   trained networks are like, only `fit(X, y)` can tell it. Architectures unlike those that it was
   trained on are embedded somehow.
@@ -207,9 +212,8 @@ def make(name: str, folder: Path, n_steps: int = N_STEPS) -> None:
         seed=SEED,
         torch=torch.__version__,
         tested=tested,
-        predictions="measured by `benchmarks/pretrained.py`, with and without, on real accuracies"
-        if name in WITH_ACCURACIES
-        else "not measured, for want of accuracies",
+        predictions=MEASURED if name in WITH_ACCURACIES else "not measured, for want of accuracies",
+        chosen="" if complete else CHOSEN,
         **vars(measured),
     )
     title, *paragraphs = text.split("\n\n")

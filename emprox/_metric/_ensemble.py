@@ -104,16 +104,19 @@ class Ensemble:
         self.targets = targets
         self.column_weights = self.emphasis.copy()
         self.known = self._project(X)
-        kernel = np.full((n_samples, n_samples), CONSTANT)
-        for members in self._batches_of_members():
-            kernel += self._learn_weights(members).sum(axis=0) / n_members
+        mean_kernel = np.full((n_samples, n_samples), CONSTANT)
+        batches = list(self._batches_of_members())
+        for members in batches:
+            kernels = self._learn_weights(members)
+            mean_kernel += kernels.sum(axis=0) / n_members
         # One ridge for all, chosen on their mean: quicker, and no less accurate.
         some = slice(None, None, -(-n_samples // SAMPLES_FOR_RIDGE))
-        self.ridge = choose_ridge(kernel[some, some], targets[some])
+        self.ridge = choose_ridge(mean_kernel[some, some], targets[some])
         self.dual = np.empty((n_members, n_samples))
         self.precision = np.empty((n_members, n_samples))
-        for members in self._batches_of_members():
-            factors = self._compute_factors(members)
+        for members in batches:
+            # A single batch is still at hand.
+            factors = self._compute_factors(members, kernels if len(batches) == 1 else None)
             self.dual[members] = _apply_twice(factors, targets)
             self.precision[members] = np.square(factors).sum(axis=1)
         self._weigh_members()
@@ -247,11 +250,12 @@ class Ensemble:
         self.column_weights[members] *= weights / length[:, 0]
         return kernel
 
-    def _compute_factors(self, members: slice) -> Floats:
+    def _compute_factors(self, members: slice, kernels: Floats | None = None) -> Floats:
         """Return W, lower triangular, of some members: W' W is the inverse kernel matrix."""
-        known = self.known[members]
-        kernel = _kernel(known, known)
-        return _invert_factor(kernel + self.ridge * np.eye(kernel.shape[-1]))
+        if kernels is None:
+            known = self.known[members]
+            kernels = matern32(euclidean_distances(known, known))
+        return _invert_factor(kernels + (CONSTANT + self.ridge * np.eye(kernels.shape[-1])))
 
     def _inverse_factors(self) -> Floats:
         """Return W of all members, from memory if they were needed before."""

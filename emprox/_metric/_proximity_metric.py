@@ -220,6 +220,23 @@ class ProximityMetric(
         self._set_known(targets)
         return self
 
+    def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Floats:
+        """Learn the metric and embed the known architectures.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features of the known architectures.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their accuracies.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components * n_outputs)
+            What `transform` returns for them.
+        """
+        return self.fit(X, y).embedding_.copy()
+
     def transform(self, X: ArrayLike) -> Floats:
         """Embed architectures.
 

@@ -258,8 +258,8 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
         space = get_space(self.space)
         learned = space.is_open
         space = space.learn(X)
-        groups = _choose_groups(space, self.groups)
         decisions = _encode(space, X)
+        groups = _choose_groups(space, self.groups, decisions)
         if learned or self.n_reference == 0:
             reference = _refer(space, groups, decisions)
         else:
@@ -296,9 +296,11 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _choose_groups(space: SearchSpace, groups: str | Sequence[str]) -> tuple[str, ...]:
+def _choose_groups(
+    space: SearchSpace, groups: str | Sequence[str], decisions: IntArray
+) -> tuple[str, ...]:
     """Check the groups, or choose those that make sense for a space."""
-    has_graph = bool(space.cell_graphs(space.sample_decisions(1, random_state=0)))
+    has_graph = bool(space.cell_graphs(decisions[:1]))
     known = is_known(space.signal_operations)
     available = {
         "counts": has_graph,
