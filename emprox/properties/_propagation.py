@@ -193,9 +193,13 @@ class Wiring:
             if n_orders == 1:
                 self.powers[node] = np.tile(here[:, 0] ** 2, self.n_settings)
                 continue
+            squares = {(i, j): here[:, i] * here[:, j] for i in orders for j in range(i + 1)}
             self.powers[node] = np.concatenate(
                 [
-                    sum(product[i, j] * here[:, i] * here[:, j] for i in orders for j in orders)
+                    sum(
+                        (1 if i == j else 2) * product[i, j] * square
+                        for (i, j), square in squares.items()
+                    )
                     for product in products
                 ],
                 axis=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,15 @@ N_NODES = 4
 # The order of the decisions; the text form lists the same edges by their target.
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 BY_TARGET = tuple(sorted(range(len(EDGES)), key=lambda edge: EDGES[edge][::-1]))
+
+# The official text, taken apart at once; the groups are the operations in its own order.
+_TEXT = re.compile(
+    r"\+".join(
+        r"\|" + "".join(rf"(\w+)~{source}\|" for source in range(target))
+        for target in range(1, N_NODES)
+    )
+)
+_GROUPS = [BY_TARGET.index(edge) + 1 for edge in range(len(EDGES))]
 
 _EXAMPLE = "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|"
 
@@ -96,6 +106,10 @@ class NASBench201Space(EdgeCellSpace):
         return "|" + "+|".join(nodes)
 
     def _read_text(self, text: str) -> Sequence[int]:
+        official = _TEXT.fullmatch(text)
+        if official is not None:
+            return self._read_operations(official.group(*_GROUPS))
+        # What is wrong with it, in words; or it only has spaces around it.
         nodes = text.strip().split("+")
         if len(nodes) != N_NODES - 1:
             raise ArchitectureError(
