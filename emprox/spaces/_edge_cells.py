@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, ClassVar
@@ -287,19 +287,24 @@ class EdgeCellSpace(SearchSpace):
             raise ArchitectureError(
                 f"a cell has {len(self.edges)} operations, got {len(operations)}: {operations!r}"
             )
-        # What cannot be hashed is no operation either.
         with suppress(KeyError, TypeError):
             return [self._numbers[operation] for operation in operations]
         (source, target), operation = next(
             (edge, operation)
             for edge, operation in zip(self.edges, operations, strict=True)
-            if not isinstance(operation, Hashable) or operation not in self._numbers
+            if not self._is_operation(operation)
         )
         allowed = ", ".join(f"{i} {name}" for i, name in enumerate(self.operations))
         raise ArchitectureError(
             f"unknown operation {operation!r} on edge {source}->{target};"
             f" the operations are {allowed}"
         )
+
+    def _is_operation(self, operation: Any) -> bool:
+        # What cannot be hashed is none.
+        with suppress(TypeError):
+            return operation in self._numbers
+        return False
 
     def _path_tokens(self, decisions: IntArray) -> IntArray:
         """Write the operations along the live paths, longest path first."""
