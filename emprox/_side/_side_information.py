@@ -47,8 +47,8 @@ class SideInformation(TransformerMixin, BaseEstimator):
     ----------
     space : str or SearchSpace, default="nasbench201"
         The search space of the architectures: a registered name or an object.
-    tasks : mapping of str to (architectures, accuracies), or (architectures, accuracies)
-        What is known. Either one pair for each task: any number of architectures, in any form
+    tasks : mapping of str to (architectures, accuracies), or one such pair, default=None
+        What is known; needed in `fit`. Either one pair for each task: any number of architectures, in any form
         that the space reads, and their accuracies, of shape (n_known,). Or one pair for all
         tasks, with accuracies of shape (n_known, n_tasks) and NaN for what is not known; the
         columns of a data frame give names. Any unit will do. What gets lower as architectures

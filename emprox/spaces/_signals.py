@@ -230,7 +230,7 @@ def live_edges(graphs: CellGraphs) -> NDArray[np.bool_]:
     >>> from emprox.spaces import get_space, live_edges
     >>> (graphs,) = get_space("nasbench201").cell_graphs([(2, 2, 1, 1, 1, 2)])
     >>> [edge for edge, live in zip(graphs.edges, live_edges(graphs)[:, 0]) if live]
-    [(0, 2), (2, 3)]
+    [(0, 1), (1, 3)]
     """
     there = graphs.operations.T != ABSENT
     n_architectures = there.shape[1]

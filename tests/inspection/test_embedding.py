@@ -112,8 +112,9 @@ class TestFromEstimator:
         X, y = cells
         pipeline = make_emprox_pipeline("nasbench201", random_state=0).fit(X, y)
         expected = EmbeddingDisplay.from_estimator(pipeline, X, y, method="pca")
-        data = X if space else pipeline[0].transform(X)
-        model = EmProxRegressor(space=space, random_state=0).fit(data, y)
+        # Without a space, features that a metric is given as they are.
+        data, embedder = (X, None) if space else (pipeline[0].transform(X), pipeline["metric"])
+        model = EmProxRegressor(space=space, embedder=embedder, random_state=0).fit(data, y)
         display = EmbeddingDisplay.from_estimator(model, data, pd.Series(y), method="pca")
         assert_array_equal(display.coordinates, expected.coordinates)
 
