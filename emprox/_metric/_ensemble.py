@@ -234,12 +234,17 @@ class Ensemble:
             known = samples * weights[:, None, :]
             length = self.length_scale * root_mean_squared_distance(known)
             known /= length
+            if i < self.n_rounds:
+                # Single precision, twice as fast, is more than enough for weights.
+                known = known.astype(np.float32)
             distances = euclidean_distances(known, known)
             kernel = matern32(distances)
             if i < self.n_rounds:
                 system = kernel + (CONSTANT + diagonal)
                 dual = np.asarray(np.linalg.solve(system, self.targets[None, :, None]), np.float64)
-                gradients = mean_squared_gradients(known, distances, dual[..., 0])
+                gradients = mean_squared_gradients(
+                    known, distances, dual[..., 0].astype(known.dtype)
+                )
                 # Along a column as emphasised: along the weighted one, times the weight.
                 gradients *= np.square(weights)
                 largest = gradients.max(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ once.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def matern32(distances: Floats) -> Floats:
     ----------
     Rasmussen and Williams. Gaussian Processes for Machine Learning. 2006. Equation 4.17.
     """
-    scaled = distances * -np.sqrt(3.0)
+    scaled = distances * -math.sqrt(3)
     kernel = np.exp(scaled)
     kernel *= np.subtract(1, scaled, out=scaled)
     return kernel
@@ -183,7 +184,7 @@ def mean_squared_gradients(points: Floats, distances: Floats, dual: Floats) -> F
         Mean over the points of the squared derivative along each coordinate.
     """
     # d k(x, c) / dx = -3 exp(-sqrt(3) |x - c|) (x - c)
-    slopes = np.exp(distances * -np.sqrt(3.0))
+    slopes = np.exp(distances * -math.sqrt(3))
     slopes *= -3 * dual[..., None, :]
     gradients = slopes.sum(axis=-1, keepdims=True) * points
     gradients -= slopes @ points

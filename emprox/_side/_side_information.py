@@ -48,13 +48,13 @@ class SideInformation(TransformerMixin, BaseEstimator):
     space : str or SearchSpace, default="nasbench201"
         The search space of the architectures: a registered name or an object.
     tasks : mapping of str to (architectures, accuracies), or one such pair, default=None
-        What is known; needed in `fit`. Either one pair for each task: any number of architectures, in any form
-        that the space reads, and their accuracies, of shape (n_known,). Or one pair for all
-        tasks, with accuracies of shape (n_known, n_tasks) and NaN for what is not known; the
-        columns of a data frame give names. Any unit will do. What gets lower as architectures
-        get better is of use, too, but of more use negated, as differences between high values
-        are stretched. The architectures need not be those to be described; those of equal
-        canonical form are one.
+        What is known; needed in `fit`. Either one pair for each task: any number of architectures,
+        in any form that the space reads, and their accuracies, of shape (n_known,). Or one pair for
+        all tasks, with accuracies of shape (n_known, n_tasks) and NaN for what is not known; the
+        columns of a data frame give names. Any unit will do. What gets lower as architectures get
+        better is of use, too, but of more use negated, as differences between high values are
+        stretched. The architectures need not be those to be described; those of equal canonical
+        form are one.
     n_reference : int, default=500
         The kernel ridge regression of a task learns from at most so many of its architectures,
         drawn at random.
