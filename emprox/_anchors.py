@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from .spaces import SearchSpace, get_space
+from .spaces._nonempty import encode_some
 
 
 def add_chance_anchor(
@@ -54,9 +55,7 @@ def add_chance_anchor(
            [1, 1, 1, 1, 1, 1]]), array([91.5, 10. ]))
     """
     space = get_space(space).learn(X)
-    decisions, targets = space.encode(X), np.asarray(y, dtype=np.float64)
-    if not len(decisions):
-        raise ValueError("found no architectures (0 samples): at least one is required")
+    decisions, targets = encode_some(space, X), np.asarray(y, dtype=np.float64)
     check_consistent_length(decisions, targets)
     pathless = space.pathless
     if pathless is None:

@@ -261,7 +261,7 @@ def _read(path: Path, source: str) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(METADATA)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     # A header that is no text is reported by other errors than the library's own.
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(

@@ -24,6 +24,7 @@ from ._side import SideInformation
 from ._tokenizer import ArchitectureTokenizer
 from ._uncertainty import ResidualCalibration, transform_columns
 from .spaces import SearchSpace, get_space
+from .spaces._nonempty import encode_some
 from .utils._sklearn import Interval, StrOptions, fit_context
 
 Array = NDArray[np.float64]
@@ -411,9 +412,7 @@ class EmProxRegressor(RegressorMixin, BaseEstimator):
             rows = validate_data(self, X, reset=reset)
         else:
             space = get_space(self.space).learn(X) if reset else self._space
-            rows = space.encode(X)
-            if not len(rows):
-                raise ValueError("found no architectures (0 samples): at least one is required")
+            rows = encode_some(space, X)
             if reset:
                 self._space = space
         check_consistent_length(rows, targets)

@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .spaces import SearchSpace, get_space
+from .spaces._nonempty import encode_some
 from .utils._sklearn import fit_context
 
 
@@ -142,7 +143,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
             If a sample is not an architecture of the space; says which and why.
         """
         check_is_fitted(self)
-        return self._tokenize(_encode(self.space_, X))
+        return self._tokenize(encode_some(self.space_, X))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read architectures from tokens.
@@ -188,7 +189,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any) -> NDArray[np.int64]:
         space = get_space(self.space).learn(X)
         vocabulary = space.get_sequence(self.sequence).vocabulary
-        decisions = _encode(space, X)
+        decisions = encode_some(space, X)
         self.space_, self.vocabulary_ = space, vocabulary
         return decisions
 
@@ -203,10 +204,3 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
-
-
-def _encode(space: SearchSpace, X: Any) -> NDArray[np.int64]:
-    decisions = space.encode(X)
-    if not len(decisions):
-        raise ValueError("found no architectures (0 samples): at least one is required")
-    return decisions

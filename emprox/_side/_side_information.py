@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._metric._target import TargetTransform
 from ..properties import StructuralProperties
 from ..spaces import SearchSpace, get_space
+from ..spaces._nonempty import encode_some
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval, fit_context
 from ._shared_ridge import SharedKernelRidge
@@ -192,9 +193,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
             )
         targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         space = get_space(self.space).learn(X)
-        decisions = space.encode(X)
-        if not len(decisions):
-            raise ValueError("found no architectures (0 samples): at least one is required")
+        decisions = encode_some(space, X)
         check_consistent_length(decisions, targets)
         random_state = check_random_state(self.random_state)
         tasks = read_tasks(space, self.tasks)

@@ -15,6 +15,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from ..spaces import SearchSpace, get_space
+from ..spaces._nonempty import encode_some
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._cells import Columns, LiveCells
@@ -236,7 +237,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
             If a sample is not an architecture of the space; says which and why.
         """
         check_is_fitted(self)
-        return self._describe(_encode(self.space_, X))
+        return self._describe(encode_some(self.space_, X))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the columns.
@@ -258,7 +259,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
         space = get_space(self.space)
         learned = space.is_open
         space = space.learn(X)
-        decisions = _encode(space, X)
+        decisions = encode_some(space, X)
         groups = _choose_groups(space, self.groups, decisions)
         if learned or self.n_reference == 0:
             reference = _refer(space, groups, decisions)
@@ -404,10 +405,3 @@ def _check_descriptions(space: SearchSpace, decisions: IntArray) -> None:
             f" {', '.join(map(repr, unknown))}: give these an effect in its signal_operations"
             " ('block' for an operation that stands for no edge), or describe none"
         )
-
-
-def _encode(space: SearchSpace, X: Any) -> IntArray:
-    decisions = space.encode(X)
-    if not len(decisions):
-        raise ValueError("found no architectures (0 samples): at least one is required")
-    return decisions

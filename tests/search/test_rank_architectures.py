@@ -87,7 +87,7 @@ def reference(scores, X, top, exclude=(), space=SPACE):
     return found[:top]
 
 
-def same(left, right):
+def assert_same_ranking(left, right):
     """Check that two rankings are equal; the last digits of a score depend on the batch."""
     assert left.keys() == right.keys()
     for name in left:
@@ -168,7 +168,9 @@ class TestResult:
 class TestBatches:
     @pytest.mark.parametrize("batch_size", [13, 999, 2000])
     def test_size_does_not_matter(self, model, candidates, ranking, batch_size):
-        same(rank_architectures(model, candidates, top=30, batch_size=batch_size), ranking)
+        assert_same_ranking(
+            rank_architectures(model, candidates, top=30, batch_size=batch_size), ranking
+        )
 
     def test_number_of_processes_does_not_matter(self, data, candidates, ranking):
         """Nor that workers have not imported the script that the model's class is from."""
@@ -177,11 +179,13 @@ class TestBatches:
         model = local(space="nasbench201", random_state=0).fit(X[:60], y[:60])
         with pytest.raises(pickle.PicklingError):
             pickle.dumps(model)
-        same(rank_architectures(model, candidates, top=30, batch_size=150, n_jobs=2), ranking)
+        assert_same_ranking(
+            rank_architectures(model, candidates, top=30, batch_size=150, n_jobs=2), ranking
+        )
 
     def test_a_single_batch_starts_no_process(self, model, candidates, ranking, monkeypatch):
         monkeypatch.setattr("emprox.search._processes.ProcessPoolExecutor", None)
-        same(rank_architectures(model, candidates, top=30, n_jobs=2), ranking)
+        assert_same_ranking(rank_architectures(model, candidates, top=30, n_jobs=2), ranking)
 
     def test_memory_is_bounded(self, model):
         """No more than a batch is taken from an iterator before it is ranked."""
@@ -225,13 +229,13 @@ class TestCandidates:
     @pytest.mark.parametrize("form", FORMS)
     def test_texts_in_any_container(self, model, candidates, ranking, form):
         given = FORMS[form](candidates)
-        same(rank_architectures(model, given, top=30, batch_size=700), ranking)
+        assert_same_ranking(rank_architectures(model, given, top=30, batch_size=700), ranking)
 
     def test_open_file(self, model, candidates, ranking, tmp_path):
         path = tmp_path / "cells.txt"
         path.write_text("\n".join(candidates) + "\n")
         with path.open() as file:
-            same(rank_architectures(model, file, top=30, batch_size=700), ranking)
+            assert_same_ranking(rank_architectures(model, file, top=30, batch_size=700), ranking)
 
     @pytest.mark.parametrize(
         "form",
@@ -249,7 +253,7 @@ class TestCandidates:
         texts = found.pop("architectures")
         expected = dict(ranking)
         assert SPACE.encode(texts).tolist() == SPACE.encode(expected.pop("architectures")).tolist()
-        same(found, expected)
+        assert_same_ranking(found, expected)
         assert texts.tolist() == [SPACE.format(cell) for cell in SPACE.decode(SPACE.encode(texts))]
 
     def test_records(self, records):
@@ -297,7 +301,7 @@ class TestDraw:
             )
             for batch_size in (10_000, 1234)
         ]
-        same(*rankings)
+        assert_same_ranking(*rankings)
         other = rank_architectures(model, n_architectures=9000, random_state=4, top=40)
         assert other.indices.tolist() != rankings[0].indices.tolist()
         rng = np.random.default_rng(3)
@@ -336,7 +340,7 @@ class TestModels:
             parameters = {"chance_level": chance_level, "random_state": 0}
             pipeline = make_emprox_pipeline("nasbench201", **parameters).fit(X[:60], y[:60])
             regressor = EmProxRegressor(space="nasbench201", **parameters).fit(X[:60], y[:60])
-            same(
+            assert_same_ranking(
                 rank_architectures(pipeline, candidates, top=20),
                 rank_architectures(regressor, candidates, top=20),
             )
@@ -357,7 +361,7 @@ class TestModels:
         search = GridSearchCV(
             EmProxRegressor(space="nasbench201", random_state=0), {"n_neighbors": [3, 5]}, cv=2
         ).fit(X[:60], y[:60])
-        same(
+        assert_same_ranking(
             rank_architectures(search, candidates, top=20),
             rank_architectures(search.best_estimator_, candidates, top=20),
         )
@@ -452,7 +456,9 @@ class TestBroken:
     def test_nothing_to_skip(self, model, candidates):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            rank_architectures(model, candidates[:50], errors="skip")
+            found = rank_architectures(model, candidates[:50], errors="skip")
+        assert found.n_skipped == 0
+        assert_same_ranking(found, rank_architectures(model, candidates[:50]))
 
     def test_exclude(self, model, candidates):
         with pytest.raises(ArchitectureError, match="architecture 1: in exclude: 'x' has 1 nodes"):

@@ -16,6 +16,7 @@ from .._architecture import Architecture
 from .._base import SearchSpace
 from .._errors import ArchitectureError
 from .._graph_forms import is_networkx, read_graph
+from .._nonempty import NOTHING
 from .._random import RandomState, as_generator
 from .._sequences import EDGE, NO_EDGE, PADDING, IntArray, TokenSequence
 from .._signals import CellGraphs, SignalOperation
@@ -247,7 +248,7 @@ class DAGSpace(SearchSpace):
                 " operations and max_nodes"
             )
         if not items:
-            raise ValueError("found no architectures (0 samples): at least one is required")
+            raise ValueError(NOTHING)
         graphs = []
         for index, item in enumerate(items):
             try:

@@ -351,10 +351,10 @@ class NASBenchNLPSpace(SearchSpace):
 
         Raises
         ------
-        NotImplementedError
+        ValueError
             Always: there are too many.
         """
-        raise NotImplementedError(
+        raise ValueError(
             f"the space {self.name!r} has about 10^{len(str(self.size)) - 1} cells, too many to go"
             " through; use sample"
         )

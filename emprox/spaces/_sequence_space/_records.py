@@ -139,7 +139,9 @@ def _read_record(item: Any, names: Sequence[str] | None) -> dict[str, Any]:
     if isinstance(item, Architecture):
         return _read_chain(item)
     if isinstance(item, Mapping) or (hasattr(item, "keys") and hasattr(item, "__getitem__")):
-        return {str(key): item[key] for key in item.keys()}  # noqa: SIM118
+        # An object with keys() need not be one to iterate over.
+        keys = item.keys()
+        return {str(key): item[key] for key in keys}
     if isinstance(item, (list, tuple)) or (isinstance(item, np.ndarray) and item.ndim == 1):
         values = list(item)
         if names is None:
