@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._metric._ensemble import CONSTANT
 from .._metric._kernel import (
     euclidean_distances,
     matern32,
@@ -15,8 +16,6 @@ from .._metric._kernel import (
 Floats = NDArray[np.float64]
 
 LENGTH_SCALE = 2.0
-# Prior variance of a constant, in units of the kernel: the mean of the values is not shrunk.
-CONSTANT = 10.0
 # The ridge where only gradients are wanted, which hardly depend on it.
 GRADIENT_RIDGE = 0.02
 RIDGES = np.logspace(-4, 0, 9)

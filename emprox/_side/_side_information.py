@@ -17,6 +17,7 @@ from ..spaces import SearchSpace, get_space
 from ..spaces._nonempty import encode_some
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval, fit_context
+from ..utils._threads import one_blas_thread
 from ._shared_ridge import SharedKernelRidge
 from ._tasks import SideTasks, read_tasks
 from ._weights import side_shares
@@ -201,11 +202,12 @@ class SideInformation(TransformerMixin, BaseEstimator):
         structure = properties.fit_transform(decisions)
 
         self.space_, self.properties_, self.task_names_ = space, properties, tasks.names
-        self._learn_tasks(tasks, random_state)
-        columns = self._side_columns(decisions, structure)
-        rows = random_state.permutation(len(columns))[:MAX_KNOWN]
-        odds = ODDS * np.maximum(self.predictability_, LEAST_PART)
-        shares = side_shares(structure[rows], columns[rows], targets[rows], np.repeat(odds, 2))
+        with one_blas_thread():
+            self._learn_tasks(tasks, random_state)
+            columns = self._side_columns(decisions, structure)
+            rows = random_state.permutation(len(columns))[:MAX_KNOWN]
+            odds = np.repeat(ODDS * np.maximum(self.predictability_, LEAST_PART), 2)
+            shares = side_shares(structure[rows], columns[rows], targets[rows], odds)
         self.shares_ = shares.reshape(-1, 2)
         self._factors = np.sqrt(shares * structure.var(axis=0).sum())
         self.n_features_out_ = structure.shape[1] + columns.shape[1]
@@ -232,7 +234,9 @@ class SideInformation(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         decisions = self.space_.encode(X)
         structure = self.properties_.transform(decisions)
-        return np.hstack([structure, self._factors * self._side_columns(decisions, structure)])
+        with one_blas_thread():
+            columns = self._side_columns(decisions, structure)
+        return np.hstack([structure, self._factors * columns])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the columns.

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import expit
 
+from .._metric._ensemble import CONSTANT
 from .._metric._kernel import euclidean_distances, matern32
 from .._metric._target import TargetTransform
-from ._shared_ridge import CONSTANT, LENGTH_SCALE, gradient_weights
+from ._shared_ridge import LENGTH_SCALE, gradient_weights
 
 Floats = NDArray[np.float64]
 
