@@ -24,29 +24,14 @@ from emprox import (
     EmProxRegressor,
     ProximityMetric,
     StructuralProperties,
-    add_chance_anchor,
     make_emprox_pipeline,
 )
+from emprox._pipeline import AnchoredPipeline
 from emprox._recipes import RECIPES, make_neighbors
 from emprox.datasets import fetch_nasbench201
 
 CHANCE = 10.0
 BEST = RECIPES["best"]
-
-
-class WithAnchor(BaseEstimator):
-    """Tell a model the chance anchor."""
-
-    def __init__(self, model, space):
-        self.model = model
-        self.space = space
-
-    def fit(self, X, y):
-        self.model.fit(*add_chance_anchor(X, y, self.space, CHANCE))
-        return self
-
-    def predict(self, X):
-        return self.model.predict(X)
 
 
 class WeightedColumns(TransformerMixin, BaseEstimator):
@@ -79,8 +64,10 @@ def chain(*steps, make_features=None, anchor=True) -> Method:
 
     def make(space, seed):
         features = (make_features or properties())(space)
-        model = make_pipeline(features, *(step(seed) for step in steps))
-        return WithAnchor(model, space) if anchor else model
+        pipeline = make_pipeline(features, *(step(seed) for step in steps))
+        if not anchor:
+            return pipeline
+        return AnchoredPipeline(pipeline.steps, space=space, chance_level=CHANCE)
 
     return make
 
