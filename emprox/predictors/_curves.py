@@ -1,0 +1,231 @@
+"""What the predictors that read one number off a learning curve share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.isotonic import isotonic_regression
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..utils._sklearn import StrOptions, fit_context
+
+Floats = NDArray[np.float64]
+
+# Beyond the known scores accuracies rise at least by so many standard deviations for a standard
+# deviation of the score, so that order is kept where the known ones show no trend.
+_LEAST_SLOPE = 0.01
+
+
+class MonotoneCalibration:
+    """A strictly increasing function from scores to accuracies.
+
+    Isotonic regression, but without its steps, which would make ties: the accuracies of its blocks
+    are taken at the mean score of each, and between them interpolated linearly. Beyond the first
+    and last block the function goes on with the slope of the least-squares line, and levels off:
+    it never gets further from there than the range of the known accuracies.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+        Scores; larger is better. -inf stands for none.
+    targets : ndarray of shape (n_samples,)
+        Accuracies.
+
+    Raises
+    ------
+    ValueError
+        If no score is finite.
+
+    References
+    ----------
+    Assaf Oron and Nancy Flournoy. Centered Isotonic Regression: Point and Interval Estimation for
+    Dose-Response Studies. Statistics in Biopharmaceutical Research 2017. Section 2. (There the
+    ends are level.)
+    """
+
+    def __init__(self, scores: Floats, targets: Floats) -> None:
+        has_score = np.isfinite(scores)
+        if not has_score.any():
+            raise ValueError(
+                "all known learning curves have NaN or infinity where the score is read off, so"
+                " nothing says how accuracies follow from scores; give some that are finite, or"
+                " set calibrate=False"
+            )
+        without_score = targets[~has_score]
+        scores, targets = scores[has_score], targets[has_score]
+        distinct, of_sample, counts = np.unique(scores, return_inverse=True, return_counts=True)
+        means = np.bincount(of_sample, targets) / counts
+        fitted = isotonic_regression(means, sample_weight=counts.astype(np.float64))
+        blocks = np.concatenate([[0], np.cumsum(np.diff(fitted) > 0)])
+        self._scores = np.bincount(blocks, counts * distinct) / np.bincount(blocks, counts)
+        self._targets = np.unique(fitted)
+        self._slope = _slope(scores, targets)
+        self._range = np.ptp(targets) or 1.0
+        lowest = self._targets[0] - self._range
+        self._worst = min(lowest, without_score.mean()) if len(without_score) else lowest
+
+    def __call__(self, scores: Floats) -> Floats:
+        """Return the accuracies that belong to scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n,)
+            Scores.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Accuracies. Those without a score get less than all others: the mean of the known
+            accuracies without a score, if that is low enough.
+        """
+        inside = np.interp(scores, self._scores, self._targets)
+        has_score = np.isfinite(scores)
+        above = self._level_off(np.where(has_score, scores - self._scores[-1], 0))
+        below = self._level_off(np.where(has_score, self._scores[0] - scores, 0))
+        return np.where(has_score, inside + above - below, self._worst)
+
+    def _level_off(self, distance: Floats) -> Floats:
+        rise = self._slope * np.maximum(distance, 0)
+        return rise / (1 + rise / self._range)
+
+
+def _slope(scores: Floats, targets: Floats) -> float:
+    """Return the slope of the least-squares line, but not less than a little."""
+    spread = scores.std() or 1.0
+    standardized = (scores - scores.mean()) / spread
+    slope = (standardized * (targets - targets.mean())).mean()
+    return max(slope, _LEAST_SLOPE * (targets.std() or 1.0)) / spread
+
+
+class CurveScoreRegressor(RegressorMixin, BaseEstimator):
+    """Base of regressors that rank architectures by one number of their learning curve.
+
+    Parameters
+    ----------
+    calibrate : bool
+        Whether to predict accuracies, or the scores themselves.
+    non_finite : {"error", "worst"}
+        What becomes of curves with NaN or infinity.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "calibrate": ["boolean"],
+        "non_finite": [StrOptions({"error", "worst"})],
+    }
+
+    _calibration: MonotoneCalibration | None
+
+    def __init__(self, *, calibrate: bool, non_finite: str) -> None:
+        self.calibrate = calibrate
+        self.non_finite = non_finite
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: ArrayLike | None = None) -> CurveScoreRegressor:
+        """Learn which accuracies belong to which scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_epochs)
+            Learning curves of known architectures: one column for each epoch seen, in order.
+        y : array-like of shape (n_samples,), default=None
+            Their final accuracies, in percent or any other unit; needed if `calibrate` is true,
+            and else of no effect.
+
+        Returns
+        -------
+        CurveScoreRegressor
+            The regressor itself.
+
+        Raises
+        ------
+        ValueError
+            If X has fewer epochs than the parameters ask for, or holds NaN or infinity (see
+            `non_finite`), or y is missing, not finite, or of another length.
+        """
+        if y is None and not self.calibrate:
+            curves = validate_data(self, X, dtype=np.float64, ensure_all_finite=False)
+        else:
+            curves, y = validate_data(
+                self, X, y, dtype=np.float64, ensure_all_finite=False, y_numeric=True
+            )
+        scores = self._score(curves)
+        self._calibration = None
+        if self.calibrate:
+            self._calibration = MonotoneCalibration(scores, np.asarray(y, dtype=np.float64))
+        return self
+
+    def predict(self, X: Any) -> Floats:
+        """Predict final accuracies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_epochs)
+            Learning curves of as many epochs as those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted accuracies, in the unit of y, in the same order as the scores; or the scores
+            if `calibrate` is false.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of epochs than in `fit`, or holds NaN or infinity (see
+            `non_finite`).
+        """
+        scores = self.score_samples(X)
+        return scores if self._calibration is None else self._calibration(scores)
+
+    def score_samples(self, X: Any) -> Floats:
+        """Rank architectures by the score alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_epochs)
+            Learning curves of as many epochs as those given to `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores; the larger, the better. -inf for those that rank last because their score is
+            not finite.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of epochs than in `fit`, or holds NaN or infinity (see
+            `non_finite`).
+        """
+        check_is_fitted(self)
+        return self._score(
+            validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=False)
+        )
+
+    def _score(self, curves: Floats) -> Floats:
+        if self.non_finite == "error" and not np.isfinite(curves).all():
+            row, column = np.argwhere(~np.isfinite(curves))[0]
+            raise ValueError(
+                f"Input X contains NaN or infinity: {curves[row, column]} in row {row}, epoch"
+                f" {column + 1}, so that training diverged or was interrupted. Leave such rows"
+                f" out, or set non_finite='worst' to rank them last"
+            )
+        scores = self._read_off(curves)
+        return np.where(np.isfinite(scores), scores, -np.inf)
+
+    @abstractmethod
+    def _read_off(self, curves: Floats) -> Floats:
+        """Return the score of each curve; the larger, the better."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.non_finite == "worst"
+        tags.target_tags.required = self.calibrate
+        # A rising function of a single number, which does not fit a target that depends on others.
+        tags.regressor_tags.poor_score = True
+        return tags

@@ -1,0 +1,93 @@
+"""The validation accuracy after a few epochs as a predictor of the final one."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+from ..utils._sklearn import Interval
+from ._curves import CurveScoreRegressor, Floats
+
+
+class EarlyStopping(CurveScoreRegressor):
+    """Rank architectures by their validation accuracy after a few epochs.
+
+    Training stops early, and the architecture that is best by then is taken for the best.
+
+    Parameters
+    ----------
+    epoch : int, default=-1
+        After which epoch to read the accuracy. 1 is the first; negative numbers count from the
+        last epoch seen, which is -1.
+    calibrate : bool, default=True
+        Whether `predict` gives final accuracies. A strictly increasing function of the score is
+        then fitted to the known accuracies, which changes nothing about the order. With False
+        `predict` gives the score, the validation accuracy itself, and `fit` needs no final
+        accuracies.
+    non_finite : {"error", "worst"}, default="error"
+        What becomes of accuracies that are NaN or infinite. ``"error"`` raises an error that says
+        where. ``"worst"`` ranks architectures last if their accuracy at this epoch is not finite,
+        as that of a training that diverged; leave those out whose training was merely interrupted.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of epochs seen.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X had any.
+
+    See Also
+    --------
+    SoTLE : Rank by the sum of training losses.
+    LcSVRRegressor : Learn from the whole curve.
+    emprox.datasets.load_digits_cells : Architectures with learning curves.
+
+    Notes
+    -----
+    X has a column for each epoch seen: the validation accuracy after it, in percent or any other
+    unit. Validation accuracies are shares of a number of images, so that many of them may be
+    equal; equal ones get equal predictions.
+
+    The function that calibrates is centred isotonic regression, continued beyond the known scores
+    along the least-squares line, and levelling off there.
+
+    References
+    ----------
+    Colin White, Arber Zela, Binxin Ru, Yang Liu and Frank Hutter. How Powerful are Performance
+    Predictors in Neural Architecture Search? NeurIPS 2021 (arXiv:2104.01177). Section 3, "Early
+    Stopping (Val. Acc.)".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.predictors import EarlyStopping
+    >>> accuracies = np.array([[40.0, 60.0], [55.0, 70.0], [30.0, 40.0]])
+    >>> model = EarlyStopping(epoch=2).fit(accuracies, [88.0, 93.0, 80.0])
+    >>> model.predict([[50.0, 65.0]]).round(2)
+    array([90.5])
+    >>> EarlyStopping(epoch=1).fit(accuracies, [88.0, 93.0, 80.0]).score_samples(accuracies)
+    array([40., 55., 30.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **CurveScoreRegressor._parameter_constraints,
+        "epoch": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+        ],
+    }
+
+    def __init__(
+        self, epoch: int = -1, *, calibrate: bool = True, non_finite: str = "error"
+    ) -> None:
+        super().__init__(calibrate=calibrate, non_finite=non_finite)
+        self.epoch = epoch
+
+    def _read_off(self, curves: Floats) -> Floats:
+        n_epochs = curves.shape[1]
+        if abs(self.epoch) > n_epochs:
+            raise ValueError(
+                f"epoch={self.epoch} is not among the epochs seen, n_features={n_epochs}; set epoch"
+                f" to 1 to {n_epochs}, or to -1 for the last"
+            )
+        return curves[:, self.epoch - 1 if self.epoch > 0 else self.epoch]

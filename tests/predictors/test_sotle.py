@@ -1,0 +1,192 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.base import clone
+from sklearn.isotonic import IsotonicRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from emprox.metrics import kendall_tau_scorer
+from emprox.predictors._sotle import SoTLE
+
+LOSSES = np.array([[2.0, 1.0, 0.5], [2.1, 1.5, 1.0], [1.9, 1.2, 0.7]])
+
+
+def one_epoch(*losses):
+    return np.array(losses, dtype=float)[:, None]
+
+
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@parametrize_with_checks(
+    [
+        SoTLE(),
+        SoTLE(None, calibrate=False),
+        SoTLE(non_finite="worst"),
+        SoTLE(calibrate=False, non_finite="worst"),
+    ]
+)
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("n_summed", "scores"),
+    [(1, [-0.5, -1.0, -0.7]), (2, [-1.5, -2.5, -1.9]), (None, [-3.5, -4.6, -3.8])],
+)
+def test_score_is_minus_the_sum_of_the_last_losses(n_summed, scores):
+    model = SoTLE(n_summed).fit(LOSSES, [3, 1, 2])
+    np.testing.assert_allclose(model.score_samples(LOSSES), scores)
+    uncalibrated = SoTLE(n_summed, calibrate=False).fit(LOSSES)
+    np.testing.assert_array_equal(uncalibrated.predict(LOSSES), model.score_samples(LOSSES))
+
+
+def test_too_few_epochs():
+    message = "n_summed=4 is more than the number of epochs seen, n_features=3; set n_summed to at"
+    with pytest.raises(ValueError, match=message):
+        SoTLE(4).fit(LOSSES, [3, 1, 2])
+
+
+def test_curves_of_another_length():
+    model = SoTLE().fit(LOSSES, [3, 1, 2])
+    with pytest.raises(ValueError, match="X has 2 features, but SoTLE is expecting 3"):
+        model.predict(LOSSES[:, :2])
+
+
+class TestCalibration:
+    def test_by_hand(self):
+        # The middle two are in the wrong order: one block at the score -2.5 with accuracy 85.
+        model = SoTLE().fit(one_epoch(1, 2, 3, 4), [90, 80, 90, 70])
+        predictions = model.predict(one_epoch(1, 1.75, 2.5, 3.25, 4))
+        np.testing.assert_allclose(predictions, [90, 87.5, 85, 77.5, 70])
+
+    def test_beyond_the_known_scores_by_hand(self):
+        # Slope 10; a loss that is less by t gives 10 t / (1 + 10 t / 20) more, 20 being the range.
+        model = SoTLE().fit(one_epoch(1, 2, 3), [90, 80, 70])
+        predictions = model.predict(one_epoch(0.5, -1, 4, 1e9))
+        np.testing.assert_allclose(predictions, [90 + 5 / 1.25, 90 + 20 / 2, 70 - 10 / 1.5, 50])
+
+    def test_equal_scores_count_with_their_mean(self):
+        model = SoTLE().fit(one_epoch(1, 1, 1, 2), [90, 80, 70, 60])
+        np.testing.assert_allclose(model.predict(one_epoch(1, 1.5)), [80, 70])
+
+    def test_is_isotonic_regression_at_the_centres_of_its_blocks(self):
+        rng = np.random.default_rng(0)
+        losses = rng.integers(0, 40, size=100) / 10
+        y = 80 - 5 * losses + rng.normal(scale=4, size=100)
+        isotonic = IsotonicRegression().fit(-losses, y)
+        fitted = isotonic.predict(-losses)
+        model = SoTLE().fit(losses[:, None], y)
+        levels = np.unique(fitted)
+        assert 3 < len(levels) < len(np.unique(losses))
+        centres = [losses[fitted == level].mean() for level in levels]
+        np.testing.assert_allclose(model.predict(one_epoch(*centres)), levels)
+
+    @given(
+        losses=arrays(float, st.integers(1, 30), elements=st.integers(-50, 50)),
+        y=arrays(float, 30, elements=st.integers(0, 10)),
+    )
+    def test_keeps_the_order_of_the_scores(self, losses, y):
+        """Also where accuracies are equal, go the other way, or are far from the known ones."""
+        model = SoTLE().fit(losses[:, None], y[: len(losses)])
+        new = one_epoch(*np.linspace(-200, 200, 801))
+        predictions = model.predict(new)
+        assert (np.diff(predictions) < 0).all()
+        assert np.ptp(predictions) < 3 * (np.ptp(y[: len(losses)]) or 1)
+
+    def test_accuracies_that_go_the_other_way(self):
+        model = SoTLE().fit(one_epoch(1, 2, 3), [70, 80, 90])
+        predictions = model.predict(one_epoch(1, 2, 3))
+        assert predictions[0] > predictions[1] > predictions[2]
+        np.testing.assert_allclose(predictions, 80, atol=0.2)
+
+    def test_does_not_depend_on_units(self):
+        rng = np.random.default_rng(0)
+        losses, y = rng.uniform(size=(20, 1)), rng.uniform(size=20)
+        new = rng.uniform(-1, 2, size=(20, 1))
+        predictions = SoTLE().fit(losses, y).predict(new)
+        scaled = SoTLE().fit(1000 * losses + 5, 100 * y - 3).predict(1000 * new + 5)
+        np.testing.assert_allclose(scaled, 100 * predictions - 3)
+
+    def test_known_accuracies_are_needed(self):
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            SoTLE().fit(LOSSES)
+        with pytest.raises(ValueError, match="NaN"):
+            SoTLE().fit(LOSSES, [1, np.nan, 2])
+
+
+class TestNonFinite:
+    CURVES = np.array([[2, 1.0], [2, np.nan], [np.inf, 1.5], [3, np.inf]])
+    Y = (90.0, 10.0, 80.0, 12.0)
+
+    def test_error_says_where(self):
+        message = "NaN or infinity: nan in row 1, epoch 2.*set non_finite='worst' to rank them last"
+        with pytest.raises(ValueError, match=message):
+            SoTLE().fit(self.CURVES, self.Y)
+        model = SoTLE().fit(LOSSES[:, :2], [3, 1, 2])
+        with pytest.raises(ValueError, match="inf in row 0, epoch 1"):
+            model.predict(self.CURVES[2:])
+
+    @pytest.mark.parametrize(
+        ("n_summed", "scores"), [(1, [-1, -np.inf, -1.5, -np.inf]), (2, [-3] + 3 * [-np.inf])]
+    )
+    def test_worst_heeds_only_what_is_summed(self, n_summed, scores):
+        model = SoTLE(n_summed, calibrate=False, non_finite="worst").fit(self.CURVES)
+        np.testing.assert_array_equal(model.score_samples(self.CURVES), scores)
+        np.testing.assert_array_equal(model.predict(self.CURVES), scores)
+
+    def test_worst_predicts_the_mean_of_those_that_are_known(self):
+        model = SoTLE(non_finite="worst").fit(self.CURVES, self.Y)
+        np.testing.assert_allclose(model.predict(self.CURVES), [90, 11, 80, 11])
+
+    def test_worst_is_below_all_others(self):
+        """Whether diverged trainings are known, with good or bad accuracies, or not."""
+        rng = np.random.default_rng(0)
+        new = np.concatenate([rng.exponential(10, size=(50, 1)), [[1e6], [np.nan], [-np.inf]]])
+        for known_diverged in ([], [[np.nan], [np.inf]]):
+            losses = np.concatenate(
+                [rng.uniform(1, 2, size=(20, 1)), np.reshape(known_diverged, (-1, 1))]
+            )
+            for y in (rng.uniform(80, 90, size=len(losses)), np.full(len(losses), 50.0)):
+                predictions = SoTLE(non_finite="worst").fit(losses, y).predict(new)
+                assert np.isfinite(predictions).all()
+                assert predictions[-2:].max() < predictions[:-2].min()
+                assert predictions[-1] == predictions[-2]
+
+    def test_nothing_finite(self):
+        model = SoTLE(non_finite="worst")
+        with pytest.raises(ValueError, match="all known learning curves have NaN or infinity"):
+            model.fit(self.CURVES[[1, 3]], [10, 12])
+
+
+class TestInterplay:
+    def test_grid_search(self):
+        rng = np.random.default_rng(0)
+        y = rng.uniform(80, 90, size=60)
+        # The last epoch says all, those before nothing.
+        losses = np.column_stack([rng.normal(scale=9, size=(60, 4)), -y])
+        grid = {"n_summed": [1, 2, None]}
+        search = GridSearchCV(SoTLE(), grid, scoring=kendall_tau_scorer, cv=3).fit(losses, y)
+        assert search.best_params_ == {"n_summed": 1}
+        assert search.best_score_ == 1
+        np.testing.assert_allclose(search.predict(losses), y)
+
+    def test_pickle_clone_and_data_frames(self):
+        frame = pd.DataFrame(LOSSES, columns=["epoch 1", "epoch 2", "epoch 3"])
+        model = SoTLE(2).fit(frame, pd.Series([93, 88, 91]))
+        assert list(model.feature_names_in_) == list(frame.columns)
+        expected = SoTLE(2).fit(LOSSES, [93, 88, 91]).predict(LOSSES)
+        np.testing.assert_array_equal(model.predict(frame), expected)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), expected)
+        assert clone(model).get_params() == model.get_params()
+        assert not hasattr(clone(model), "n_features_in_")
+
+    def test_input_is_left_as_it_is(self):
+        losses, y = LOSSES.copy(), np.array([93.0, 88, 91])
+        SoTLE().fit(losses, y).predict(losses)
+        np.testing.assert_array_equal(losses, LOSSES)
+        np.testing.assert_array_equal(y, [93, 88, 91])
