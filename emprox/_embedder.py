@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
@@ -13,9 +11,9 @@ import numpy as np
 import skorch
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,21 +25,29 @@ from ._modules import (
     PropertyLoss,
     TokenCrossEntropy,
 )
-from ._net import check_device, in_batches, on_one_core, train
+from ._net import (
+    TokenSequenceEstimator,
+    check_device,
+    evaluated,
+    in_token_batches,
+    legal_tokens,
+    on_one_core,
+    train,
+)
 from ._pretrained import Checkpoint, load_pretrained, save_pretrained
 from ._target_part import TargetPart, describe
 from ._tokenizer import ArchitectureTokenizer
 from .utils._sklearn import Interval, StrOptions, fit_context
 
-# So many tokens are embedded at once: enough for speed, little enough for any memory.
-_TOKENS_AT_ONCE = 2**13
 # So many embeddings are joined at once with what the targets add.
 _ROWS_AT_ONCE = 2**12
 # Passes over the training data if there is no pretrained encoder.
 _MAX_EPOCHS = 50
 
 
-class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class ArchitectureEmbedder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, TokenSequenceEstimator
+):
     """Embed token sequences with an LSTM encoder-decoder that learns to reconstruct them.
 
     A bidirectional LSTM reads the sequence; the normalised mean of its outputs is the embedding,
@@ -347,7 +353,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         # What an interrupt leaves behind has to count as not fitted.
         self.__dict__.pop("net_", None)
-        tokens = self._check_tokens(X, reset=True)
+        tokens = self._read_tokens(X, reset=True)
         supervised = self.target_weight > 0 and y is not None
         if supervised:
             targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
@@ -357,10 +363,10 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             checkpoint = load_pretrained(self.pretrained)
             self._check_size(checkpoint, supervised)
             checkpoint.check_tokens(tokens)
-            vocabulary, legal_tokens = checkpoint.vocabulary, checkpoint.legal_tokens
+            vocabulary, legal = checkpoint.vocabulary, checkpoint.legal_tokens
         else:
             vocabulary = np.unique(tokens)
-            legal_tokens = (tokens[:, :, None] == vocabulary).any(axis=0)
+            legal = legal_tokens(tokens, vocabulary)
         described = None if properties is None else _check_properties(properties, len(tokens))
         indices = self._to_known_indices(tokens, vocabulary)
         module, seed = self._make_module(checkpoint, len(vocabulary), described)
@@ -369,7 +375,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             max_epochs = _MAX_EPOCHS if checkpoint is None else 0
         net = self._train(module, indices, described, max_epochs, seed)
         target_part = self._supervise(net, indices, targets, seed + 4) if supervised else None
-        self._set_fitted(net, vocabulary, legal_tokens, target_part)
+        self._set_fitted(net, vocabulary, legal, target_part)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -481,7 +487,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             Between 0 and 1; higher is better.
         """
         reconstructed = self.reconstruct(X)
-        return float(np.mean(reconstructed == self._check_tokens(X, reset=False)))
+        return float(np.mean(reconstructed == self._read_tokens(X, reset=False)))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the mean log-likelihood of each sample's tokens, each given those before it.
@@ -583,16 +589,14 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             verbose=int(self.verbose),
             seed=seed + 3,
         )
-        weight = net.module_.encoder.token_embedding.weight
-        with torch.no_grad():
-            weight[0] = weight[1:].mean(dim=0)
+        net.module_.encoder.average_unknown()
         return net
 
     def _supervise(
         self, net: skorch.NeuralNet, indices: Tensor, y: NDArray[np.float64], seed: int
     ) -> TargetPart:
         """Learn from the targets, in closed form, on what the trained net says."""
-        module = _evaluated(net.module_)
+        module = evaluated(net.module_)
         part = TargetPart(float(self.target_weight), int(self.embedding_dim), seed)
         embedding, description = self._describe(module, indices, net.device)
         return part.fit(embedding, description, module.property_head is not None, y)
@@ -626,52 +630,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self._n_features_out = n_columns
         self.net_ = net
 
-    def _check_tokens(self, X: ArrayLike, reset: bool) -> NDArray[np.int64]:
-        if _holds_texts(X):
-            raise ValueError(
-                f"{type(self).__name__} takes a matrix of tokens, got texts; put an"
-                " ArchitectureTokenizer in front of it"
-            )
-        array = validate_data(self, X, reset=reset)
-        if (array < 0).any():
-            row = int((array < 0).any(axis=1).argmax())
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: tokens are whole"
-                f" numbers from 0, but sample {row} has the token {array[row].min()}"
-            )
-        tokens = array.astype(np.int64)
-        if (tokens != array).any():
-            row, column = (int(position) for position in np.argwhere(tokens != array)[0])
-            raise ValueError(
-                f"tokens are whole numbers, but sample {row} has {array[row, column]} at position"
-                f" {column}; give the embedder tokens, not features"
-            )
-        return tokens
-
-    def _known_indices(self, X: ArrayLike) -> Tensor:
-        check_is_fitted(self, "net_")
-        return self._to_known_indices(self._check_tokens(X, reset=False), self.vocabulary_)
-
-    def _to_known_indices(self, tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> Tensor:
-        indices = _to_indices(tokens, vocabulary)
-        unknown = (indices == 0).any(dim=1)
-        if unknown.any():
-            new = np.setdiff1d(tokens, vocabulary)
-            warnings.warn(
-                f"{int(unknown.sum())} of {len(tokens)} samples hold tokens that did not occur in"
-                f" fit ({', '.join(map(str, new[:5]))}{', …' if len(new) > 5 else ''}); they are"
-                " embedded like the average token",
-                stacklevel=4,
-            )
-        return indices
-
     def _evaluation_module(self) -> Autoencoder:
-        return _evaluated(self.net_.module_)
-
-    def _illegal(self) -> Tensor:
-        """Mark the tokens that cannot stand at each position, the start token among them."""
-        illegal = np.pad(~self.legal_tokens_, ((0, 0), (1, 0)), constant_values=True)
-        return torch.from_numpy(illegal).to(self.net_.device)
+        return evaluated(self.net_.module_)
 
     def _in_batches(
         self,
@@ -679,24 +639,13 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         samples: Tensor,
         device: torch.device | None = None,
     ) -> Tensor:
-        n_rows = max(1, _TOKENS_AT_ONCE // self.n_features_in_)
         device = self.net_.device if device is None else device
-        return in_batches(lambda batch: function(batch.to(device)).cpu(), samples, n_rows)
-
-    def _to_tokens(self, indices: Tensor) -> NDArray[np.int64]:
-        return self.vocabulary_[indices.numpy() - 1]
+        return in_token_batches(function, samples, self.n_features_in_, device)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
-        tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _evaluated(module: Autoencoder) -> Autoencoder:
-    """Return a module in evaluation mode and double precision; see the notes of the class."""
-    return copy.deepcopy(module).double().eval()
 
 
 def _check_properties(properties: ArrayLike, n_samples: int) -> Tensor:
@@ -704,14 +653,3 @@ def _check_properties(properties: ArrayLike, n_samples: int) -> Tensor:
     if len(array) != n_samples:
         raise ValueError(f"properties has {len(array)} rows, but X has {n_samples}")
     return torch.from_numpy(array)
-
-
-def _holds_texts(X: Any) -> bool:
-    array = np.asarray(X[:1] if isinstance(X, (list, tuple)) else X)
-    return array.dtype.kind in "OSUT" and array.size > 0 and isinstance(array.flat[0], str)
-
-
-def _to_indices(tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> Tensor:
-    """Replace tokens by their place in the vocabulary, from 1; others become 0."""
-    places = np.searchsorted(vocabulary, tokens).clip(max=len(vocabulary) - 1)
-    return torch.from_numpy(np.where(vocabulary[places] == tokens, places + 1, 0))

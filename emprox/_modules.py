@@ -93,7 +93,29 @@ class Encoder(nn.Module):
         inputs = self.dropout(self.token_embedding(tokens))
         hidden, _ = self.lstm(inputs)
         outputs = functional.normalize(self.projection(hidden) + inputs, dim=-1)
-        return outputs, functional.normalize(outputs.mean(dim=1), dim=-1)
+        return outputs, self.pool(outputs)
+
+    @staticmethod
+    def pool(outputs: Tensor) -> Tensor:
+        """Pool what was encoded to an embedding.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_samples, length, embedding_dim)
+            Unit-length vector for each time step.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, embedding_dim)
+            Their normalised mean.
+        """
+        return functional.normalize(outputs.mean(dim=1), dim=-1)
+
+    @torch.no_grad()
+    def average_unknown(self) -> None:
+        """Embed token 0, which stands for tokens that did not occur, like the average token."""
+        weight = self.token_embedding.weight
+        weight[0] = weight[1:].mean(dim=0)
 
 
 class Attention(nn.Module):
@@ -267,8 +289,7 @@ class Autoencoder(nn.Module):
             self.decoder = Decoder(n_tokens, embedding_dim, dropout, seed + 2)
             if n_properties:
                 self.property_head = PropertyHead(embedding_dim, n_properties)
-        self.to_empty(device="cpu")
-        _draw_weights(self, torch.Generator().manual_seed(seed))
+        draw_weights(self, seed)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Embed token sequences and reconstruct them with teacher forcing.
@@ -406,8 +427,18 @@ class PropertyLoss(nn.Module):
 
 
 @torch.no_grad()
-def _draw_weights(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of embeddings, linear layers and LSTMs as torch does by default."""
+def draw_weights(module: nn.Module, seed: int) -> None:
+    """Give a module that was built on the meta device weights as torch draws them by default.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Embeddings, linear layers and LSTMs are drawn; it moves to the CPU.
+    seed : int
+        Seed of a generator of their own.
+    """
+    module.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
         if isinstance(layer, nn.Embedding):
             layer.weight.normal_(generator=generator)

@@ -1,20 +1,32 @@
-"""skorch around the torch modules: device, batches, progress and the training itself."""
+"""skorch around the torch modules: what goes in, device, batches, progress and the training."""
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import skorch
 import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback, GradientNormClipping
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from tqdm.auto import tqdm
+
+Module = TypeVar("Module", bound=nn.Module)
+
+# So many tokens go through a net at once: enough for speed, little enough for any memory.
+_TOKENS_AT_ONCE = 2**13
 
 
 class ShuffledBatches:
@@ -170,6 +182,7 @@ def train(
     device: torch.device,
     verbose: int,
     seed: int,
+    description: str = "embedding",
 ) -> skorch.NeuralNet:
     """Train a module with Adam through skorch.
 
@@ -200,6 +213,8 @@ def train(
         0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
     seed : int
         Seed of the order of the samples.
+    description : str, default="embedding"
+        What stands in front of the progress bar.
 
     Returns
     -------
@@ -210,7 +225,7 @@ def train(
     if gradient_clip is not None:
         extra.append(("gradient_clip", GradientNormClipping(gradient_clip)))
     if verbose:
-        extra.append(("progress_bar", EpochProgressBar()))
+        extra.append(("progress_bar", EpochProgressBar(description)))
     net = skorch.NeuralNet(
         module,
         criterion,
@@ -239,3 +254,144 @@ def train(
         net.notify("on_train_end", X=dataset, y=None)
     net.module_.eval()
     return net
+
+
+class TokenSequenceEstimator(BaseEstimator):
+    """What estimators share that keep a net of token sequences: checks, indices and batches.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    vocabulary_ : ndarray of shape (n_tokens,)
+        The tokens that occurred in training, sorted. The net knows them by their place in it,
+        from 1; 0 stands for all others, and for the start.
+    legal_tokens_ : ndarray of shape (length, n_tokens)
+        Which tokens may be written at which position.
+    n_features_in_ : int
+        Length of the token sequences, if they are what the estimator is given.
+    """
+
+    net_: skorch.NeuralNet
+    vocabulary_: NDArray[np.int64]
+    legal_tokens_: NDArray[np.bool_]
+
+    def _read_tokens(self, X: Any, reset: bool) -> NDArray[np.int64]:
+        if _holds_texts(X):
+            raise ValueError(
+                f"{type(self).__name__} takes a matrix of tokens, got texts; put an"
+                " ArchitectureTokenizer in front of it"
+            )
+        array = validate_data(self, X, reset=reset)
+        if (array < 0).any():
+            row = int((array < 0).any(axis=1).argmax())
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}: tokens are whole"
+                f" numbers from 0, but sample {row} has the token {array[row].min()}"
+            )
+        tokens = array.astype(np.int64)
+        if (tokens != array).any():
+            row, column = (int(position) for position in np.argwhere(tokens != array)[0])
+            raise ValueError(
+                f"tokens are whole numbers, but sample {row} has {array[row, column]} at position"
+                f" {column}; give {type(self).__name__} tokens, not features"
+            )
+        return tokens
+
+    def _known_indices(self, X: Any) -> Tensor:
+        check_is_fitted(self, "net_")
+        return self._to_known_indices(self._read_tokens(X, reset=False), self.vocabulary_)
+
+    def _to_known_indices(self, tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> Tensor:
+        places = np.searchsorted(vocabulary, tokens).clip(max=len(vocabulary) - 1)
+        known = vocabulary[places] == tokens
+        if not known.all():
+            new = np.setdiff1d(tokens, vocabulary)
+            warnings.warn(
+                f"{int((~known).any(axis=1).sum())} of {len(tokens)} samples hold tokens that did"
+                f" not occur in fit ({', '.join(map(str, new[:5]))}"
+                f"{', …' if len(new) > 5 else ''}); they are embedded like the average token",
+                stacklevel=4,
+            )
+        return torch.from_numpy(np.where(known, places + 1, 0))
+
+    def _to_tokens(self, indices: Tensor) -> NDArray[np.int64]:
+        return self.vocabulary_[indices.numpy() - 1]
+
+    def _illegal(self) -> Tensor:
+        """Mark the tokens that cannot stand at each position, the start token among them."""
+        illegal = np.pad(~self.legal_tokens_, ((0, 0), (1, 0)), constant_values=True)
+        return torch.from_numpy(illegal).to(self.net_.device)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def in_token_batches(
+    function: Callable[[Tensor], Tensor], samples: Tensor, length: int, device: torch.device
+) -> Tensor:
+    """Apply a function to samples that stand for token sequences, on a device.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a batch of samples to a tensor with as many rows; called without gradients.
+    samples : torch.Tensor of shape (n_samples, ...)
+        The samples.
+    length : int
+        Number of tokens that each of them stands for.
+    device : torch.device
+        Where to.
+
+    Returns
+    -------
+    torch.Tensor of shape (n_samples, ...)
+        The results in the order of the samples, on the CPU.
+    """
+    n_rows = max(1, _TOKENS_AT_ONCE // length)
+    return in_batches(lambda batch: function(batch.to(device)).cpu(), samples, n_rows)
+
+
+def legal_tokens(tokens: NDArray[np.int64], vocabulary: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which tokens occur at which position.
+
+    Parameters
+    ----------
+    tokens : ndarray of shape (n_samples, length)
+        Token matrix.
+    vocabulary : ndarray of shape (n_tokens,)
+        The tokens to look for.
+
+    Returns
+    -------
+    ndarray of shape (length, n_tokens)
+        True where a token occurs.
+    """
+    return (tokens[:, :, None] == vocabulary).any(axis=0)
+
+
+def evaluated(module: Module) -> Module:
+    """Copy a module to evaluation mode and double precision.
+
+    Rounded back to single precision, what it says of a sample does not depend on what else is in
+    the batch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The trained module, which is left as it is.
+
+    Returns
+    -------
+    torch.nn.Module
+        The copy.
+    """
+    return copy.deepcopy(module).double().eval()
+
+
+def _holds_texts(X: Any) -> bool:
+    array = np.asarray(X[:1] if isinstance(X, (list, tuple)) else X)
+    return array.dtype.kind in "OSUT" and array.size > 0 and isinstance(array.flat[0], str)

@@ -1,0 +1,232 @@
+"""Semi-supervised neural architecture search: NAO that labels further architectures itself."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from .._net import evaluated
+from ..spaces import SearchSpace
+from ..utils._sklearn import Interval, fit_context
+from ._nao import Floats, NAORegressor, Tokens
+
+
+class SemiNASRegressor(NAORegressor):
+    """Predict the accuracy of architectures, learning from unlabelled architectures as well.
+
+    SemiNAS trains a `NAORegressor` on the architectures of known accuracy, lets it predict the
+    accuracies of others, and goes on training it with both.
+
+    The defaults are those that the EmProx paper compares itself with.
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default=None
+        The search space; X then holds architectures, for example texts. With None X is a matrix
+        of tokens, as `ArchitectureTokenizer` writes them.
+    sequence : str, default="adjacency"
+        Which of the space's token sequences to read; None takes the space's default. The paper's
+        is ``"adjacency"``; see `NAORegressor`. Has no effect without a `space`.
+    canonicalize : bool, default=False
+        Whether to read canonical forms, which are the same for architectures that compute the same
+        function. The paper does not. Has no effect without a `space`.
+    n_repeats : int, default=10
+        How often each architecture of known accuracy counts beside those that the regressor has
+        labelled itself.
+    embedding_dim : int, default=64
+        Size of the embedding and of every layer.
+    trade_off : float, default=0.8
+        Weight of the squared error of the accuracy in the loss, between 0 and 1; the rest is that
+        of the reconstruction.
+    max_epochs : int, default=50
+        Passes over the known architectures, and then again over the known and the unlabelled ones.
+    lr : float, default=1e-3
+        Learning rate of Adam.
+    batch_size : int, default=100
+        Architectures in a batch.
+    dropout : float, default=0.1
+        Dropout after the token embeddings and in the accuracy predictor, in training.
+    weight_decay : float, default=1e-4
+        Weight decay of Adam.
+    gradient_clip : float, default=5.0
+        Largest norm of the gradient; None does not clip.
+    device : str or torch.device, default="cpu"
+        Where to train and predict, for example ``"cuda"``.
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar for each training, 2 prints skorch's table as well.
+    random_state : int, RandomState instance or None, default=None
+        Determines weights, dropout, the order of the samples and which architectures are drawn
+        from the space. The same seed gives the same predictions, bit by bit, on the same machine.
+
+    Attributes
+    ----------
+    transduction_ : ndarray of shape (n_samples,)
+        The accuracies that were trained with, in the unit of y: the known ones, and the
+        regressor's own labels of the others.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+    vocabulary_ : ndarray of shape (n_tokens,)
+        The tokens that occurred in training, sorted. Others are embedded like the average of
+        these.
+    legal_tokens_ : ndarray of shape (length, n_tokens)
+        Which tokens occurred at which position; only these are ever written there.
+    n_features_in_ : int
+        Length of the token sequences; only without a `space`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X had any; only without a `space`.
+
+    See Also
+    --------
+    NAORegressor : The same without unlabelled architectures.
+    emprox.EmProxRegressor : Predicts from neighbours in an embedding.
+
+    Notes
+    -----
+    The unlabelled architectures are all those whose y is NaN. If there are none, as many as are
+    known are drawn from the `space` at random, which is what the paper does. Without a `space`
+    nothing can be drawn, and only the first part takes place: then it is a `NAORegressor`.
+
+    References
+    ----------
+    Renqian Luo, Xu Tan, Rui Wang, Tao Qin, Enhong Chen and Tie-Yan Liu. Semi-Supervised Neural
+    Architecture Search. NeurIPS 2020. Section 3. The settings are those of section 5 of the EmProx
+    paper (Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding
+    Proximity Score. 2022).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.datasets import load_nasbench201
+    >>> from emprox.predictors import SemiNASRegressor
+    >>> X, y = load_nasbench201(return_X_y=True)
+    >>> y = np.where(np.arange(len(y)) < 20, y, np.nan)  # 20 are known
+    >>> model = SemiNASRegressor(
+    ...     space="nasbench201", sequence="operations", max_epochs=5, random_state=0
+    ... )
+    >>> model.fit(X[:60], y[:60]).predict(X[60:63]).shape
+    (3,)
+    >>> bool((model.transduction_[:20] == y[:20]).all())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NAORegressor._parameter_constraints,
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        space: str | SearchSpace | None = None,
+        sequence: str | None = "adjacency",
+        canonicalize: bool = False,
+        n_repeats: int = 10,
+        embedding_dim: int = 64,
+        trade_off: float = 0.8,
+        max_epochs: int = 50,
+        lr: float = 1e-3,
+        batch_size: int = 100,
+        dropout: float = 0.1,
+        weight_decay: float = 1e-4,
+        gradient_clip: float | None = 5.0,
+        device: str | torch.device = "cpu",
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            space=space,
+            sequence=sequence,
+            canonicalize=canonicalize,
+            embedding_dim=embedding_dim,
+            trade_off=trade_off,
+            max_epochs=max_epochs,
+            lr=lr,
+            batch_size=batch_size,
+            dropout=dropout,
+            weight_decay=weight_decay,
+            gradient_clip=gradient_clip,
+            device=device,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.n_repeats = n_repeats
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: ArrayLike) -> SemiNASRegressor:
+        """Train on known architectures, label the others, and train on all.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Known and unlabelled architectures: a matrix of tokens, whole numbers from 0, or with a
+            `space` anything that it reads.
+        y : array-like of shape (n_samples,)
+            Accuracies, in percent or any other unit; higher is better. NaN marks an unlabelled
+            architecture.
+
+        Returns
+        -------
+        SemiNASRegressor
+            The regressor itself.
+
+        Raises
+        ------
+        ArchitectureError
+            If a sample is not an architecture of the space; says which and why.
+        ValueError
+            If X or y are empty or of different lengths, X holds something other than tokens, y
+            is infinite somewhere or NaN everywhere, a parameter is out of its range, or the
+            device, the space or the sequence does not exist.
+        """
+        self._fit(X, y)
+        return self
+
+    def _check_targets(self, y: ArrayLike, **checks: Any) -> Floats:
+        targets = super()._check_targets(y, ensure_all_finite="allow-nan", **checks)
+        if np.isnan(targets).all():
+            raise ValueError(
+                f"y is NaN for all {len(targets)} samples, which marks them as unlabelled, but"
+                f" {type(self).__name__} learns from known accuracies first: give the accuracy of"
+                " at least one architecture, better of some dozens"
+            )
+        return targets
+
+    def _learn(self, tokens: Tokens, targets: Floats) -> None:
+        seed, is_known = self._draw_seed(), ~np.isnan(targets)
+        known, known_targets, others = tokens[is_known], targets[is_known], tokens[~is_known]
+        if not len(others):
+            others = self._draw_others(known, seed + 8)
+        module, indices = self._make_module(np.concatenate([known, others]), known_targets, seed)
+        known_indices, other_indices = indices.split([len(known), len(others)])
+        net = self._train(module, known_indices, known_targets, seed + 6)
+        labels = np.empty(0)
+        if len(others):
+            labels = self._predict(evaluated(net.module_), other_indices)
+            net = self._train(
+                net.module_,
+                torch.cat([known_indices.repeat(self.n_repeats, 1), other_indices]),
+                np.concatenate([np.tile(known_targets, self.n_repeats), labels]),
+                seed + 7,
+            )
+        self.transduction_ = targets.copy()
+        self.transduction_[~is_known] = labels[: len(targets) - len(known)]
+        self._set_fitted(net)
+
+    def _draw_others(self, known: Tokens, seed: int) -> Tokens:
+        """Draw as many other architectures from the space as are known."""
+        if self.space is None:
+            return known[:0]
+        space = self._tokenizer.space_
+        n_drawn = min(space.size, 2 * len(known))
+        drawn = self._tokenizer.transform(space.sample_decisions(n_drawn, seed))
+        is_known = np.isin(_rows(drawn), _rows(known))
+        return drawn[~is_known][: len(known)]
+
+
+def _rows(tokens: Tokens) -> NDArray[np.void]:
+    """Return each row of a matrix as a single item, so that rows can be compared."""
+    return np.ascontiguousarray(tokens).view(f"V{tokens.itemsize * tokens.shape[1]}").ravel()
