@@ -1,14 +1,11 @@
-"""The rivals' columns and the protocol of the benchmarks, against values worked out otherwise."""
+"""The protocol of the benchmarks, against values worked out otherwise."""
 
 import importlib
 import sys
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from emprox.spaces import get_space
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -21,132 +18,8 @@ def benchmarks_importable():
 
 
 @pytest.fixture(scope="module")
-def graf():
-    return importlib.import_module("_graf_columns")
-
-
-@pytest.fixture(scope="module")
 def protocol():
     return importlib.import_module("_protocol")
-
-
-def paths(architecture, start=0):
-    """All paths from a node to the output, as lists of operations."""
-    if start == architecture.n_nodes - 1:
-        return [[]]
-    found = []
-    for source, target in architecture.edges:
-        if source == start:
-            operation = architecture.operations[target]
-            found += [[operation, *rest] for rest in paths(architecture, target)]
-    return found
-
-
-def expected_columns(architecture, operations):
-    """Columns of an architecture with operations on the nodes, by listing its paths."""
-    # The output ends every path, and is no operation.
-    listed = [path[:-1] for path in paths(architecture)]
-    on_path = {
-        node
-        for node in range(1, architecture.n_nodes - 1)
-        if reaches(architecture, 0, node) and reaches(architecture, node, architecture.n_nodes - 1)
-    }
-    names = architecture.operations
-    output = architecture.n_nodes - 1
-    columns = []
-    sizes = range(1, len(operations) + 1)
-    for subset in (set(subset) for size in sizes for subset in combinations(operations, size)):
-        inside = [path for path in listed if set(path) <= subset]
-        counts = [sum(name in subset for name in path) for path in listed]
-        columns += [
-            min(map(len, inside), default=np.inf),
-            min(counts),
-            max(map(len, inside), default=-1),
-            max(counts),
-            sum((0, node) in architecture.edges and names[node] in subset for node in on_path),
-            sum((node, output) in architecture.edges and names[node] in subset for node in on_path),
-            sum(names[node] in subset for node in on_path),
-        ]
-    return columns
-
-
-def reaches(architecture, source, target):
-    if source == target:
-        return True
-    return any(
-        reaches(architecture, after, target)
-        for before, after in architecture.edges
-        if before == source
-    )
-
-
-def test_graf_columns_are_those_found_by_listing_all_paths(graf):
-    space = get_space("nasbench101")
-    decisions = space.sample_decisions(40, random_state=0)
-    columns = graf.GRAFColumns(space, canonicalize=False).fit_transform(decisions)
-    expected = [expected_columns(cell, space.operations) for cell in space.decode(decisions)]
-    # A path that does not exist is as long as the graph has nodes.
-    np.testing.assert_array_equal(columns, np.nan_to_num(expected, posinf=7))
-
-
-def test_graf_columns_of_a_cell_with_operations_on_edges(graf):
-    # 0->2 is a convolution and 2->3 a skip, 0->3 is a pool, and 0->1 leads nowhere.
-    cell = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
-    columns = graf.GRAFColumns("nasbench201", canonicalize=False).fit_transform([cell])
-    by_subset = columns.reshape(15, 7)
-    subsets = graf.subsets(4)
-    # skip_connect, nor_conv_3x3, nor_conv_1x1, avg_pool_3x3 are 0 to 3.
-    assert by_subset[subsets.index((3,))].tolist() == [1, 0, 1, 1, 1, 1, 1]
-    assert by_subset[subsets.index((1,))].tolist() == [8, 0, -1, 0, 0, 0, 0]
-    assert by_subset[subsets.index((0, 2))].tolist() == [2, 0, 2, 2, 1, 1, 2]
-    assert by_subset[subsets.index((0, 1, 2, 3))].tolist() == [1, 1, 2, 2, 2, 2, 3]
-
-
-def test_graf_columns_are_of_canonical_forms(graf):
-    # A convolution and a skip, which is contracted.
-    cell = "|none~0|+|nor_conv_1x1~0|none~1|+|none~0|none~1|skip_connect~2|"
-    columns = graf.GRAFColumns("nasbench201").fit_transform([cell]).reshape(15, 7)
-    subsets = graf.subsets(4)
-    assert columns[subsets.index((0,))].tolist() == [8, 0, -1, 0, 0, 0, 0]
-    assert columns[subsets.index((0, 2))].tolist() == [1, 1, 1, 1, 1, 1, 1]
-
-
-def test_graf_columns_of_a_cell_without_a_path(graf):
-    columns = graf.GRAFColumns("nasbench201").fit_transform([(1, 1, 1, 2, 2, 2)])
-    assert columns.reshape(15, 7).tolist() == [[8, 8, -1, -1, 0, 0, 0]] * 15
-
-
-def test_graf_columns_of_both_cells_of_darts(graf):
-    # In the normal cell all inner nodes read the inputs, in the reduction cell each the one before.
-    flat = [(0, 3), (1, 2)] * 4
-    deep = [(0, 3), (1, 2), (1, 3), (2, 3), (1, 3), (3, 3), (1, 3), (4, 3)]
-    columns = graf.GRAFColumns("darts", canonicalize=False).fit_transform(
-        [(tuple(flat), tuple(deep))]
-    )
-    subsets = graf.subsets(7)
-    normal, reduction = columns.reshape(2, len(subsets), 12)
-    # Of each input: shortest, fewest, longest, most, how many read it; then output and number.
-    only_convolution = subsets.index((3,))
-    assert normal[only_convolution].tolist() == [1, 1, 1, 1, 4, 11, 0, -1, 0, 0, 4, 4]
-    assert reduction[only_convolution].tolist() == [1, 1, 4, 4, 1, 1, 0, 3, 3, 3, 7, 7]
-
-
-@pytest.mark.parametrize("name", ["nasbench201", "nasbench101", "darts", "nasbench_graph"])
-def test_graf_columns_do_not_depend_on_the_description(graf, name):
-    space = get_space(name)
-    decisions = space.sample_decisions(50, random_state=0)
-    transformer = graf.GRAFColumns(space).fit(decisions)
-    other = space.relabel(decisions, random_state=1)
-    np.testing.assert_array_equal(transformer.transform(decisions), transformer.transform(other))
-
-
-def test_one_hot_decisions_of_isomorphic_cells_are_equal_if_canonical(graf):
-    cells = [(0, 1, 1, 1, 2, 1), (1, 1, 2, 1, 1, 1)]
-    canonical = graf.OneHotDecisions("nasbench201").fit_transform(cells)
-    written = graf.OneHotDecisions("nasbench201", canonicalize=False).fit_transform(cells)
-    assert (canonical[0] == canonical[1]).all()
-    assert written.sum(axis=1).tolist() == [6, 6]
-    assert written[0].reshape(6, 5).argmax(axis=1).tolist() == [0, 1, 1, 1, 2, 1]
 
 
 class Constant:

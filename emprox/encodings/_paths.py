@@ -1,0 +1,350 @@
+"""Path encoding: a bit for every path of operations from the input to the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, islice, product
+from math import log10
+from numbers import Integral
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..spaces import DAGSpace, SearchSpace
+from ..spaces._sequences import IntArray
+from ..utils._sklearn import Interval
+from ._base import ArchitectureEncoding, Array
+from ._operation_graphs import NOTHING, OperationGraphs, check_has_graphs, operation_graphs
+
+# Without n_paths a space may have so many paths.
+MOST_PATHS = 20_000
+# So many beginnings of paths may be met when looking for those of the random architectures.
+_MOST_PREFIXES = 200_000
+# An architecture and the beginning of a path are kept in one number.
+_STRIDE = 2**32
+
+# The paths of the reference, by space and by whether these are canonical forms.
+_FAMILIES: WeakKeyDictionary[SearchSpace, dict[bool, list[_Family]]] = WeakKeyDictionary()
+
+Path = tuple[int, ...]
+Step = Callable[[IntArray, IntArray], IntArray]
+
+
+class PathEncoding(ArchitectureEncoding):
+    """Encode architectures by the paths of operations from the input to the output.
+
+    A column for each possible path, which is 1 in architectures that have it and 0 in others.
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default="nasbench201"
+        The search space of the architectures: a registered name or an object.
+    canonicalize : bool, default=True
+        Whether to encode canonical forms, so that architectures that compute the same function
+        have the same paths. The paper does not.
+    n_paths : int, default=None
+        Number of paths to keep, the most probable ones; None keeps all, of which there may be at
+        most 20,000.
+
+    Attributes
+    ----------
+    space_ : SearchSpace
+        The search space.
+    n_features_out_ : int
+        Number of columns.
+
+    See Also
+    --------
+    AdjacencyEncoding : Says which operations are where.
+
+    Notes
+    -----
+    "none", and whatever else hands no signal on, is no operation: there is no path through it. A
+    skip connection is an operation as any other. What is no choice, such as a sum, is left out of
+    the paths. So NAS-Bench-201 has 4 + 16 + 64 paths, and NAS-Bench-101, where the input can be
+    joined directly to the output, 1 + 3 + 9 + 27 + 81 + 243. DARTS has paths from each of the two
+    inputs in each of the two kinds of cells. In graphs that do not say what their inputs and
+    outputs are, these are the nodes without predecessors and successors.
+
+    All sequences of operations are possible that are as long as the paths of 1,000 random
+    architectures, which are always the same. In a `DAGSpace` the architectures given to `fit` take
+    their place. Most probable are the paths that most of these architectures have, and of paths
+    that are equally frequent the shorter; in the paper the shorter ones are kept, which are the
+    more frequent there.
+
+    References
+    ----------
+    Colin White, Willie Neiswanger and Yash Savani. BANANAS: Bayesian Optimization with Neural
+    Architectures for Neural Architecture Search. AAAI 2021. Section 3.
+
+    Examples
+    --------
+    >>> from emprox.encodings import PathEncoding
+    >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_1x1~0|avg_pool_3x3~1|none~2|"
+    >>> encoding = PathEncoding("nasbench201", canonicalize=False)
+    >>> row = encoding.fit_transform([cell])
+    >>> row.shape
+    (1, 84)
+    >>> encoding.get_feature_names_out()[row[0] == 1].tolist()
+    ['nor_conv_1x1', 'nor_conv_3x3 > avg_pool_3x3']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ArchitectureEncoding._parameter_constraints,
+        "n_paths": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        space: str | SearchSpace = "nasbench201",
+        *,
+        canonicalize: bool = True,
+        n_paths: int | None = None,
+    ) -> None:
+        super().__init__(space, canonicalize=canonicalize)
+        self.n_paths = n_paths
+
+    def _learn(self, space: SearchSpace, reference: IntArray) -> list[str]:
+        check_has_graphs(space, reference, type(self).__name__)
+        families = self._find_families(space, reference)
+        n_possible = sum(family.n_possible for family in families)
+        if self.n_paths is None:
+            if n_possible > MOST_PATHS:
+                raise ValueError(
+                    f"architectures of the space {space.name!r} can have"
+                    f" {_write_number(n_possible)} different paths, and at most {MOST_PATHS:,} are"
+                    " encoded: set n_paths, for example to 1000, to keep the most probable ones"
+                )
+            kept = [list(family.possible()) for family in families]
+        else:
+            kept = _most_probable(families, min(self.n_paths, n_possible))
+        names: list[str] = []
+        self._tries = []
+        for family, paths in zip(families, kept, strict=True):
+            ordered = sorted(paths, key=_short_first)
+            self._tries.append(_Trie.of(ordered, len(family.names), first_column=len(names)))
+            names += map(family.name_of, ordered)
+        return names
+
+    def _find_families(self, space: SearchSpace, reference: IntArray) -> list[_Family]:
+        # Those of a DAGSpace depend on what fit was given.
+        known = {} if isinstance(space, DAGSpace) else _FAMILIES.setdefault(space, {})
+        if self.canonicalize not in known:
+            known[self.canonicalize] = [
+                _find_family(graphs, start)
+                for graphs in operation_graphs(space, self._read(space, reference))
+                for start in range(graphs.n_inputs)
+            ]
+        return known[self.canonicalize]
+
+    def _encode(self, decisions: IntArray) -> Array:
+        columns = np.zeros((len(decisions), self.n_features_out_))
+        tries = iter(self._tries)
+        for graphs in operation_graphs(self.space_, decisions):
+            for start in range(graphs.n_inputs):
+                trie = next(tries)
+                rows, ends = _follow(graphs, start, trie.step)
+                found = trie.columns[ends]
+                columns[rows[found >= 0], found[found >= 0]] = 1
+        return columns
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Paths from one input in one kind of cell.
+
+    Parameters
+    ----------
+    prefix : str
+        What stands before the names of the paths.
+    names : tuple of str
+        Names of the operations.
+    counts : dict of tuple to int
+        The paths of some architectures, each with how many of these have it.
+    """
+
+    prefix: str
+    names: tuple[str, ...]
+    counts: dict[Path, int]
+
+    @property
+    def operations(self) -> list[int]:
+        """The operations that occur."""
+        return sorted(set(chain.from_iterable(self.counts)))
+
+    @property
+    def lengths(self) -> range:
+        """The possible lengths; none if there is no path."""
+        lengths = [len(path) for path in self.counts]
+        return range(min(lengths), max(lengths) + 1) if lengths else range(0)
+
+    @property
+    def n_possible(self) -> int:
+        """Number of sequences of operations of a possible length."""
+        n_operations = len(self.operations)
+        return sum(n_operations**length for length in self.lengths)
+
+    def possible(self) -> Iterator[Path]:
+        """Go through the possible sequences of operations, short ones first."""
+        operations = self.operations
+        return chain.from_iterable(product(operations, repeat=length) for length in self.lengths)
+
+    def name_of(self, path: Path) -> str:
+        """Name a path."""
+        steps = " > ".join(self.names[operation] for operation in path)
+        return self.prefix + (steps or "no operation")
+
+
+def _find_family(graphs: OperationGraphs, start: int) -> _Family:
+    """Find the paths of some architectures."""
+    prefixes = _Prefixes(len(graphs.names))
+    ends = _follow(graphs, start, prefixes.step)[1]
+    numbers, counts = np.unique(ends, return_counts=True)
+    paths = prefixes.paths()
+    found = dict(zip((paths[number] for number in numbers), counts.tolist(), strict=True))
+    from_input = f"{graphs.inputs[start]} > " if graphs.n_inputs > 1 else ""
+    return _Family(graphs.prefix + from_input, graphs.names, found)
+
+
+def _most_probable(families: Sequence[_Family], n_paths: int) -> list[list[Path]]:
+    """Choose the paths that most architectures have, then the shortest; return those of each."""
+    found = [
+        (-count, len(path), number, path)
+        for number, family in enumerate(families)
+        for path, count in family.counts.items()
+    ]
+    chosen = [(number, path) for *_, number, path in sorted(found)[:n_paths]]
+    if len(chosen) < n_paths:
+        known = set(chosen)
+        # A generator function, since a generator expression would see the last number only.
+        shortest = merge(*(_numbered(number, family) for number, family in enumerate(families)))
+        others = ((number, path) for _, number, path in shortest if (number, path) not in known)
+        chosen += islice(others, n_paths - len(chosen))
+    kept: list[list[Path]] = [[] for _ in families]
+    for number, path in chosen:
+        kept[number].append(path)
+    return kept
+
+
+def _numbered(number: int, family: _Family) -> Iterator[tuple[int, int, Path]]:
+    for path in family.possible():
+        yield len(path), number, path
+
+
+def _short_first(path: Path) -> tuple[int, Path]:
+    return len(path), path
+
+
+def _follow(graphs: OperationGraphs, start: int, step: Step) -> tuple[IntArray, IntArray]:
+    """Follow all paths of many graphs from an input to the output.
+
+    Parameters
+    ----------
+    graphs : OperationGraphs
+        The graphs.
+    start : int
+        The input.
+    step : callable
+        Called with numbers of beginnings of paths and the operation that comes next in each,
+        returns the number of each longer beginning, -1 if it is of no interest. Number 0 is the
+        empty beginning.
+
+    Returns
+    -------
+    rows, ends : ndarray of shape (n_found,)
+        Which graph has a path, and the number of that path.
+    """
+    # The beginnings that lead to a node, for each node that any lead to.
+    leading = {start: np.arange(len(graphs.operations)) * _STRIDE}
+    for node in range(graphs.n_inputs, graphs.reads.shape[1]):
+        keys = np.concatenate(
+            [
+                begun[graphs.reads[begun // _STRIDE, earlier, node]]
+                for earlier, begun in leading.items()
+            ]
+        )
+        rows, numbers = np.divmod(keys, _STRIDE)
+        operations = graphs.operations[rows, node]
+        is_operation = operations != NOTHING
+        numbers[is_operation] = step(numbers[is_operation], operations[is_operation])
+        leading[node] = np.unique((rows * _STRIDE + numbers)[numbers >= 0])
+    rows, ends = np.divmod(leading[node], _STRIDE)
+    return rows, ends
+
+
+class _Prefixes:
+    """The beginnings of paths, numbered as they are met.
+
+    Parameters
+    ----------
+    n_operations : int
+        Number of operations.
+    """
+
+    def __init__(self, n_operations: int) -> None:
+        self._n_operations = n_operations
+        self._numbers: dict[int, int] = {}
+
+    def step(self, numbers: IntArray, operations: IntArray) -> IntArray:
+        """Return the numbers of beginnings that are one operation longer."""
+        keys, places = np.unique(numbers * self._n_operations + operations, return_inverse=True)
+        known = self._numbers
+        longer = [known.setdefault(key, len(known) + 1) for key in keys.tolist()]
+        if len(known) > _MOST_PREFIXES:
+            raise ValueError(
+                f"these architectures have more than {_MOST_PREFIXES:,} different paths, too many"
+                " to encode; take GRAFEncoding, which describes the paths of an architecture by"
+                " their lengths"
+            )
+        return np.array(longer, dtype=np.int64)[places]
+
+    def paths(self) -> list[Path]:
+        """Return all beginnings, by number."""
+        paths: list[Path] = [()]
+        for key in self._numbers:
+            shorter, operation = divmod(key, self._n_operations)
+            paths.append((*paths[shorter], operation))
+        return paths
+
+
+@dataclass(frozen=True)
+class _Trie:
+    """The paths that have a column, as a tree of their beginnings.
+
+    Parameters
+    ----------
+    children : ndarray of shape (n_beginnings, n_operations)
+        Number of the beginning that is one operation longer, -1 if none has a column.
+    columns : ndarray of shape (n_beginnings,)
+        Column of a path, -1 if it is no more than the beginning of some.
+    """
+
+    children: IntArray
+    columns: IntArray
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], n_operations: int, first_column: int) -> _Trie:
+        """Make the tree of some paths, which get consecutive columns."""
+        numbers: dict[Path, int] = {(): 0}
+        for path in paths:
+            for length in range(1, len(path) + 1):
+                numbers.setdefault(path[:length], len(numbers))
+        children = np.full((len(numbers), n_operations), -1)
+        for path, number in numbers.items():
+            if path:
+                children[numbers[path[:-1]], path[-1]] = number
+        columns = np.full(len(numbers), -1)
+        for column, path in enumerate(paths, start=first_column):
+            columns[numbers[path]] = column
+        return cls(children, columns)
+
+    def step(self, numbers: IntArray, operations: IntArray) -> IntArray:
+        """Return the numbers of beginnings that are one operation longer."""
+        return self.children[numbers, operations]
+
+
+def _write_number(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"10^{log10(number):.0f}"

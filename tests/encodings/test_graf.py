@@ -1,0 +1,198 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from emprox.encodings import GRAFEncoding, PathEncoding
+from emprox.encodings._graf import subsets
+from emprox.spaces import Architecture, DAGSpace, SignalOperation, get_space
+
+
+def expected_columns(graph, operations, most_nodes):
+    """Name and compute the columns of a graph by listing its paths."""
+    by_input = {name: graph.paths(start) for name, start in graph.inputs.items()}
+    live = {node for paths in by_input.values() for path in paths for node in path}
+    # What an operation reads may be behind nodes that only pass signals on, but not in GRAF.
+    first = {
+        name: {target for source, target in graph.edges if source == start and target in live}
+        for name, start in graph.inputs.items()
+    }
+    last = {source for source, target in graph.edges if target == graph.output and source in live}
+    columns = {}
+    for size in range(1, len(operations) + 1):
+        for subset in combinations(operations, size):
+            described = " + ".join(subset)
+            if size == len(operations):
+                described = "any operation"
+            elif len(operations) > 5 and size == len(operations) - 1:
+                (missing,) = set(operations) - set(subset)
+                described = f"all but {missing}"
+            elif len(operations) > 5 and size > 2:
+                continue
+            start = f"{graph.prefix}{described}: "
+            inside = {node for node in live if graph.names[node] in subset}
+            for name, paths in by_input.items():
+                origin = f" from {name}" if name else ""
+                only = [len(path) for path in paths if inside.issuperset(path)]
+                counts = [len(inside.intersection(path)) for path in paths]
+                columns[f"{start}shortest path{origin}"] = min(only, default=most_nodes)
+                columns[f"{start}fewest on a path{origin}"] = min(counts, default=most_nodes)
+                columns[f"{start}longest path{origin}"] = max(only, default=-1)
+                columns[f"{start}most on a path{origin}"] = max(counts, default=-1)
+                columns[f"{start}reading {name or 'the input'}"] = len(inside & first[name])
+            columns[f"{start}read by the output"] = len(inside & last)
+            columns[f"{start}number"] = len(inside)
+    return columns
+
+
+# Nodes of the largest operation graph of each space.
+MOST_NODES = {
+    "darts": 11,
+    "nasbench101": 7,
+    "nasbench201": 8,
+    "nasbench_asr": 7,
+    "nasbench_graph": 6,
+    "nasbench_macro": 10,
+    "nasbench_nlp": 25,
+    "transnasbench101_macro": 8,
+    "transnasbench101_micro": 8,
+}
+
+
+def test_columns_are_those_found_by_listing_all_paths(listed):
+    space, decisions, all_graphs = listed
+    encoding = GRAFEncoding(space, canonicalize=False)
+    columns = encoding.fit_transform(decisions)
+    operations = [name for name in space.operations if name not in ("none", "zero")]
+    for row, graphs in zip(columns, all_graphs, strict=True):
+        expected = {}
+        for graph in graphs:
+            expected |= expected_columns(graph, operations, MOST_NODES[space.name])
+        # The order, too, is fixed: boosted trees take the first of equal columns.
+        found = dict(zip(encoding.get_feature_names_out(), row, strict=True))
+        assert list(found) == list(expected)
+        assert found == expected
+
+
+def test_cell_with_operations_on_edges():
+    # 0->2 is a convolution and 2->3 a skip, 0->3 is a pool, and 0->1 leads nowhere.
+    cell = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|avg_pool_3x3~0|none~1|skip_connect~2|"
+    table = GRAFEncoding(canonicalize=False).set_output(transform="pandas").fit_transform([cell])
+    measures = [name.partition(": ")[2] for name in table.columns[:7]]
+    assert measures == [
+        *("shortest path", "fewest on a path", "longest path", "most on a path"),
+        *("reading the input", "read by the output", "number"),
+    ]
+    values = {
+        name: table[[f"{name}: {measure}" for measure in measures]].iloc[0].tolist()
+        for name in ("avg_pool_3x3", "nor_conv_3x3", "skip_connect + nor_conv_1x1", "any operation")
+    }
+    assert values == {
+        "avg_pool_3x3": [1, 0, 1, 1, 1, 1, 1],
+        "nor_conv_3x3": [8, 0, -1, 0, 0, 0, 0],
+        "skip_connect + nor_conv_1x1": [2, 0, 2, 2, 1, 1, 2],
+        "any operation": [1, 1, 2, 2, 2, 2, 3],
+    }
+
+
+def test_canonical_form_is_encoded():
+    # A convolution and a skip, which is contracted.
+    cell = "|none~0|+|nor_conv_1x1~0|none~1|+|none~0|none~1|skip_connect~2|"
+    columns = GRAFEncoding("nasbench201").fit_transform([cell]).reshape(15, 7)
+    assert columns[subsets(4).index((0,))].tolist() == [8, 0, -1, 0, 0, 0, 0]
+    assert columns[subsets(4).index((0, 2))].tolist() == [1, 1, 1, 1, 1, 1, 1]
+
+
+def test_cell_without_a_path():
+    columns = GRAFEncoding("nasbench201").fit_transform([(1, 1, 1, 2, 2, 2)])
+    assert columns.reshape(15, 7).tolist() == [[8, 8, -1, -1, 0, 0, 0]] * 15
+
+
+def test_both_cells_of_darts():
+    # In the normal cell all inner nodes read the inputs, in the reduction cell each the one before.
+    flat = [(0, 3), (1, 2)] * 4
+    deep = [(0, 3), (1, 2), (1, 3), (2, 3), (1, 3), (3, 3), (1, 3), (4, 3)]
+    columns = GRAFEncoding("darts", canonicalize=False).fit_transform([(tuple(flat), tuple(deep))])
+    normal, reduction = columns.reshape(2, len(subsets(7)), 12)
+    # Of each input: shortest, fewest, longest, most, how many read it; then output and number.
+    only_convolution = subsets(7).index((3,))
+    assert normal[only_convolution].tolist() == [1, 1, 1, 1, 4, 11, 0, -1, 0, 0, 4, 4]
+    assert reduction[only_convolution].tolist() == [1, 1, 4, 4, 1, 1, 0, 3, 3, 3, 7, 7]
+
+
+@pytest.mark.parametrize(("n_operations", "n_subsets"), [(0, 0), (1, 1), (5, 31), (6, 28), (7, 36)])
+def test_subsets(n_operations, n_subsets):
+    found = subsets(n_operations)
+    assert len(found) == len(set(found)) == n_subsets
+
+
+class TestLabelledGraphs:
+    """Graphs that say in different ways, or not at all, what their inputs and outputs are."""
+
+    OPERATIONS = ("a", "b", "in", "out")
+
+    def columns(self, space, operations, edges):
+        encoding = GRAFEncoding(space, canonicalize=False)
+        row = encoding.fit_transform([Architecture(operations, edges)])[0]
+        return dict(zip(encoding.get_feature_names_out(), row, strict=True))
+
+    def test_without_named_ends_all_ends_count(self):
+        # a -> b and a second graph b: two ways in, two ways out.
+        space = DAGSpace(("a", "b"), 4)
+        found = self.columns(space, ["a", "b", "b"], [(0, 1), (0, 2)])
+        assert found["a: reading the input"] == 1
+        assert found["b: read by the output"] == 2
+        assert found["any operation: longest path"] == 2
+
+    def test_named_ends_are_no_operations(self):
+        space = DAGSpace(self.OPERATIONS, 5, input="in", output="out")
+        # The last b is a dead end, since it is not the output.
+        found = self.columns(space, ["in", "a", "b", "out"], [(0, 1), (1, 2), (1, 3)])
+        assert found["any operation: number"] == 1
+        assert found["any operation: longest path"] == 1
+        assert not any(name.startswith(("in", "out")) for name in found)
+
+    def test_operations_that_block_are_no_nodes(self):
+        signals = {"a": SignalOperation("a", "renew"), "b": SignalOperation("b", "block")}
+        space = DAGSpace(self.OPERATIONS, 5, input="in", output="out", signals=signals)
+        edges = [(0, 1), (0, 2), (1, 3), (2, 3)]
+        found = self.columns(space, ["in", "a", "b", "out"], edges)
+        assert found["any operation: number"] == 1
+        assert len(found) == 7
+        found = self.columns(space, ["in", "b", "out"], [(0, 1), (1, 2)])
+        assert found["any operation: shortest path"] == 5
+        assert found["any operation: longest path"] == -1
+
+    def test_without_operations_there_is_nothing_to_describe(self):
+        space = DAGSpace(("in", "out"), 3, input="in", output="out")
+        with pytest.raises(ValueError, match="describes operations, but the space 'dag' has none"):
+            GRAFEncoding(space).fit([Architecture(["in", "out"], [(0, 1)])])
+
+    def test_many_paths(self):
+        # Two ways at each of 20 stages, so that there are a million different paths.
+        names, edges, ends = ["in"], [], [0]
+        for _ in range(20):
+            stage = [len(names), len(names) + 1]
+            edges += [(source, target) for source in ends for target in stage]
+            names += ["a", "b"]
+            ends = stage
+        edges += [(source, len(names)) for source in ends]
+        graph = Architecture([*names, "out"], edges)
+        encoding = GRAFEncoding("dag").fit([graph])
+        (values,) = encoding.transform([graph])
+        row = dict(zip(encoding.get_feature_names_out(), values, strict=True))
+        # Here "in" and "out" are operations as any others.
+        assert row["any operation: shortest path"] == 22
+        assert row["a: fewest on a path"] == 0
+        assert row["a: most on a path"] == 20
+        with pytest.raises(ValueError, match=r"more than 200,000 different paths.*GRAFEncoding"):
+            PathEncoding("dag", n_paths=10).fit([graph])
+
+
+def test_isomorphic_cells_are_told_apart_only_as_written():
+    space = get_space("nasbench201")
+    cells = [(0, 1, 1, 1, 2, 1), (1, 1, 2, 1, 1, 1)]
+    canonical = GRAFEncoding(space).fit_transform(cells)
+    written = GRAFEncoding(space, canonicalize=False).fit_transform(cells)
+    assert np.array_equal(canonical[0], canonical[1])
+    assert not np.array_equal(written[0], written[1])
