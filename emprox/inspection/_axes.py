@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ..utils._optional_imports import import_optional
 
+# In an inch.
+POINTS = 72
+
 
 def check_matplotlib(display: type) -> None:
     """Raise ImportError if matplotlib is missing, before anything is computed for it."""
@@ -21,6 +24,12 @@ def get_axes(ax: Any, display: object) -> Any:
         return ax
     plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(display).__name__)
     return plt.subplots(layout="constrained")[1]
+
+
+def size_in_points(ax: Any) -> tuple[float, float]:
+    """Return the width and height of axes, in points."""
+    box = ax.get_window_extent()
+    return tuple(side * POINTS / ax.figure.dpi for side in (box.width, box.height))
 
 
 def robust_limits(values: NDArray[np.float64], n_ranges: float) -> tuple[float, float]:
