@@ -8,7 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import datasets, inspection, metrics, model_selection, properties, search, spaces
+    from . import (
+        datasets,
+        encodings,
+        inspection,
+        metrics,
+        model_selection,
+        predictors,
+        properties,
+        reproduction,
+        search,
+        spaces,
+    )
     from ._anchors import add_chance_anchor
     from ._embedder import ArchitectureEmbedder
     from ._metric import ProximityMetric
@@ -30,12 +41,15 @@ __all__ = [
     "StructuralProperties",
     "add_chance_anchor",
     "datasets",
+    "encodings",
     "from_torch",
     "inspection",
     "make_emprox_pipeline",
     "metrics",
     "model_selection",
+    "predictors",
     "properties",
+    "reproduction",
     "search",
     "spaces",
 ]

@@ -25,6 +25,7 @@ LAYERS = (
     "_tokenizer",
     "_torch_graphs",
     "properties",
+    "encodings",
     "_metric",
     "_modules",
     "_net",
@@ -43,13 +44,14 @@ LAYERS = (
     "model_selection",
     "inspection",
     "search",
+    "reproduction",
     "emprox",
     "cli",
     "__main__",
 )
 # Layers that may import less than all that lies to their left.
 ONLY_FROM = {"_modules": {"utils"}, "datasets": {"spaces", "utils"}}
-WITHOUT_TORCH = {"spaces", "properties", "metrics", "datasets", "model_selection"}
+WITHOUT_TORCH = {"spaces", "properties", "encodings", "metrics", "datasets", "model_selection"}
 
 OPTIONAL = {"matplotlib", "pandas", "pooch", "xgboost"}
 TORCH = {"skorch", "torch"}
