@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-EXAMPLES = Path(__file__).parent
+EXAMPLES = Path(__file__).parent if "__file__" in globals() else Path()
 sys.path.insert(0, str(EXAMPLES))
 
 from digits_cnns import build_network

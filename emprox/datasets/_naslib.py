@@ -40,16 +40,16 @@ def read_naslib(
 ) -> Bunch | tuple[Any, Any]:
     """Read a pickled benchmark file of NASLib that you have downloaded.
 
-    ====================================  ===============  ====================================
-    File                                  Space            Targets that it holds
-    ====================================  ===============  ====================================
-    nb201_cifar10_full_training.pickle,   nasbench201      eval_acc1es, eval_losses,
-    nb201_cifar100_full_training.pickle,                   train_acc1es, train_losses, flops,
-    nb201_ImageNet16_full_training.pickle,                 params, latency, train_time
+    ======================================  ===========  ====================================
+    File                                    Space        Targets that it holds
+    ======================================  ===========  ====================================
+    nb201_cifar10_full_training.pickle,     nasbench201  eval_acc1es, eval_losses,
+    nb201_cifar100_full_training.pickle,                 train_acc1es, train_losses, flops,
+    nb201_ImageNet16_full_training.pickle,               params, latency, train_time
     nb201_ninapro_full_training.pickle,
     nb201_all.pickle
-    nb301_full_training.pickle            darts            val_accuracies, train_losses, runtime
-    ====================================  ===============  ====================================
+    nb301_full_training.pickle              darts        val_accuracies, train_losses, runtime
+    ======================================  ===========  ====================================
 
     A pickle is a program. Here it may make numbers, strings, tuples, lists, dictionaries and
     arrays of numbers; whatever else it asks for is refused, and nothing is run.
