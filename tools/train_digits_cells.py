@@ -93,6 +93,7 @@ class Cell(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the last node; zeros if nothing reaches it."""
         nodes: list[Tensor | None] = [inputs] + [None] * (SPACE.n_nodes - 1)
         for source, target, name in self.edges:
             start, sum_so_far = nodes[source], nodes[target]
@@ -228,8 +229,8 @@ def plan() -> Iterator[tuple[str, int]]:
 
 def read_journal(path: Path) -> dict[tuple[str, int], list[str]]:
     """Return the finished lines of a journal by cell and seed."""
-    with path.open(encoding="ascii", newline="") as file:
-        header, *rows = csv.reader(file)
+    # The last piece is empty, or a line that was interrupted.
+    header, *rows = csv.reader(path.read_text(encoding="ascii").split("\n")[:-1])
     if header != HEADER:
         raise click.ClickException(f"{path} is not a journal of this tool: its columns differ")
     return {(row[0], int(row[1])): row for row in rows}
@@ -240,9 +241,10 @@ def prepare_journal(path: Path) -> set[tuple[str, int]]:
     text = path.read_text(encoding="ascii") if path.exists() else ""
     if "\n" not in text:
         path.write_text(",".join(HEADER) + "\n", encoding="ascii")
-    elif not text.endswith("\n"):
-        os.truncate(path, text.rfind("\n") + 1)
-    return set(read_journal(path))
+    finished = read_journal(path)
+    if text and not text.endswith("\n"):
+        os.truncate(path, path.read_text(encoding="ascii").rfind("\n") + 1)
+    return set(finished)
 
 
 @click.group()

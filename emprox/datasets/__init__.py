@@ -6,6 +6,7 @@ have; ``make_*`` functions generate.
 """
 
 from ._base import clear_data_home, get_data_home
+from ._digits_cells import load_digits_cells
 from ._generated import make_architectures
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
@@ -25,6 +26,7 @@ __all__ = [
     "fetch_nasbench_macro",
     "fetch_transnasbench101",
     "get_data_home",
+    "load_digits_cells",
     "load_nasbench201",
     "load_nasbench_graph",
     "make_architectures",

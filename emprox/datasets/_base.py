@@ -20,6 +20,7 @@ import numpy as np
 from ..utils._optional_imports import import_optional
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from sklearn.utils import Bunch
 
 
@@ -273,7 +274,7 @@ def read_description(name: str) -> str:
 
 def make_result(
     architectures: Sequence[str],
-    targets: Mapping[str, Sequence[float]],
+    targets: Mapping[str, ArrayLike],
     *,
     several: bool,
     return_X_y: bool,
@@ -286,7 +287,7 @@ def make_result(
     ----------
     architectures : sequence of str of length n_samples
         The architectures.
-    targets : dict of {str: sequence of float of length n_samples}
+    targets : dict of {str: array-like of shape (n_samples,)}
         The targets.
     several : bool
         Whether the target has two dimensions, even if there is only one.

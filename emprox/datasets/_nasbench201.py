@@ -51,7 +51,7 @@ _ANY = f"(?:{'|'.join(_OPERATIONS)})"
 _OFFICIAL = re.compile(rf"\|{_ANY}~0\|\+\|{_ANY}~0\|{_ANY}~1\|\+\|{_ANY}~0\|{_ANY}~1\|{_ANY}~2\|")
 
 
-def _from_digits(text: str) -> str:
+def from_digits(text: str) -> str:
     """Turn ``403143`` into the official string."""
     return _from_match(_DIGITS.fullmatch(text), text, "six digits from 0 to 4")
 
@@ -224,7 +224,7 @@ def load_nasbench201(
     table = resources.files(__package__) / "data" / _TABLE
     with table.open("rb") as stream, gzip.open(stream, "rt", encoding="ascii", newline="") as lines:
         columns = read_table(
-            lines, _TABLE, {"operations": _from_digits, **dict.fromkeys(chosen, percentage)}
+            lines, _TABLE, {"operations": from_digits, **dict.fromkeys(chosen, percentage)}
         )
     return make_result(
         columns.pop("operations"),

@@ -139,12 +139,12 @@ class TestNotation:
         for cell in product(range(5), repeat=6):
             official = space.format(cell)
             assert _nasbench201._from_tuple(str(cell)) == official
-            assert _nasbench201._from_digits("".join(map(str, cell))) == official
+            assert _nasbench201.from_digits("".join(map(str, cell))) == official
             assert _nasbench201._from_official(official) == official
 
     def test_example(self):
         assert _nasbench201._from_tuple("(4, 0, 3, 1, 4, 3)") == CELL
-        assert _nasbench201._from_digits("403143") == CELL
+        assert _nasbench201.from_digits("403143") == CELL
 
     @pytest.mark.parametrize(
         ("read", "text", "message"),
@@ -152,8 +152,8 @@ class TestNotation:
             (_nasbench201._from_tuple, "(4, 0, 3, 1, 4)", "a tuple of six numbers"),
             (_nasbench201._from_tuple, "(4, 0, 3, 1, 4, 5)", "a tuple of six numbers"),
             (_nasbench201._from_tuple, "__import__('os').abort()", "a tuple of six numbers"),
-            (_nasbench201._from_digits, "40314", "six digits"),
-            (_nasbench201._from_digits, "403145", "six digits"),
+            (_nasbench201.from_digits, "40314", "six digits"),
+            (_nasbench201.from_digits, "403145", "six digits"),
             (_nasbench201._from_official, CELL[:-1], "a NAS-Bench-201 string"),
             (_nasbench201._from_official, CELL.replace("none", "zero"), "a NAS-Bench-201 string"),
         ],
