@@ -16,12 +16,15 @@ def text():
     return README.read_text(encoding="utf-8")
 
 
-def test_python_blocks_run_one_after_the_other(text):
+def test_python_blocks_run_one_after_the_other(text, tmp_path, monkeypatch):
+    # One of them keeps its results in a file.
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names = {}
     taus = []
-    for block in blocks:
+    *models, evaluation = blocks
+    for block in models:
         exec(compile(block, "README.md", "exec"), names)
         predictions = names.get("search", names["model"]).predict(names["X"][121:])
         taus.append(names["kendall_tau"](names["y"][121:], predictions))
@@ -29,6 +32,11 @@ def test_python_blocks_run_one_after_the_other(text):
     assert taus[1] > 0.85
     assert taus[2] > 0.65
     assert names["search"].best_params_.keys() == {"knn__n_neighbors", "embedder__embedding_dim"}
+    exec(compile(evaluation, "README.md", "exec"), names)
+    (comparison,) = names["evaluation"].compare("trees on GRAF", train_size=121)
+    assert comparison.mean_difference > 0
+    assert names["evaluation"].failures == []
+    assert (tmp_path / "trials.jsonl").is_file()
     assert np.shape(names["neighbors"]) == (3, 8)
     assert np.shape(names["std"]) == (3,)
 
