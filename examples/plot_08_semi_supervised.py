@@ -87,8 +87,8 @@ for name, taus in scores.items():
     print(f"{name:30} {np.mean(taus):.3f} ± {np.std(taus, ddof=1):.3f}")
 
 # %%
-# Unlabelled cells help SemiNAS a little. For the embedding it is not they that matter but what it is
-# taught: to predict properties of the network while it is pretrained, and the known accuracies.
+# Unlabelled cells help SemiNAS a little. For the embedding it is not they that matter but what it
+# is taught: to predict properties of the network while it is pretrained, and the known accuracies.
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
