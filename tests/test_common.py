@@ -14,6 +14,16 @@ from emprox import (
     ProximityMetric,
     StructuralProperties,
 )
+from emprox.encodings import AdjacencyEncoding, GRAFEncoding, OneHotEncoding, PathEncoding
+from emprox.predictors import (
+    BANANASRegressor,
+    EarlyStopping,
+    GCNRegressor,
+    LcSVRRegressor,
+    NAORegressor,
+    SemiNASRegressor,
+    SoTLE,
+)
 
 # Until it was mended, the check itself subtracted a float from whole numbers in place.
 BROKEN_CHECKS = (
@@ -26,6 +36,7 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
 
 
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@pytest.mark.filterwarnings("ignore:X holds tokens that did not occur in fit")
 @parametrize_with_checks(
     [
         EMBEDDER,
@@ -34,6 +45,9 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
         ArchitectureEmbedder(4, target_weight=0.5, max_epochs=1, random_state=0),
         EmProxRegressor(recipe="lstm", embedder=EMBEDDER),
         EmProxRegressor(recipe="lstm", embedder=EMBEDDER, weights="kriging", random_state=0),
+        NAORegressor(embedding_dim=4, max_epochs=1, random_state=0),
+        SemiNASRegressor(embedding_dim=4, max_epochs=1, random_state=0),
+        GCNRegressor(n_layers=2, hidden_size=32, max_epochs=30, lr=0.02, random_state=0),
     ],
     expected_failed_checks=lambda estimator: BROKEN_CHECKS,
 )
@@ -52,6 +66,17 @@ def test_estimators_of_token_matrices(estimator, check):
         EmProxRegressor(embedder=StandardScaler()),
         EmProxRegressor(embedder=StandardScaler(), weights="kriging", random_state=0),
         EmProxRegressor(embedder=ProximityMetric(2, random_state=0)),
+        BANANASRegressor(hidden_sizes=(20, 20), max_epochs=30, random_state=0),
+        SoTLE(),
+        SoTLE(None, calibrate=False),
+        SoTLE(non_finite="worst"),
+        SoTLE(calibrate=False, non_finite="worst"),
+        EarlyStopping(),
+        EarlyStopping(1),
+        EarlyStopping(calibrate=False),
+        EarlyStopping(non_finite="worst"),
+        LcSVRRegressor(n_iter=0),
+        LcSVRRegressor(n_iter=20, random_state=0),
     ]
 )
 def test_estimators_of_any_matrices(estimator, check):
@@ -66,7 +91,16 @@ def test_estimators_of_any_matrices(estimator, check):
         EmProxRegressor(space="nasbench201"),
         EmProxRegressor(space="nasbench201", recipe="paper"),
         EmProxRegressor(space="nasbench201", weights="kriging", chance_level=10),
+        OneHotEncoding(),
+        AdjacencyEncoding(),
+        PathEncoding(),
+        GRAFEncoding(),
+        NAORegressor(space="nasbench201"),
+        SemiNASRegressor(space="nasbench201"),
+        GCNRegressor(space="nasbench201"),
+        BANANASRegressor(space="nasbench201"),
     ],
+    ids=repr,
 )
 def test_estimators_of_architectures(estimator):
     # scikit-learn cannot make architectures: it checks that they can be cloned, and says so.

@@ -88,12 +88,15 @@ def demo(
     """
     if n_neighbors is not None and n_neighbors > n_known:
         raise click.UsageError(f"--n-neighbors {n_neighbors} is more than --n-known {n_known}.")
-    draw = not no_plots and _can_draw(output)
+    from ._output import can_draw, echo, make_folder
+
+    draw = not no_plots and can_draw()
+    if draw:
+        make_folder(output)
 
     import numpy as np
 
     from ..datasets import load_nasbench201
-    from ._output import echo
 
     X, y = load_nasbench201(return_X_y=True)
     if n_known + n_candidates > len(X):
@@ -119,24 +122,6 @@ def demo(
     _print_best(results[0], y)
     if draw:
         _draw(results[0], output, random_state)
-
-
-def _can_draw(output: Path) -> bool:
-    """Make the folder for the pictures, unless matplotlib is missing, which is no error."""
-    from ..utils._optional_imports import import_optional
-
-    try:
-        import_optional("matplotlib", extra="plot", purpose="drawing the pictures")
-    except ImportError as error:
-        click.echo(f"There will be no pictures: {error}", err=True)
-        return False
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        from ._output import output_error
-
-        raise output_error(str(output), error) from error
-    return True
 
 
 def _run(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,9 @@ from rich.console import Console, JustifyMethod
 from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
+
+from ..utils import _files as files
+from ..utils._optional_imports import import_optional
 
 
 def terminal_width() -> int | None:
@@ -86,26 +87,21 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : pathlib.Path
-        Where the file is to be. A file of that name is replaced, and keeps its permissions.
+        Where the file is to be; see `emprox.utils._files.replacing`.
 
     Yields
     ------
     pathlib.Path
-        Where to write. It is in the same folder, so that moving the file is atomic.
+        Where to write.
 
     Raises
     ------
     click.ClickException
         If the file cannot be written; nothing is left behind then.
     """
-    target = path.resolve()  # a link stays a link
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".emprox-") as folder:
-            temporary = Path(folder) / target.name
+        with files.replacing(path) as temporary:
             yield temporary
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
     except OSError as error:
         raise output_error(str(path), error) from error
 
@@ -128,7 +124,7 @@ def check_output(output: str, *inputs: str) -> None:
     path = Path(output)
     if path.is_dir():
         raise click.ClickException(f"{output} is a folder, not a file")
-    if output == "-" or _is_device(path):
+    if output == "-" or files.is_device(path):
         return
     if not os.access(path.resolve().parent, os.W_OK):
         raise click.ClickException(
@@ -161,22 +157,40 @@ def write_csv(output: str, header: Sequence[str], rows: Iterable[Sequence[object
     writer.writerows(rows)
     data = text.getvalue().encode()
 
-    path = Path(output)
     if output == "-":
         echo(data, nl=False)
-    elif _is_device(path):
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise output_error(output, error) from error
     else:
-        with replacing(path) as temporary:
+        with replacing(Path(output)) as temporary:
             temporary.write_bytes(data)
 
 
-def _is_device(path: Path) -> bool:
-    """Say whether there is something that must not be replaced by a file, such as a pipe."""
-    return path.exists() and not path.is_file()
+def make_folder(folder: Path) -> None:
+    """Make the folder for what a command writes.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder, which may be there already.
+
+    Raises
+    ------
+    click.ClickException
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(str(folder), error) from error
+
+
+def can_draw() -> bool:
+    """Say whether matplotlib is there; if it is not, which is no error, tell the user."""
+    try:
+        import_optional("matplotlib", extra="plot", purpose="drawing the pictures")
+    except ImportError as error:
+        click.echo(f"There will be no pictures: {error}", err=True)
+        return False
+    return True
 
 
 def output_error(name: str, error: OSError) -> click.ClickException:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._demo import _can_draw
-
 if TYPE_CHECKING:
     from ..reproduction import Experiment, Report
     from ..reproduction._experiment import Data, Run
@@ -128,6 +126,7 @@ def reproduce(
     command was stopped, or killed, the same command goes on where it was.
     """
     from ..reproduction import get_experiment
+    from ._output import can_draw, make_folder
 
     chosen = get_experiment(experiment)
     try:
@@ -136,9 +135,9 @@ def reproduce(
         raise click.BadParameter(str(error), param_hint="--predictors") from error
     folder = output or Path("emprox-reproduction") / experiment
     data = _load(chosen, data_home, not no_download)
-    draw = not no_plots and _can_draw(folder)
+    draw = not no_plots and can_draw()
     _print_notice(chosen, data)
-    _make(folder)
+    make_folder(folder)
     results_file = folder / "trials.jsonl"
     try:
         run = chosen.run(
@@ -172,15 +171,6 @@ def _load(experiment: Experiment, data_home: str | None, download: bool) -> Data
         raise click.ClickException(str(error)) from error
 
 
-def _make(folder: Path) -> None:
-    from ._output import output_error
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(str(folder), error) from error
-
-
 def _for_the_command(message: str) -> str:
     """Say what the argument of the function is called on the command line."""
     return message.replace("choose another results_file", "choose another folder with --output")
@@ -188,7 +178,7 @@ def _for_the_command(message: str) -> str:
 
 def _write(folder: Path, report: Report, run: Run) -> list[Path]:
     """Write all files, none of them by halves; return where they are."""
-    from ._output import replacing
+    from ._output import output_error, replacing
 
     contents = {
         **{picture.filename: picture.png for picture in report.pictures},
@@ -198,8 +188,10 @@ def _write(folder: Path, report: Report, run: Run) -> list[Path]:
     for name, content in contents.items():
         with replacing(folder / name) as temporary:
             temporary.write_bytes(content)
-    with replacing(folder / "results.csv") as temporary:
-        run.evaluation.to_csv(temporary)
+    try:
+        run.evaluation.to_csv(folder / "results.csv")
+    except OSError as error:
+        raise output_error(str(folder / "results.csv"), error) from error
     return [folder / name for name in ("report.html", "report.md", "results.csv")]
 
 

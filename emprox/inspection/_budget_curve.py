@@ -180,6 +180,10 @@ class BudgetCurveDisplay:
         known = [name for name in rows[0] if name not in _NO_METRICS]
         _check_known("metric", metric, known)
         names = list(dict.fromkeys(str(row["predictor"]) for row in rows))
+        if isinstance(predictors, str) or (predictors is not None and not len(predictors)):
+            raise ValueError(
+                f"predictors has to be a list of names, or None for all, got {predictors!r}"
+            )
         for predictor in predictors or ():
             _check_known("predictor", predictor, names)
         names = names if predictors is None else list(predictors)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -390,8 +391,8 @@ class NeighborsDisplay:
 
 def _check_options(direction: str | None, max_neighbors: int) -> None:
     check_direction(direction)
-    if max_neighbors < 1:
-        raise ValueError(f"max_neighbors has to be at least 1, got {max_neighbors}")
+    if not isinstance(max_neighbors, Integral) or max_neighbors < 1:
+        raise ValueError(f"max_neighbors has to be a whole number from 1, got {max_neighbors!r}")
 
 
 @dataclass

@@ -18,11 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import FitFailedWarning
 from tqdm.auto import tqdm
 
+from ..utils._texts import one_line
 from ._evaluation import Evaluation
 from ._journal import Journal, Key, describe_data, key_of
-from ._trial import Row, Sample, one_thread_each, run_task
+from ._trial import Row, Sample, draw_trial, one_thread_each, run_task
 
 Indices = NDArray[np.intp]
+
+# scikit-learn takes no larger number for a random_state.
+_LAST_TRIAL = 2**32 - 1
 
 
 def evaluate_predictors(
@@ -91,9 +95,9 @@ def evaluate_predictors(
         If an estimator is a class, lacks ``fit``, ``predict`` or ``get_params``, or a name is not
         a string.
     ValueError
-        If there are no estimators, not enough architectures for `train_sizes` and `test_size`, or
-        accuracies that are not finite; or if the results in `results_file` are of other data or
-        of other parameters, or the file is something else.
+        If there are no estimators, not enough architectures for `train_sizes` and `test_size`,
+        accuracies that are not finite, or trials beyond 2**32 - 1; or if the results in
+        `results_file` are of other data or of other parameters, or the file is something else.
     BlockingIOError
         If another evaluation is writing to `results_file`.
     OSError
@@ -163,6 +167,11 @@ def evaluate_predictors(
     _check_whole("first_trial", first_trial, 0)
     draws = _Draws(len(targets), sizes[-1], test_size, _check_groups(groups, len(targets)))
     trials = range(first_trial, first_trial + n_trials)
+    if trials[-1] > _LAST_TRIAL:
+        raise ValueError(
+            f"the last trial would be {trials[-1]}, but trials are seeds, of which {_LAST_TRIAL} is"
+            " the last: lower first_trial or n_trials"
+        )
     for trial in trials if draws.may_fail else ():
         draws.draw(trial)
     effective_n_jobs(n_jobs)  # raises if it is none
@@ -238,11 +247,10 @@ class _Draws:
 
     def draw(self, trial: int) -> tuple[Indices, Indices]:
         """Return the positions of the known architectures and of those to predict."""
-        rng = np.random.default_rng(trial)
         if self.groups is None:
-            drawn = rng.choice(self._n_samples, self._n_drawn, replace=False)
-            return drawn[: self._n_known], drawn[self._n_known :]
-        drawn = rng.permutation(self._n_samples)
+            n_unseen = self._n_drawn - self._n_known
+            return draw_trial(self._n_samples, self._n_known, n_unseen, trial)
+        drawn = np.random.default_rng(trial).permutation(self._n_samples)
         known, others = drawn[: self._n_known], drawn[self._n_known :]
         others = others[~np.isin(self.groups[others], self.groups[known])]
         n_wanted = 2 if self.test_size is None else self.test_size
@@ -406,7 +414,7 @@ def _warn_of_failures(evaluation: Evaluation) -> None:
             warnings.warn(
                 f"{predictor!r} failed in {len(failed)} of {n_tasks} tasks, first in trial"
                 f" {first['trial']} with {first['train_size']} known architectures:"
-                f" {first['error']}. See Evaluation.failures for all",
+                f" {one_line(first['error'], 300)} (Evaluation.failures has all)",
                 FitFailedWarning,
                 stacklevel=3,
             )

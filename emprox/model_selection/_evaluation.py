@@ -6,8 +6,6 @@ import csv
 import html
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..utils._files import replacing
 from ..utils._optional_imports import import_optional
+from ..utils._texts import one_line
 from ._comparison import Comparison, compare_pairs
 from ._journal import key_of, read_contents
 from ._trial import Row
@@ -355,26 +355,22 @@ class Evaluation:
         Parameters
         ----------
         path : str or path-like
-            The file. One that is there is replaced in one step once all is written.
+            The file. One that is there is replaced in one step once all is written; a pipe or a
+            device is written to.
 
         Raises
         ------
         OSError
             If it cannot be written. What was there before is left as it was.
         """
-        target = Path(path).resolve()  # a link stays a link
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".emprox-") as folder:
-            temporary = Path(folder) / target.name
-            with temporary.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(_COLUMNS)
-                for row in self.rows:
-                    writer.writerow(
-                        ["" if row[name] != row[name] else row[name] for name in _COLUMNS]
-                    )
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
+        with (
+            replacing(Path(path)) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as stream,
+        ):
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            for row in self.rows:
+                writer.writerow(["" if row[name] != row[name] else row[name] for name in _COLUMNS])
 
     def to_markdown(
         self,
@@ -408,7 +404,7 @@ class Evaluation:
             If there is no such metric, train size or predictor.
         """
         cells, notes = self._table(metrics, train_size, reference)
-        head, *body = [[cell.replace("|", "\\|") for cell in row] for row in cells]
+        head, *body = [[one_line(cell).replace("|", "\\|") for cell in row] for row in cells]
         rule = ["---"] * len(head)
         lines = [f"| {' | '.join(row)} |" for row in [head, rule, *body]]
         return "\n".join([*lines, *(f"\n{note}" for note in notes)])

@@ -29,6 +29,7 @@ import joblib
 import numpy as np
 
 from .. import __version__
+from ..utils._texts import one_line
 from ._trial import Row
 
 if sys.platform == "win32":
@@ -427,11 +428,7 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Say what differs between two mappings."""
     changed = [name for name in {**there, **here} if there.get(name) != here.get(name)]
     return ", ".join(
-        f"{name} was {_shorten(there.get(name))} and is {_shorten(here.get(name))}"
+        f"{name} was {one_line(str(there.get(name)), 100)} and is"
+        f" {one_line(str(here.get(name)), 100)}"
         for name in changed
     )
-
-
-def _shorten(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 100 else f"{text[:100]}…"

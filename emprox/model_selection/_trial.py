@@ -67,13 +67,50 @@ def run_task(predictor: str, estimator: Any, trial: int, known: Sample, unseen: 
     row |= dict.fromkeys(measured, np.nan) | {"error": ""}
     try:
         with one_thread_each():
-            row |= _measure(_seeded(estimator, trial), known, unseen)
+            row |= _measure(seeded(estimator, trial), known, unseen)
     except Exception as error:
         row["error"] = f"{type(error).__name__}: {error}"
     return row
 
 
-def _seeded(estimator: Any, seed: int) -> Any:
+def draw_trial(
+    n_samples: int, n_known: int, n_unseen: int, trial: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw architectures for a trial, without replacement.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many there are.
+    n_known, n_unseen : int
+        How many to learn from, and how many to predict.
+    trial : int
+        Number of the trial, and the seed.
+
+    Returns
+    -------
+    known, unseen : ndarray of shape (n_known,) and (n_unseen,)
+        Their positions.
+    """
+    drawn = np.random.default_rng(trial).choice(n_samples, n_known + n_unseen, replace=False)
+    return drawn[:n_known], drawn[n_known:]
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return an unfitted copy of an estimator whose parameters called random_state are set.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An estimator, which is left as it is.
+    seed : int
+        The seed.
+
+    Returns
+    -------
+    estimator
+        The copy.
+    """
     copy = clone(estimator)
     names = [name for name in copy.get_params(deep=True) if name.split("__")[-1] == "random_state"]
     return copy.set_params(**dict.fromkeys(names, seed))

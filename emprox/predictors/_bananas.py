@@ -22,7 +22,8 @@ from .._tokenizer import ArchitectureTokenizer
 from ..encodings import PathEncoding
 from ..spaces import SearchSpace
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._training import TargetScale, check_targets, draw_glorot_weights
+from ._targets import TargetScale, check_targets
+from ._training import draw_glorot_weights
 
 Floats = NDArray[np.float64]
 

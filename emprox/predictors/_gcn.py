@@ -23,7 +23,8 @@ from ..encodings._operation_graphs import NOTHING, OperationGraphs, live, operat
 from ..spaces import SearchSpace, get_space
 from ..spaces._nonempty import encode_some
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._training import LOSSES, TargetScale, check_targets, draw_glorot_weights, train_to_zero
+from ._targets import TargetScale, check_targets
+from ._training import LOSSES, draw_glorot_weights, train_to_zero
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

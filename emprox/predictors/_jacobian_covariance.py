@@ -144,7 +144,7 @@ def _input_gradients(module: nn.Module, batch: Tensor) -> Tensor:
                 f" {tuple(outputs.shape)}"
             )
         gradients = None
-        if outputs.requires_grad:
+        if outputs.requires_grad and outputs.is_floating_point():
             (gradients,) = torch.autograd.grad(outputs.sum(), inputs, allow_unused=True)
     if gradients is None:
         # Cells without a path from input to output ignore it; that is no mistake.

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
+from ._targets import TargetScale
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +128,7 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
     svr_: Pipeline
     search_: RandomizedSearchCV | None
     _is_curve: NDArray[np.bool_]
+    _scale: TargetScale
 
     def __init__(
         self,
@@ -176,8 +178,8 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
         targets = np.asarray(y, dtype=np.float64)
         self._is_curve = self._find_curve()
         features = self._describe(X)
-        self._mean, self._scale = targets.mean(), targets.std() or 1.0
-        standardized = (targets - self._mean) / self._scale
+        self._scale = TargetScale(targets)
+        standardized = self._scale.forward(targets)
         svr = make_pipeline(StandardScaler(), NuSVR(C=self.C, nu=self.nu, gamma=self.gamma))
         if self.n_iter == 0:
             self.search_, self.svr_ = None, svr.fit(features, standardized)
@@ -202,7 +204,7 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        return self._mean + self._scale * self.svr_.predict(self._describe(X))
+        return self._scale.inverse(self.svr_.predict(self._describe(X)))
 
     def _describe(self, X: Floats) -> Floats:
         curves = X[:, self._is_curve]

@@ -11,14 +11,7 @@ import skorch
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils import (
-    Tags,
-    check_array,
-    check_consistent_length,
-    check_random_state,
-    column_or_1d,
-    get_tags,
-)
+from sklearn.utils import Tags, check_random_state, get_tags
 from torch import Tensor
 
 from .._net import (
@@ -33,6 +26,7 @@ from .._tokenizer import ArchitectureTokenizer
 from ..spaces import ArchitectureError, SearchSpace
 from ..utils._sklearn import Interval, fit_context
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
+from ._targets import TargetScale, check_targets
 
 Floats = NDArray[np.float64]
 Tokens = NDArray[np.int64]
@@ -158,8 +152,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
     }
 
     _tokenizer: ArchitectureTokenizer
-    _mean: float
-    _scale: float
+    _scale: TargetScale
 
     def __init__(
         self,
@@ -282,7 +275,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         Raises
         ------
         ValueError
-            If `step_size` is not more than 0, or `n_steps` less than 1.
+            If `step_size` is not a finite number above 0, or `n_steps` not a whole one from 1.
 
         Notes
         -----
@@ -290,10 +283,10 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         out, and do not ask what is predicted for that one. How well the decoder writes decides
         what comes of it: see `sequence` and `max_epochs`.
         """
-        if not 0 < step_size < np.inf:
-            raise ValueError(f"step_size has to be more than 0, got {step_size}")
-        if n_steps < 1 or n_steps != int(n_steps):
-            raise ValueError(f"n_steps has to be a whole number from 1, got {n_steps}")
+        if not isinstance(step_size, Real) or not 0 < step_size < np.inf:
+            raise ValueError(f"step_size has to be a finite number above 0, got {step_size!r}")
+        if not isinstance(n_steps, Integral) or n_steps < 1:
+            raise ValueError(f"n_steps has to be a whole number from 1, got {n_steps!r}")
         start, module = self._known_indices(X), self._evaluation_module()
         illegal = self._illegal()
 
@@ -322,19 +315,11 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
     def _fit(self, X: Any, y: ArrayLike) -> None:
         # What an interrupt leaves behind has to count as not fitted.
         self.__dict__.pop("net_", None)
-        if y is None:
-            raise ValueError(
-                f"requires y to be passed, but the target y is None: {type(self).__name__} learns"
-                " from known accuracies"
-            )
         tokens = self._read_tokens(X, reset=True)
-        targets = self._check_targets(y)
-        check_consistent_length(tokens, targets)
-        self._learn(tokens, targets)
+        self._learn(tokens, self._check_targets(tokens, y))
 
-    def _check_targets(self, y: ArrayLike, **checks: Any) -> Floats:
-        array = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", **checks)
-        return column_or_1d(array, warn=True)
+    def _check_targets(self, tokens: Tokens, y: ArrayLike) -> Floats:
+        return check_targets(self, tokens, y)
 
     def _read_tokens(self, X: Any, reset: bool) -> Tokens:
         """Write architectures as tokens, or check those that are given."""
@@ -363,7 +348,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         """Learn which tokens there are and the scale of the targets, and build the module."""
         self.vocabulary_ = np.unique(tokens)
         self.legal_tokens_ = legal_tokens(tokens, self.vocabulary_)
-        self._mean, self._scale = float(targets.mean()), float(targets.std()) or 1.0
+        self._scale = TargetScale(targets)
         module = AccuracyAutoencoder(
             n_tokens=len(self.vocabulary_) + 1,
             embedding_dim=int(self.embedding_dim),
@@ -375,13 +360,12 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
     def _train(
         self, module: AccuracyAutoencoder, indices: Tensor, targets: Floats, seed: int
     ) -> skorch.NeuralNet:
-        standardized = torch.from_numpy((targets - self._mean) / self._scale).float()
         return train(
             module,
             AccuracyLoss(float(self.trade_off)),
             indices,
             indices,
-            standardized,
+            torch.from_numpy(self._scale.forward(targets)).float(),
             max_epochs=self.max_epochs,
             lr=self.lr,
             batch_size=self.batch_size,
@@ -407,7 +391,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         def predict(batch: Tensor) -> Tensor:
             return module.accuracy_head(module.encoder(batch)[1])
 
-        return self._mean + self._scale * self._encode(module, indices, predict).double().numpy()
+        return self._scale.inverse(self._encode(module, indices, predict).double().numpy())
 
     @staticmethod
     def _encode(

@@ -13,6 +13,7 @@ from .._net import evaluated
 from ..spaces import SearchSpace
 from ..utils._sklearn import Interval, fit_context
 from ._nao import Floats, NAORegressor, Tokens
+from ._targets import check_targets
 
 
 class SemiNASRegressor(NAORegressor):
@@ -185,8 +186,8 @@ class SemiNASRegressor(NAORegressor):
         self._fit(X, y)
         return self
 
-    def _check_targets(self, y: ArrayLike, **checks: Any) -> Floats:
-        targets = super()._check_targets(y, ensure_all_finite="allow-nan", **checks)
+    def _check_targets(self, tokens: Tokens, y: ArrayLike) -> Floats:
+        targets = check_targets(self, tokens, y, ensure_all_finite="allow-nan")
         if np.isnan(targets).all():
             raise ValueError(
                 f"y is NaN for all {len(targets)} samples, which marks them as unlabelled, but"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ._experiment import Data, explain
+from ._experiment import Data, Experiment, explain
+
+_DRAWS = "Which cells the paper drew is not published; these are other draws from the same 15,625."
 
 
 def load_cells(
@@ -83,61 +85,63 @@ def load_cells(
     )
 
 
-def load_cifar10(data_home: str | os.PathLike[str] | None, download: bool) -> Data:
-    """Load the CIFAR-10 validation accuracies, or the bundled CIFAR-10 accuracies.
+class OnCifar10(Experiment):
+    """An experiment on the CIFAR-10 accuracies of the cells."""
 
-    Parameters
-    ----------
-    data_home : str or path-like or None
-        Folder of benchmark files.
-    download : bool
-        Whether to download a file that is not there.
+    def load(
+        self, data_home: str | os.PathLike[str] | None = None, *, download: bool = True
+    ) -> Data:
+        """Load the CIFAR-10 validation accuracies, or the bundled CIFAR-10 accuracies.
 
-    Returns
-    -------
-    Data
-        The data.
+        Parameters
+        ----------
+        data_home : str or path-like, default=None
+            Folder of benchmark files, as in `emprox.datasets.get_data_home`.
+        download : bool, default=True
+            Whether to download a file that is not there.
 
-    Raises
-    ------
-    OSError
-        If the file is there but not the published one.
-    """
-    from ..datasets import load_nasbench201
+        Returns
+        -------
+        Data
+            The data.
 
-    X, y = load_nasbench201(return_X_y=True)
-    draws = (
-        "Which cells the paper drew is not published; these are other draws from the same 15,625."
-    )
-    return load_cells(
-        "cifar10",
-        "validation",
-        name="NAS-Bench-201, CIFAR-10 validation",
-        source=(
-            "the official CIFAR-10 validation accuracies of all 15,625 cells of NAS-Bench-201 after"
-            " 200 epochs, as NASLib has them, from which the paper took them."
-        ),
-        differences=[draws],
-        chance_level=10,
-        stand_in=Data(
-            "NAS-Bench-201, CIFAR-10 of AnalogNAS-Bench",
-            X,
-            y,
-            "nasbench201",
-            10,
-            "CIFAR-10 accuracies of all 15,625 cells of NAS-Bench-201 from AnalogNAS-Bench, its"
-            " digital baseline, which come with emprox.",
-            [
-                "The same cells and images, but trained anew by others: over all cells the"
-                " accuracies agree with the official ones at Kendall 0.888 and are 3.4 points"
-                " higher on average. Errors are smaller on them, rank correlations a little"
-                " different.",
-                draws,
-            ],
-        ),
-        data_home=data_home,
-        download=download,
-    )
+        Raises
+        ------
+        OSError
+            If the file is there but not the published one.
+        """
+        from ..datasets import load_nasbench201
+
+        X, y = load_nasbench201(return_X_y=True)
+        return load_cells(
+            "cifar10",
+            "validation",
+            name="NAS-Bench-201, CIFAR-10 validation",
+            source=(
+                "the official CIFAR-10 validation accuracies of all 15,625 cells of NAS-Bench-201"
+                " after 200 epochs, as NASLib has them, from which the paper took them."
+            ),
+            differences=[_DRAWS],
+            chance_level=10,
+            stand_in=Data(
+                "NAS-Bench-201, CIFAR-10 of AnalogNAS-Bench",
+                X,
+                y,
+                "nasbench201",
+                10,
+                "CIFAR-10 accuracies of all 15,625 cells of NAS-Bench-201 from AnalogNAS-Bench, its"
+                " digital baseline, which come with emprox.",
+                [
+                    "The same cells and images, but trained anew by others: over all cells the"
+                    " accuracies agree with the official ones at Kendall 0.888 and are 3.4 points"
+                    " higher on average. Errors are smaller on them, rank correlations a little"
+                    " different.",
+                    _DRAWS,
+                ],
+            ),
+            data_home=data_home,
+            download=download,
+        )
 
 
 def load_cifar100(data_home: str | os.PathLike[str] | None, download: bool) -> Data:
@@ -163,9 +167,6 @@ def load_cifar100(data_home: str | os.PathLike[str] | None, download: bool) -> D
     from ..datasets import load_nasbench201
 
     X, y = load_nasbench201(target="analog_accuracy", return_X_y=True)
-    draws = (
-        "Which cells the paper drew is not published; these are other draws from the same 15,625."
-    )
     return load_cells(
         "cifar100",
         "test",
@@ -178,7 +179,7 @@ def load_cifar100(data_home: str | os.PathLike[str] | None, download: bool) -> D
             "Test accuracies, means over the seeds that a cell was trained with. The paper"
             " predicts the validation accuracies that NASLib has, of which no small table is"
             " published.",
-            draws,
+            _DRAWS,
         ],
         chance_level=1,
         stand_in=Data(
@@ -195,7 +196,7 @@ def load_cifar100(data_home: str | os.PathLike[str] | None, download: bool) -> D
                 " harder than CIFAR-10 and has an order of its own (Spearman 0.83 with CIFAR-10)."
                 " None of the paper's numbers can be expected here; which method is ahead and by"
                 " how much, and ratios of times, can be compared.",
-                draws,
+                _DRAWS,
             ],
         ),
         data_home=data_home,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -103,9 +102,6 @@ class ComparisonExperiment(Experiment):
             sections += self._budgets(run)
         remarks = [f"{row.title}: {row.remark}" for row in run.predictors.values() if row.remark]
         sections.append(Section("Why the numbers differ", [Bullets([*self.remarks(), *remarks])]))
-        failures = self._failures(run)
-        if failures:
-            sections.insert(0, Section("Trials that failed", [Bullets(failures)], is_summary=True))
         return sections
 
     def short_table(self, run: Run, train_size: int) -> Table:
@@ -285,16 +281,6 @@ class ComparisonExperiment(Experiment):
         caption = f"What more known architectures give. {run.data.name}."
         picture = Picture("known-architectures.png", caption, to_png(figure))
         return [Section("Number of known architectures", [picture])]
-
-    def _failures(self, run: Run) -> list[str]:
-        failed = Counter(
-            (row["predictor"], row["train_size"], row["error"]) for row in run.evaluation.failures
-        )
-        return [
-            f"{run.predictors[name].title}, {size:,} known: {count} of {len(run.trials)} trials:"
-            f" {error}"
-            for (name, size, error), count in failed.items()
-        ]
 
 
 def _among_sizes(run: Run, train_size: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import __version__
+from ..utils._texts import one_line
 from ._paper import CITATION, PAPER_TRAIN_SIZE
 from ._report import Block, Bullets, Command, Report, Section, Text
 
@@ -349,7 +351,7 @@ class Experiment(ABC):
         ImportError
             If there are to be pictures and matplotlib is not installed.
         """
-        sections = [*self.sections(run, plots), self._conditions(run)]
+        sections = [*_failures(run), *self.sections(run, plots), self._conditions(run)]
         return Report(self.title, run.data.notice(), sections)
 
     def command(self, run: Run) -> str:
@@ -417,6 +419,19 @@ class Experiment(ABC):
 def explain(error: Exception) -> str:
     """Return why data cannot be had, without the name of a parameter that nobody set."""
     return str(error).replace("download_if_missing=False", "nothing is to be downloaded")
+
+
+def _failures(run: Run) -> list[Section]:
+    """Say first which trials failed, if any did."""
+    failed = Counter(
+        (row["predictor"], row["train_size"], row["error"]) for row in run.evaluation.failures
+    )
+    lines = [
+        f"{run.predictors[name].title}, {size:,} known: {count} of {len(run.trials)} trials:"
+        f" {one_line(error, 300)}"
+        for (name, size, error), count in failed.items()
+    ]
+    return [Section("Trials that failed", [Bullets(lines)], is_summary=True)] if lines else []
 
 
 def _environment() -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model_selection._trial import draw_trial, seeded
 from . import _rows
-from ._cells_data import load_cifar10
-from ._experiment import Data, Experiment, Predictor, Run
+from ._cells_data import OnCifar10
+from ._experiment import Data, Predictor, Run
 from ._numbers import ERROR, FIT, KENDALL, write_spread
 from ._report import Block, Bullets, Picture, Section, Table, Text
 
@@ -18,36 +18,12 @@ from ._report import Block, Bullets, Picture, Section, Table, Text
 _N_NEAREST = 10
 
 
-class Figure5(Experiment):
+class Figure5(OnCifar10):
     """t-SNE maps of the embeddings of unseen cells, as published and of the recipe "best"."""
 
     name = "figure5"
     title = "Figure 5 of the paper: do cells of similar accuracy lie together?"
     n_trials: ClassVar = 1
-
-    def load(
-        self, data_home: str | os.PathLike[str] | None = None, *, download: bool = True
-    ) -> Data:
-        """Load the CIFAR-10 validation accuracies, or the bundled CIFAR-10 accuracies.
-
-        Parameters
-        ----------
-        data_home : str or path-like, default=None
-            Folder of benchmark files, as in `emprox.datasets.get_data_home`.
-        download : bool, default=True
-            Whether to download a file that is not there.
-
-        Returns
-        -------
-        Data
-            The data.
-
-        Raises
-        ------
-        OSError
-            If the file is there but not the published one.
-        """
-        return load_cifar10(data_home, download)
 
     def predictors(self) -> dict[str, Predictor]:
         """Return the embeddings, each with its neighbours.
@@ -119,16 +95,6 @@ class Figure5(Experiment):
         ]
 
 
-def draw_trial(
-    n_architectures: int, n_known: int, n_predicted: int, trial: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the known and the unseen architectures of a trial of `evaluate_predictors`."""
-    drawn = np.random.default_rng(trial).choice(
-        n_architectures, n_known + n_predicted, replace=False
-    )
-    return drawn[:n_known], drawn[n_known:]
-
-
 def embed(
     predictor: Predictor,
     data: Data,
@@ -137,9 +103,7 @@ def embed(
     trial: int,
 ) -> NDArray[np.float64]:
     """Fit a pipeline to known architectures and return where the unseen ones lie."""
-    model = predictor.make(data)
-    seeds = [name for name in model.get_params() if name.rpartition("__")[2] == "random_state"]
-    model.set_params(**dict.fromkeys(seeds, trial))
+    model = seeded(predictor.make(data), trial)
     model.fit(data.X[known], data.y[known])
     embedding: NDArray[np.float64] = model[:-1].transform(data.X[unseen])
     return embedding

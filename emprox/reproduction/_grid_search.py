@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar
 
-from ._cells_data import load_cifar10
-from ._experiment import Data, Experiment, Predictor, Run
+from ._cells_data import OnCifar10
+from ._experiment import Predictor, Run
 from ._numbers import (
     CORRELATIONS,
     ERRORS,
@@ -31,7 +30,7 @@ EMBEDDING_DIMS = (16, 32, 64, 128)
 N_NEIGHBORS = (5, 10, 20, 60)
 
 
-class GridSearch(Experiment):
+class GridSearch(OnCifar10):
     """Size of the embedding and number of neighbours, for the method as published.
 
     Settings are chosen on trials that no other experiment reports, so the first one is 100.
@@ -41,30 +40,6 @@ class GridSearch(Experiment):
     title = "The paper's grid search: size of the embedding, number of neighbours"
     n_trials: ClassVar = 10
     first_trial: ClassVar = 100
-
-    def load(
-        self, data_home: str | os.PathLike[str] | None = None, *, download: bool = True
-    ) -> Data:
-        """Load the CIFAR-10 validation accuracies, or the bundled CIFAR-10 accuracies.
-
-        Parameters
-        ----------
-        data_home : str or path-like, default=None
-            Folder of benchmark files, as in `emprox.datasets.get_data_home`.
-        download : bool, default=True
-            Whether to download a file that is not there.
-
-        Returns
-        -------
-        Data
-            The data.
-
-        Raises
-        ------
-        OSError
-            If the file is there but not the published one.
-        """
-        return load_cifar10(data_home, download)
 
     def predictors(self) -> dict[str, Predictor]:
         """Return the points of the grid.

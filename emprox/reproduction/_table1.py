@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar
 
 from . import _rows
-from ._cells_data import load_cifar10
+from ._cells_data import OnCifar10
 from ._claims import AsGood, Faster
 from ._comparison import ComparisonExperiment
-from ._experiment import Data, Predictor
+from ._experiment import Predictor
 from ._paper import TABLE1
 
 STORED_EMBEDDINGS = (
@@ -26,7 +25,7 @@ FIT_TIMES = (
 )
 
 
-class Table1(ComparisonExperiment):
+class Table1(OnCifar10, ComparisonExperiment):
     """Predictors compared on cells of NAS-Bench-201 with CIFAR-10 accuracies.
 
     The paper predicts 100 architectures, this by default 1,000: the expectation of each metric is
@@ -81,30 +80,6 @@ class Table1(ComparisonExperiment):
             4,
         ),
     )
-
-    def load(
-        self, data_home: str | os.PathLike[str] | None = None, *, download: bool = True
-    ) -> Data:
-        """Load the CIFAR-10 validation accuracies, or the bundled CIFAR-10 accuracies.
-
-        Parameters
-        ----------
-        data_home : str or path-like, default=None
-            Folder of benchmark files, as in `emprox.datasets.get_data_home`.
-        download : bool, default=True
-            Whether to download a file that is not there.
-
-        Returns
-        -------
-        Data
-            The data.
-
-        Raises
-        ------
-        OSError
-            If the file is there but not the published one.
-        """
-        return load_cifar10(data_home, download)
 
     def predictors(self) -> dict[str, Predictor]:
         """Return the seven rows of the table, and what has come since.

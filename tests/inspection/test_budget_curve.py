@@ -247,6 +247,8 @@ ROWS = make_rows()
         (ROWS, {"metric": "x"}, "has 'mean_absolute_error', 'kendall_tau', 'fit_seconds'$"),
         (ROWS, {"metric": "error"}, "unknown metric 'error'"),
         (ROWS, {"predictors": ["EmPorx"]}, "unknown predictor 'EmPorx'; did you mean 'EmProx'"),
+        (ROWS, {"predictors": "NAO"}, "has to be a list of names, or None for all, got 'NAO'"),
+        (ROWS, {"predictors": []}, r"has to be a list of names, or None for all, got \[\]"),
         (ROWS, {"band": "range"}, "unknown band 'range'; there are 'standard error', "),
         ([], {}, "has no rows"),
         (pd.DataFrame(), {}, "has no rows"),

@@ -342,7 +342,8 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"max_neighbors": 0}, "max_neighbors has to be at least 1, got 0"),
+            ({"max_neighbors": 0}, "max_neighbors has to be a whole number from 1, got 0"),
+            ({"max_neighbors": 2.5}, "max_neighbors has to be a whole number from 1, got 2.5"),
             ({"direction": "left"}, "direction has to be 'right' or 'down' or None, got 'left'"),
         ],
     )

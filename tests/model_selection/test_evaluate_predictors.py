@@ -437,6 +437,18 @@ class TestFailures:
             if trial != 1
         }
 
+    def test_a_long_text_is_told_in_a_line(self, data):
+        def fail(seed):
+            raise RuntimeError("why\n" + 100 * "trace of the stack\n")
+
+        with pytest.warns(FitFailedWarning) as caught:
+            evaluation = evaluate_predictors({"a": Recorder([], action=fail)}, *data, **SMALL)
+        message = str(caught[0].message)
+        assert "known architectures: RuntimeError: why trace of the stack trace of" in message
+        assert "\n" not in message
+        assert len(message) < 500
+        assert evaluation.failures[0]["error"].count("\n") == 101
+
     @pytest.mark.parametrize(
         ("predictions", "error"),
         [(np.full(30, np.nan), "NaN"), (np.zeros(7), "inconsistent numbers"), (None, "")],
@@ -532,6 +544,13 @@ class TestBadInput:
     def test_options(self, data, options, error, message):
         with pytest.raises(error, match=message):
             evaluate_predictors({"a": Ridge()}, *data, **(SMALL | options))
+
+    def test_the_last_seed(self, data):
+        options = {"train_sizes": (10,), "test_size": 30, "first_trial": 2**32 - 1}
+        model = {"a": ExtraTreesRegressor(1)}
+        assert evaluate_predictors(model, *data, **options, n_trials=1).failures == []
+        with pytest.raises(ValueError, match=r"last trial would be 4294967296, .* lower first"):
+            evaluate_predictors(model, *data, **options, n_trials=2)
 
     def test_numpy_integers_are_welcome(self, data):
         sizes = np.array([20, 10])

@@ -195,6 +195,9 @@ class TestCompare:
 
 
 class TestTables:
+    def test_a_name_of_two_lines_stays_in_its_row(self):
+        assert "\n| two lines | " in make(**{"two\nlines": [0.5, 0.6]}).to_markdown()
+
     def test_markdown(self):
         evaluation = make(weak=[0.5, 0.6], **{"str|ong": [0.8, 0.9]})
         assert evaluation.to_markdown(["kendall_tau"]).splitlines() == [

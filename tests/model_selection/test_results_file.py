@@ -1,6 +1,7 @@
 """The results file of evaluate_predictors: nothing is lost, and nothing is done twice."""
 
 import errno
+import importlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+import emprox
 from emprox.model_selection import Evaluation, _journal, evaluate_predictors
 from emprox.spaces import get_space
 
@@ -428,53 +431,28 @@ evaluate_predictors(
         assert len(run(path, models).rows) == len(row_lines(path)) == 6
 
 
-SLOW_RUN = """
-import os, sys, time
-from sklearn.datasets import make_regression
-from sklearn.linear_model import Ridge
-from emprox.model_selection import evaluate_predictors
-
-class Slow(Ridge):
-    def __init__(self, alpha=1.0, random_state=None):
-        super().__init__(alpha=alpha)
-        self.random_state = random_state
-
-    def fit(self, X, y):
-        # One write of a short line is never torn apart.
-        with open(os.environ["FITS"], "ab", buffering=0) as log:
-            log.write(f"{self.alpha} {len(y)} {self.random_state}\\n".encode())
-        time.sleep(float(os.environ["SECONDS"]))
-        return super().fit(X, y)
-
-if __name__ == "__main__":
-    X, y = make_regression(80, 4, noise=20, random_state=0)
-    evaluate_predictors(
-        {"weak": Slow(1.0), "strong": Slow(9.0)}, X, y, train_sizes=(10, 20), n_trials=5,
-        test_size=30, n_jobs=int(sys.argv[2]), results_file=sys.argv[1],
-    )
-"""
+HERE = Path(__file__).parent
 ALPHAS = {"weak": 1.0, "strong": 9.0}
 
 
 @posix_only
 class TestKilled:
     @pytest.fixture
-    def script(self, tmp_path):
-        script = tmp_path / "slow_run.py"
-        script.write_text(SLOW_RUN)
-        return script
-
-    @pytest.fixture
-    def start(self, script, path):
-        """Start the script; whatever it leaves running is ended after the test."""
+    def start(self, path):
+        """Start a slow run; whatever it leaves running is ended after the test."""
         processes = []
 
-        def start(n_jobs, fits, seconds):
+        def start(n_jobs, log):
+            settings = {"FITS": str(log), "SECONDS": "0.1"}
+            settings["PYTHONPATH"] = os.pathsep.join(
+                [str(HERE), str(Path(emprox.__file__).parents[1])]
+            )
+            code = f"from slow_model import run; run({str(path)!r}, {n_jobs})"
             # Not a pipe, which workers that outlive the process would keep open.
             with path.with_name("errors").open("wb") as errors:
                 process = subprocess.Popen(
-                    [sys.executable, str(script), str(path), str(n_jobs)],
-                    env=os.environ | {"FITS": str(path.with_name(fits)), "SECONDS": str(seconds)},
+                    [sys.executable, "-c", code],
+                    env=os.environ | settings,
                     stderr=errors,
                     start_new_session=True,
                 )
@@ -487,9 +465,22 @@ class TestKilled:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    @pytest.fixture
+    def resume(self, path, monkeypatch):
+        """Run the same in this process, which is spared the imports, and return its fits."""
+
+        def resume(log):
+            monkeypatch.setenv("FITS", str(log))
+            monkeypatch.setenv("SECONDS", "0")
+            monkeypatch.syspath_prepend(HERE)
+            importlib.import_module("slow_model").run(path, 1)
+            return log.read_text().splitlines()
+
+        return resume
+
     @pytest.mark.parametrize(("n_jobs", "number"), [(1, "SIGKILL"), (2, "SIGKILL"), (2, "SIGINT")])
-    def test_nothing_is_lost_or_done_twice(self, start, path, n_jobs, number):
-        process = start(n_jobs, "fits before", 0.1)
+    def test_nothing_is_lost_or_done_twice(self, start, resume, path, n_jobs, number):
+        process = start(n_jobs, path.with_name("fits before"))
         give_up = time.monotonic() + 60
         while not path.exists() or path.read_bytes().count(b'"predictor"') < 5:
             assert process.poll() is None
@@ -512,9 +503,7 @@ class TestKilled:
         everything = {
             (name, size, trial) for name in ALPHAS for size in (10, 20) for trial in range(5)
         }
-        assert start(n_jobs, "fits after", 0).wait(60) == 0
-        done = sorted(path.with_name("fits after").read_text().splitlines())
-        assert done == sorted(
+        assert sorted(resume(path.with_name("fits after"))) == sorted(
             f"{ALPHAS[name]} {size} {trial}" for name, size, trial in everything - finished
         )
         assert len(row_lines(path)) == 20

@@ -4,26 +4,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emprox.metrics import kendall_tau
 from emprox.predictors._early_stopping import EarlyStopping
 
 ACCURACIES = np.array([[40.0, 60.0, 61.0], [55.0, 70.0, 80.0], [30.0, 40.0, 62.0]])
 FINAL = (88.0, 93.0, 80.0)
-
-
-@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
-@parametrize_with_checks(
-    [
-        EarlyStopping(),
-        EarlyStopping(1),
-        EarlyStopping(calibrate=False),
-        EarlyStopping(non_finite="worst"),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,7 @@ class TestErrors:
             (lambda x: x.detach(), "depends on batch, but cannot be differentiated"),
             (lambda x: torch.tensor(x.detach().numpy()), "cannot be differentiated"),
             (lambda x: x.argmax(dim=1), "cannot be differentiated.*dtype=torch.int64"),
+            (lambda x: torch.complex(x, x), "cannot be differentiated.*dtype=torch.complex64"),
             (lambda x: x.sum(), r"a row for each of the 4 samples, got the shape \(\)"),
             (lambda x: x.mean(dim=0), r"a row for each of the 4 samples, got the shape \(3,\)"),
             (lambda x: (x - 1).clamp(min=0).sqrt(), "NaN or infinity, first at sample 0"),

@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emprox.metrics import kendall_tau
 from emprox.predictors._early_stopping import EarlyStopping
@@ -25,14 +24,6 @@ def make_curves(n_samples, seed=0):
 
 
 CURVES, LIMIT, SPEED = make_curves(80)
-
-
-@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
-@parametrize_with_checks(
-    [LcSVRRegressor(n_iter=0), LcSVRRegressor(n_iter=20, random_state=0)],
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 def expected_predictions(X, y, new, **parameters):

@@ -1,16 +1,10 @@
 import pickle
 
-import joblib
 import numpy as np
-import pandas as pd
 import pytest
-import sklearn
 import torch
-from joblib import Parallel, delayed
-from packaging.version import Version
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emprox import ArchitectureTokenizer
 from emprox.metrics import kendall_tau
@@ -22,12 +16,6 @@ from emprox.predictors._accuracy_autoencoder import (
 )
 from emprox.spaces import ArchitectureError, get_space
 
-# Until it was mended, the check itself subtracted a float from whole numbers in place.
-BROKEN_CHECKS = (
-    {"check_positive_only_tag_during_fit": "scikit-learn's check fails on any categorical input"}
-    if Version(sklearn.__version__) < Version("1.7.1")
-    else {}
-)
 SPACE = get_space("nasbench201")
 DECISIONS = SPACE.sample_decisions(120, random_state=0)
 CELLS = np.array([SPACE.format(cell) for cell in SPACE.decode(DECISIONS)], dtype=object)
@@ -54,15 +42,6 @@ def of_cells():
 @pytest.fixture(scope="module")
 def of_tokens():
     return trained().fit(TOKENS[:80], ACCURACIES[:80])
-
-
-@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
-@parametrize_with_checks(
-    [NAORegressor(embedding_dim=4, max_epochs=1, random_state=0)],
-    expected_failed_checks=lambda estimator: BROKEN_CHECKS,
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 class TestModule:
@@ -138,26 +117,11 @@ class TestPredictions:
         assert [SPACE.format(cell) for cell in canonical] != CELLS.tolist()
         np.testing.assert_array_equal(model.predict(canonical), model.predict(CELLS))
 
-    def test_any_form_of_architectures(self, of_cells):
-        expected = of_cells.predict(CELLS[:5])
-        for X in (
-            CELLS[:5].tolist(),
-            pd.Series(CELLS[:5]),
-            pd.DataFrame({"cell": CELLS[:5]}),
-            SPACE.decode(DECISIONS[:5]),
-            DECISIONS[:5],
-        ):
-            np.testing.assert_array_equal(of_cells.predict(X), expected)
-
     def test_the_scale_of_accuracies_does_not_matter(self, of_tokens):
         shares = clone(of_tokens).fit(TOKENS[:80], ACCURACIES[:80] / 100 - 1)
         np.testing.assert_allclose(
             100 * (shares.predict(TOKENS) + 1), of_tokens.predict(TOKENS), rtol=1e-4
         )
-
-    def test_equal_accuracies(self):
-        predictions = small().fit(TOKENS[:9], np.full(9, 93.5)).predict(TOKENS)
-        assert np.isfinite(predictions).all()
 
     def test_a_prediction_depends_on_its_own_architecture_alone(self, of_tokens):
         together = of_tokens.predict(TOKENS)
@@ -178,46 +142,17 @@ class TestPredictions:
         assert np.isfinite(predictions).all()
 
 
-class TestReproducible:
-    def test_the_same_seed_gives_the_same_bits(self):
-        once = small().fit(TOKENS, ACCURACIES).predict(TOKENS)
-        np.testing.assert_array_equal(small().fit(TOKENS, ACCURACIES).predict(TOKENS), once)
-        other = small(random_state=1).fit(TOKENS, ACCURACIES).predict(TOKENS)
-        assert not np.array_equal(other, once)
+class TestImprove:
+    def test_global_generators_are_left_alone(self, of_cells):
+        before = np.random.get_state()[1].tolist(), torch.get_rng_state()  # noqa: NPY002
+        of_cells.improve(CELLS)
+        assert np.random.get_state()[1].tolist() == before[0]  # noqa: NPY002
+        assert torch.equal(torch.get_rng_state(), before[1])
 
-    def test_in_parallel(self):
-        model = small(space="nasbench201")
-        once = clone(model).fit(CELLS, ACCURACIES).predict(CELLS)
-        models = Parallel(n_jobs=2, backend="threading")(
-            delayed(clone(model).fit)(CELLS, ACCURACIES) for _ in range(2)
-        )
-        for other in models:
-            np.testing.assert_array_equal(other.predict(CELLS), once)
-
-    def test_global_generators_and_threads_are_left_alone(self):
-        def state():
-            return (
-                np.random.get_state()[1].tolist(),  # noqa: NPY002 - it is the global one
-                torch.get_rng_state().tolist(),
-                torch.get_num_threads(),
-                torch.is_grad_enabled(),
-            )
-
-        before = state()
-        model = small().fit(TOKENS, ACCURACIES)
-        model.predict(TOKENS)
-        model.improve(TOKENS)
-        assert state() == before
-
-    def test_pickle(self, of_cells, tmp_path):
+    def test_pickle(self, of_cells):
         copy = pickle.loads(pickle.dumps(of_cells))
-        np.testing.assert_array_equal(copy.predict(CELLS), of_cells.predict(CELLS))
-        joblib.dump(of_cells, tmp_path / "model.joblib")
-        copy = joblib.load(tmp_path / "model.joblib")
         np.testing.assert_array_equal(copy.improve(CELLS), of_cells.improve(CELLS))
 
-
-class TestImprove:
     def test_better_architectures(self, of_cells):
         improved = of_cells.improve(CELLS[80:])
         assert improved.shape == (40,)
@@ -304,10 +239,14 @@ class TestImprove:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({"step_size": 0}, "step_size has to be more than 0, got 0"),
-            ({"step_size": np.inf}, "step_size has to be more than 0, got inf"),
-            ({"n_steps": 0}, "n_steps has to be a whole number from 1, got 0"),
-            ({"n_steps": 1.5}, "n_steps has to be a whole number from 1, got 1.5"),
+            *(
+                ({"step_size": wrong}, f"step_size has to be a finite number above 0, got {wrong}")
+                for wrong in (0, -1, np.inf, np.nan, None)
+            ),
+            *(
+                ({"n_steps": wrong}, f"n_steps has to be a whole number from 1, got {wrong}")
+                for wrong in (0, -1, 1.5, np.inf, np.nan, None)
+            ),
         ],
     )
     def test_bad_parameters(self, of_cells, parameters, message):
@@ -325,52 +264,15 @@ class TestBadInput:
         with pytest.raises(ValueError, match="takes a matrix of tokens, got texts"):
             small().fit(CELLS, ACCURACIES)
 
-    def test_other_architectures(self, of_cells):
-        with pytest.raises(ArchitectureError, match="architecture 1"):
-            of_cells.predict([CELLS[0], "no cell"])
-
-    @pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN"), (np.inf, "infinity")])
-    def test_accuracies(self, value, message):
-        y = np.where(np.arange(120) == 3, value, ACCURACIES)
-        with pytest.raises(ValueError, match=f"Input y contains {message}"):
-            small().fit(TOKENS, y)
-
-    def test_lengths(self):
-        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-            small(space="nasbench201").fit(CELLS, ACCURACIES[:5])
-
-    def test_several_targets(self):
-        with pytest.raises(ValueError, match="1d array"):
-            small().fit(TOKENS, np.stack([ACCURACIES, ACCURACIES], axis=1))
-
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
             ({"space": "nasbench201", "sequence": "words"}, "no sequence 'words'; it has"),
-            ({"space": "nasbench999"}, "nasbench999"),
             ({"trade_off": 1.5}, "trade_off"),
             ({"embedding_dim": 0}, "embedding_dim"),
-            ({"device": "cuda:77"}, "cannot be used on this machine"),
         ],
     )
     def test_parameters(self, parameters, message):
         X = CELLS if "space" in parameters else TOKENS
         with pytest.raises(ValueError, match=message):
             small(**parameters).fit(X, ACCURACIES)
-
-    def test_an_interrupted_fit_is_no_fit(self, monkeypatch):
-        model = small().fit(TOKENS, ACCURACIES)
-
-        def interrupt(self, tokens):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(AccuracyAutoencoder, "forward", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(TOKENS, ACCURACIES)
-        with pytest.raises(NotFittedError):
-            model.predict(TOKENS)
-
-
-def test_progress_bar(capsys):
-    small(verbose=1).fit(TOKENS, ACCURACIES)
-    assert "NAORegressor: 100%" in capsys.readouterr().err

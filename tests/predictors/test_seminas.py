@@ -2,20 +2,11 @@ import pickle
 
 import numpy as np
 import pytest
-import sklearn
-from packaging.version import Version
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emprox.predictors import NAORegressor, SemiNASRegressor
 from emprox.spaces import get_space
 
-# Until it was mended, the check itself subtracted a float from whole numbers in place.
-BROKEN_CHECKS = (
-    {"check_positive_only_tag_during_fit": "scikit-learn's check fails on any categorical input"}
-    if Version(sklearn.__version__) < Version("1.7.1")
-    else {}
-)
 SPACE = get_space("nasbench201")
 DECISIONS = SPACE.sample_decisions(120, random_state=0)
 CELLS = np.array([SPACE.format(cell) for cell in SPACE.decode(DECISIONS)], dtype=object)
@@ -38,15 +29,6 @@ def model():
 def n_trained_with(model):
     """Count the samples of an epoch of the last training."""
     return sum(batch["train_batch_size"] for batch in model.net_.history[-1]["batches"])
-
-
-@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
-@parametrize_with_checks(
-    [SemiNASRegressor(embedding_dim=4, max_epochs=1, random_state=0)],
-    expected_failed_checks=lambda estimator: BROKEN_CHECKS,
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 def test_the_known_keep_their_accuracies(model):
@@ -108,12 +90,6 @@ class TestNothingUnlabelled:
         drawn = model._draw_others(everything[:-5], seed=0)
         assert sorted(drawn.tolist()) == sorted(left.tolist())
         assert len(model._draw_others(everything, seed=0)) == 0
-
-    def test_the_seed_decides_what_is_drawn(self):
-        parameters = {"space": "nasbench201", "sequence": "operations"}
-        once = small(**parameters).fit(CELLS, ACCURACIES).predict(CELLS)
-        again = small(**parameters).fit(CELLS, ACCURACIES).predict(CELLS)
-        np.testing.assert_array_equal(again, once)
 
     def test_a_space_of_which_everything_is_known(self):
         space = get_space("sequence")

@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emprox.metrics import kendall_tau_scorer
 from emprox.predictors._sotle import SoTLE
@@ -19,19 +18,6 @@ LOSSES = np.array([[2.0, 1.0, 0.5], [2.1, 1.5, 1.0], [1.9, 1.2, 0.7]])
 
 def one_epoch(*losses):
     return np.array(losses, dtype=float)[:, None]
-
-
-@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
-@parametrize_with_checks(
-    [
-        SoTLE(),
-        SoTLE(None, calibrate=False),
-        SoTLE(non_finite="worst"),
-        SoTLE(calibrate=False, non_finite="worst"),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 @pytest.mark.parametrize(

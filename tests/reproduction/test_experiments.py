@@ -7,9 +7,10 @@ from sklearn.exceptions import FitFailedWarning
 
 from emprox.datasets import load_nasbench201
 from emprox.model_selection import Evaluation
+from emprox.model_selection._trial import draw_trial
 from emprox.reproduction import get_experiment, list_experiments
 from emprox.reproduction._experiment import Predictor, Run
-from emprox.reproduction._figure5 import draw_trial, embed, neighbor_difference, random_difference
+from emprox.reproduction._figure5 import embed, neighbor_difference, random_difference
 from emprox.reproduction._grid_search import EMBEDDING_DIMS, N_NEIGHBORS, point_name
 
 FAST = ("emprox-best", "emprox-kriging")
@@ -281,6 +282,11 @@ class TestComparisonReport:
         assert "- GCN, 121 known: 2 of 2 trials: MemoryError: too large" in text
         assert re.search(r"^\| GCN( \| -){6} \|$", text, re.MULTILINE)
 
+    def test_a_stack_trace_stays_in_its_line(self, data, make_evaluation):
+        values = VALUES | {"gcn": {"kendall_tau": ["Error: here\nStack trace:\n- a"] * 2}}
+        text = self.report(data, make_evaluation, values).to_markdown()
+        assert "2 of 2 trials: Error: here Stack trace: - a\n" in text
+
     def test_everything_failed(self, data, make_evaluation):
         values = {"gcn": {"kendall_tau": ["MemoryError: too large"] * 2}}
         report = self.report(data, make_evaluation, values, plots=True)
@@ -459,6 +465,18 @@ class TestFigure5:
         assert picture.png.startswith(PNG)
         assert experiment.report(run, plots=False).pictures == []
         assert "emprox reproduce figure5 --train-sizes 20 --test-size 60" in report.to_markdown()
+
+
+@pytest.mark.parametrize("name", ["figure5", "grid-search"])
+def test_failures_of_every_experiment(data, name):
+    experiment = get_experiment(name)
+    predictor = next(iter(experiment.predictors()))
+    too_few = {"n_trials": 1, "train_sizes": [4], "test_size": 50, "predictors": [predictor]}
+    with pytest.warns(FitFailedWarning, match="failed in 1 of 1 tasks"):
+        run = experiment.run(data, **too_few)
+    report = experiment.report(run, plots=False)
+    assert report.sections[0].heading == "Trials that failed"
+    assert ", 4 known: 1 of 1 trials: ValueError: " in report.to_markdown()
 
 
 def test_a_predictor_that_raises_is_reported(data, monkeypatch):
