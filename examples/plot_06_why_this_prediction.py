@@ -33,6 +33,7 @@ CellDisplay.from_architecture("nasbench201", cell)
 # Cells that look different can be near each other, if what the metric looks at is similar.
 from emprox.inspection import NeighborsDisplay
 
+# sphinx_gallery_thumbnail_number = 2
 NeighborsDisplay.from_estimator(model, cell, max_neighbors=6)
 
 # %%

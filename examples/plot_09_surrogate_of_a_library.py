@@ -100,6 +100,7 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# EmProx knows what a cell computes, and that one without a path can only guess. With it the search
-# comes close to the best cell of all. If the candidates can be listed, no library is needed:
+# In so few evaluations the Gaussian process does no better than chance here. EmProx knows what a
+# cell computes, and that one without a path can only guess: with it the search comes close to the
+# best cell of all. If the candidates can be listed, no library is needed:
 # :func:`emprox.search.rank_architectures` ranks them, and ``partial_fit`` adds what was evaluated.
