@@ -152,11 +152,10 @@ def to_graphs(
     if isinstance(space, NASBenchNLPSpace):
         return (_from_recurrent(parsed),)
     blocking = {signal.name for signal in space.signal_operations if signal.effect == "block"}
-    inputs, outputs = INPUTS, OUTPUTS
-    if getattr(space, "input", None) is not None:
-        inputs = (space.input,)  # type: ignore[attr-defined]
-    if getattr(space, "output", None) is not None:
-        outputs = (space.output,)  # type: ignore[attr-defined]
+    # Only some spaces have names of their own for these.
+    input_name, output_name = getattr(space, "input", None), getattr(space, "output", None)
+    inputs = INPUTS if input_name is None else (input_name,)
+    outputs = OUTPUTS if output_name is None else (output_name,)
     return (_from_nodes(parsed, inputs, outputs, blocking),)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from sklearn.datasets import make_regression
 from sklearn.linear_model import Ridge
@@ -18,7 +19,7 @@ class Slow(Ridge):
 
     def fit(self, X, y):
         # One write of a short line is never torn apart.
-        with open(os.environ["FITS"], "ab", buffering=0) as log:  # noqa: PTH123
+        with Path(os.environ["FITS"]).open("ab", buffering=0) as log:
             log.write(f"{self.alpha} {len(y)} {self.random_state}\n".encode())
         time.sleep(float(os.environ["SECONDS"]))
         return super().fit(X, y)

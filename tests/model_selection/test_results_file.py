@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="needs signals and limit
 class Counter(Ridge):
     """Remembers its fits in a list that clones share."""
 
-    fits = []  # noqa: RUF012
+    fits: ClassVar[list] = []
 
     def __init__(self, alpha=1.0, random_state=None):
         super().__init__(alpha=alpha)
