@@ -88,7 +88,7 @@ class WithAnchor(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y):
         self.model_ = clone(self.model)
-        self.model_.fit(*add_chance_anchor(X, y, self.space, self.chance_level))
+        self.model_.fit(*add_chance_anchor(self.space, X, y, self.chance_level))
         return self
 
     def predict(self, X):

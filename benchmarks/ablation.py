@@ -23,15 +23,14 @@ from sklearn.pipeline import make_pipeline
 from emprox import (
     EmProxRegressor,
     ProximityMetric,
+    ProximityRegressor,
     StructuralProperties,
     make_emprox_pipeline,
 )
-from emprox._pipeline import AnchoredPipeline
-from emprox._recipes import RECIPES, make_neighbors
+from emprox._pipeline import ArchitecturePipeline
 from emprox.datasets import fetch_nasbench201
 
 CHANCE = 10.0
-BEST = RECIPES["best"]
 
 
 class WeightedColumns(TransformerMixin, BaseEstimator):
@@ -56,7 +55,7 @@ def properties(**settings):
 
 def metric(**settings):
     """Return the metric of the recipe, with some settings changed."""
-    return lambda seed: ProximityMetric(**{**BEST.embedder, "random_state": seed, **settings})
+    return lambda seed: ProximityMetric(**{"random_state": seed, **settings})
 
 
 def chain(*steps, make_features=None, anchor=True) -> Method:
@@ -67,14 +66,14 @@ def chain(*steps, make_features=None, anchor=True) -> Method:
         pipeline = make_pipeline(features, *(step(seed) for step in steps))
         if not anchor:
             return pipeline
-        return AnchoredPipeline(pipeline.steps, space=space, chance_level=CHANCE)
+        return ArchitecturePipeline(pipeline.steps, space=space, chance_level=CHANCE)
 
     return make
 
 
 def neighbors(n_neighbors):
-    """Return the last step of the recipe."""
-    return lambda seed: make_neighbors(n_neighbors)
+    """Return the last step of the recipe, on what is an embedding already."""
+    return lambda seed: ProximityRegressor(n_neighbors, metric=None)
 
 
 def regressor(**settings) -> Method:
@@ -129,8 +128,8 @@ ROWS: dict[str, Method] = {
     ),
     "kernel, columns not weighted": chain(metric(n_rounds=0)),
     "kernel, columns weighted twice": chain(metric(n_rounds=2)),
-    "kernel, one member that sees all columns": chain(metric(n_members=1, n_components=1)),
-    "kernel, 16 members": chain(metric(n_members=16)),
+    "kernel, one member that sees all columns": chain(metric(n_estimators=1, embedding_dim=1)),
+    "kernel, 16 members": chain(metric(n_estimators=16)),
     "kernel, members see nothing of the others' columns": chain(metric(background=0.0)),
     "kernel, target by rank": chain(metric(rank_share=1.0)),
     "kernel, target by logarithm": chain(metric(rank_share=0.0)),

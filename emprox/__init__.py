@@ -16,19 +16,19 @@ if TYPE_CHECKING:
         model_selection,
         predictors,
         properties,
+        proximity,
         reproduction,
         search,
         spaces,
     )
     from ._anchors import add_chance_anchor
     from ._embedder import ArchitectureEmbedder
-    from ._metric import ProximityMetric
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
-    from ._side import SideInformation
     from ._tokenizer import ArchitectureTokenizer
     from ._torch_graphs import from_torch
     from .properties import StructuralProperties
+    from .proximity import ProximityMetric, ProximityRegressor, SideInformation
 
 __version__ = "0.1.0"
 
@@ -37,6 +37,7 @@ __all__ = [
     "ArchitectureTokenizer",
     "EmProxRegressor",
     "ProximityMetric",
+    "ProximityRegressor",
     "SideInformation",
     "StructuralProperties",
     "add_chance_anchor",
@@ -49,6 +50,7 @@ __all__ = [
     "model_selection",
     "predictors",
     "properties",
+    "proximity",
     "reproduction",
     "search",
     "spaces",
@@ -58,8 +60,9 @@ _MODULES = {
     "ArchitectureEmbedder": "._embedder",
     "ArchitectureTokenizer": "._tokenizer",
     "EmProxRegressor": "._regressor",
-    "ProximityMetric": "._metric",
-    "SideInformation": "._side",
+    "ProximityMetric": ".proximity",
+    "ProximityRegressor": ".proximity",
+    "SideInformation": ".proximity",
     "StructuralProperties": ".properties",
     "add_chance_anchor": "._anchors",
     "from_torch": "._torch_graphs",

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._metric import ProximityMetric
 from ._modules import (
     TYPICAL_DISTANCE,
     Autoencoder,
@@ -37,6 +36,7 @@ from ._net import (
 from ._pretrained import Checkpoint, load_pretrained, save_pretrained
 from ._target_part import TargetPart, describe
 from ._tokenizer import ArchitectureTokenizer
+from .proximity import ProximityMetric
 from .utils._sklearn import Interval, StrOptions, fit_context
 
 # So many embeddings are joined at once with what the targets add.

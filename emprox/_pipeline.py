@@ -1,29 +1,39 @@
-"""The whole chain from architectures to accuracies, as a plain pipeline."""
+"""The whole chain from architectures to accuracies, as a pipeline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import joblib
 import numpy as np
+import sklearn
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
-from ._anchors import add_chance_anchor
-from ._recipes import get_recipe, make_embedder, make_features, make_neighbors
-from .spaces import SearchSpace
+from ._anchors import add_chance_anchor, warn_without_anchor
+from .properties import StructuralProperties
+from .proximity import ProximityMetric, ProximityRegressor
+from .spaces import SearchSpace, get_space
+
+Floats = NDArray[np.float64]
+
+RECIPES = ("best", "lstm", "paper")
 
 
-class AnchoredPipeline(Pipeline):
-    """A pipeline that adds a known anchor to the architectures that it is fitted to.
+class ArchitecturePipeline(Pipeline):
+    """A pipeline that also learns from an architecture that can only guess.
 
     Parameters
     ----------
     steps : list of (str, estimator)
-        The steps; the first takes architectures.
-    space : str or SearchSpace
-        The search space of the architectures.
-    chance_level : float
-        Accuracy of an architecture without a path; see `add_chance_anchor`.
+        The steps; the first takes architectures, the last is a `ProximityRegressor`.
+    space : str, SearchSpace or None, default=None
+        The search space of the architectures; None if the first step takes a matrix.
+    chance_level : float, default=None
+        Accuracy of an architecture without a path; see `make_emprox_pipeline`.
     memory : str or joblib.Memory, default=None
         Where to cache fitted steps.
     verbose : bool, default=False
@@ -31,15 +41,15 @@ class AnchoredPipeline(Pipeline):
 
     See Also
     --------
-    make_emprox_pipeline : Makes one if it is given a ``chance_level``.
+    make_emprox_pipeline : Makes one.
     """
 
     def __init__(
         self,
         steps: list[tuple[str, Any]],
         *,
-        space: str | SearchSpace,
-        chance_level: float,
+        space: str | SearchSpace | None = None,
+        chance_level: float | None = None,
         memory: str | joblib.Memory | None = None,
         verbose: bool = False,
     ) -> None:
@@ -47,8 +57,62 @@ class AnchoredPipeline(Pipeline):
         self.space = space
         self.chance_level = chance_level
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> AnchoredPipeline:
-        """Add the anchor and fit all steps.
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        side: Any = None,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> ArchitecturePipeline:
+        """Add the architecture that can only guess, if there is one, and fit all steps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples,)
+            Known architectures.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their accuracies.
+        side : mapping or pair, default=None
+            Accuracies on other tasks, for a first step `SideInformation`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many times each counts: how often it was trained. For all steps that take it.
+        **params : dict
+            Parameters for the steps.
+
+        Returns
+        -------
+        ArchitecturePipeline
+            The pipeline itself.
+
+        Raises
+        ------
+        ValueError
+            If the chance level is better than all known accuracies, or no step takes `side`.
+        """
+        n_anchors = 0
+        if self.chance_level is not None and self.space is None:
+            raise ValueError("chance_level says how good an architecture is, but space is None")
+        if y is not None and self.space is not None:
+            space = get_space(self.space)
+            if self.chance_level is None:
+                warn_without_anchor(space, X)
+            elif space.pathless is not None:
+                X, y = add_chance_anchor(space, X, y, self.chance_level)
+                n_anchors = 1
+        if sample_weight is not None:
+            sample_weight = np.append(np.asarray(sample_weight), np.ones(n_anchors))
+        for name, value in (("side", side), ("sample_weight", sample_weight)):
+            if value is not None:
+                params |= self._for_steps(name, value)
+        # Another last step takes the anchor for a sample like others.
+        if n_anchors and has_fit_parameter(self.steps[-1][1], "n_anchors"):
+            params |= self._for_steps("n_anchors", n_anchors)
+        return super().fit(X, y, **params)
+
+    def fit_transform(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Floats:
+        """Fit all steps, and embed the architectures.
 
         Parameters
         ----------
@@ -57,16 +121,14 @@ class AnchoredPipeline(Pipeline):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies.
         **params : dict
-            Parameters for the steps.
+            As in `fit`.
 
         Returns
         -------
-        AnchoredPipeline
-            The pipeline itself.
+        ndarray of shape (n_samples, n_columns)
+            The embedding.
         """
-        if y is not None:
-            X, y = add_chance_anchor(X, y, self.space, self.chance_level)
-        return super().fit(X, y, **params)
+        return self.fit(X, y, **params).transform(X)
 
     def __getitem__(self, index: Any) -> Any:
         """Return one step, or a plain pipeline of some."""
@@ -74,50 +136,70 @@ class AnchoredPipeline(Pipeline):
             return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[index]
         return super().__getitem__(index)
 
+    def _for_steps(self, name: str, value: Any) -> dict[str, Any]:
+        """Return a parameter of fit for all steps that take it, as scikit-learn reads it."""
+        takers = [
+            step
+            for step, made in self.steps
+            if hasattr(made, "fit") and has_fit_parameter(made, name)
+        ]
+        if not takers:
+            raise ValueError(f"no step of the pipeline takes {name}")
+        if sklearn.get_config()["enable_metadata_routing"]:
+            return {name: value}
+        return {f"{step}__{name}": value for step in takers}
+
 
 def make_emprox_pipeline(
-    space: str | SearchSpace = "nasbench201",
+    space: str | SearchSpace,
     recipe: str = "best",
     *,
-    n_neighbors: int | None = None,
+    n_neighbors: int | str | None = None,
     embedding_dim: int | None = None,
+    weights: str | Callable[[Floats], Floats] = "distance",
     chance_level: float | None = None,
     device: str = "cpu",
     verbose: int = 0,
+    n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
     memory: str | joblib.Memory | None = None,
 ) -> Pipeline:
     """Make a pipeline that predicts the accuracies of architectures.
 
-    The steps of the recipe "best" are ``features`` (`StructuralProperties`), ``metric``
-    (`ProximityMetric`) and ``knn`` (scikit-learn's `KNeighborsRegressor` with inverse-distance
-    weights). Those of the other recipes are ``tokenizer`` (`ArchitectureTokenizer`), ``embedder``
-    (`ArchitectureEmbedder`) and ``knn``. The result is a `Pipeline`: change anything with
-    `set_params`, or tune it with `GridSearchCV`.
+    The steps of the recipe "best" are ``features`` (`StructuralProperties`) and ``knn``
+    (`ProximityRegressor`: a learned metric, and the nearest neighbours in it). Those of the other
+    recipes are ``tokenizer`` (`ArchitectureTokenizer`), ``embedder`` (`ArchitectureEmbedder`) and
+    ``knn``. The result is a `Pipeline`: change anything with `set_params`, or tune it with
+    `GridSearchCV`.
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures.
     recipe : {"best", "lstm", "paper"}, default="best"
         ``"best"`` learns a metric on structural properties, and is the most accurate and the
         fastest. ``"paper"`` is the method as published: an LSTM autoencoder of the flattened
         adjacency matrix, no canonical form, attention over the encoder's outputs, 50 epochs.
         ``"lstm"`` is the best that its shape gives.
-    n_neighbors : int, default=None
-        Number of neighbours, k; None takes the recipe's: 8 for "best", 10 for the others.
+    n_neighbors : int, "auto" or None, default=None
+        Number of neighbours, k; see `ProximityRegressor`.
     embedding_dim : int, default=None
-        Size of the embedding; None takes the recipe's.
+        Size of the embedding; None takes 4 for a learned metric and 32 for "paper".
+    weights : {"distance", "uniform", "kriging"} or callable, default="distance"
+        Weights of the neighbours; see `ProximityRegressor`.
     chance_level : float, default=None
         Accuracy of an architecture without a path from input to output, in the unit of y: 10 for
         a classification with ten classes in percent. It then counts as one more known
-        architecture, the last one. None if it is not known, or the target is something else.
+        architecture. None if it is not known, or the target is something else. Has no effect in
+        spaces where all have a path.
     device : str, default="cpu"
         Torch device of the recipes "lstm" and "paper".
     verbose : int, default=0
         Verbosity of their embedder; 1 shows a progress bar.
+    n_jobs : int, default=None
+        Number of parallel jobs of the neighbour search.
     random_state : int, RandomState instance or None, default=None
-        Seed of the metric or the embedder.
+        Seed of the metric and the embedder.
     memory : str or joblib.Memory, default=None
         Where to cache fitted steps, so that a search over ``knn__n_neighbors`` trains each
         embedder once.
@@ -134,7 +216,7 @@ def make_emprox_pipeline(
 
     See Also
     --------
-    EmProxRegressor : The same chain as one estimator that also shows neighbours and uncertainty.
+    EmProxRegressor : The same chain as one estimator, which can also be fitted in parts.
     add_chance_anchor : What `chance_level` does.
 
     References
@@ -151,17 +233,74 @@ def make_emprox_pipeline(
     >>> model.fit(X[:121], y[:121]).predict(X[121:]).shape
     (15504,)
     """
-    settings = get_recipe(recipe)
-    features = make_features(space, recipe)
-    neighbors = make_neighbors(settings.n_neighbors if n_neighbors is None else n_neighbors)
-    parameters: dict[str, Any] = {"random_state": random_state}
-    if settings.reads_tokens:
-        parameters |= {"device": device, "verbose": verbose}
-    if embedding_dim is not None:
-        parameters["embedding_dim" if settings.reads_tokens else "n_components"] = embedding_dim
-    embedder = make_embedder(recipe, space, **parameters)
-    names = ("tokenizer", "embedder") if settings.reads_tokens else ("features", "metric")
-    steps = [(names[0], features), (names[1], embedder), ("knn", neighbors)]
-    if chance_level is None:
+    steps = make_steps(
+        space,
+        recipe,
+        n_neighbors=n_neighbors,
+        embedding_dim=embedding_dim,
+        weights=weights,
+        device=device,
+        verbose=verbose,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    if recipe == "paper" and chance_level is None:
         return Pipeline(steps, memory=memory)
-    return AnchoredPipeline(steps, space=space, chance_level=chance_level, memory=memory)
+    return ArchitecturePipeline(steps, space=space, chance_level=chance_level, memory=memory)
+
+
+def make_steps(
+    space: str | SearchSpace | None,
+    recipe: str,
+    *,
+    n_neighbors: int | str | None,
+    embedding_dim: int | None,
+    weights: str | Callable[[Floats], Floats],
+    device: str,
+    verbose: int,
+    n_jobs: int | None,
+    random_state: int | np.random.RandomState | None,
+) -> list[tuple[str, Any]]:
+    """Make the steps of a recipe; without a space the first one takes a matrix."""
+    if recipe not in RECIPES:
+        raise ValueError(f"unknown recipe {recipe!r}; there are {', '.join(map(repr, RECIPES))}")
+    metric = None
+    if recipe != "paper":
+        metric = ProximityMetric(4 if embedding_dim is None else embedding_dim)
+        metric.set_params(random_state=random_state)
+    knn = ProximityRegressor(
+        n_neighbors, metric=metric, weights=weights, n_jobs=n_jobs, random_state=random_state
+    )
+    if recipe == "best":
+        if space is None:
+            return [("scaler", StandardScaler()), ("knn", knn)]
+        return [("features", StructuralProperties(space, standardize=True)), ("knn", knn)]
+    # Only now: torch takes seconds to import, and the default recipe does without.
+    from ._embedder import ArchitectureEmbedder
+    from ._pretrained import find_pretrained
+    from ._tokenizer import ArchitectureTokenizer
+
+    parameters: dict[str, Any] = {"attention": "encoder", "max_epochs": 50}
+    sequence, canonicalize, pretrained = "adjacency", False, None
+    if recipe == "lstm":
+        # If there is no pretrained encoder, few steps on purpose: learning to reconstruct makes
+        # neighbours worse, not better.
+        parameters = {"max_epochs": 10, "lr": 2e-3, "batch_size": 128, "target_weight": 1}
+        canonicalize = True
+        if space is not None:
+            known = get_space(space)
+            sequence = known.proximity_sequence
+            pretrained = find_pretrained(known, sequence, canonicalize)
+        if pretrained is not None:
+            parameters |= {"pretrained": pretrained, "max_epochs": None}
+        knn.set_params(metric=None)
+    if embedding_dim is not None:
+        parameters["embedding_dim"] = embedding_dim
+    embedder = ArchitectureEmbedder(
+        **parameters, device=device, verbose=verbose, random_state=random_state
+    )
+    steps = [("embedder", embedder), ("knn", knn)]
+    if space is None:
+        return steps
+    tokenizer = ArchitectureTokenizer(space, sequence=sequence, canonicalize=canonicalize)
+    return [("tokenizer", tokenizer), *steps]

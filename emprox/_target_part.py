@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._metric import ProximityMetric
 from ._modules import Autoencoder
+from .proximity import ProximityMetric
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +91,7 @@ class TargetPart:
         n_components = max(1, self.n_columns // n_targets)
         # Whatever scikit-learn is told to put out elsewhere, here it is arrays.
         self.metric = ProximityMetric(
-            n_components, n_members=max(n_components, MIN_MEMBERS), random_state=self.seed
+            n_components, n_estimators=max(n_components, MIN_MEMBERS), random_state=self.seed
         ).set_output(transform="default")
         self.n_columns = n_components * n_targets
         features, size = description.numpy(), embedding.shape[1]

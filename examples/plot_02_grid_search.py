@@ -19,7 +19,7 @@ X, y = load_nasbench201(return_X_y=True)
 
 with tempfile.TemporaryDirectory() as cache:
     model = make_emprox_pipeline("nasbench201", chance_level=10, random_state=0, memory=cache)
-    grid = {"knn__n_neighbors": [3, 5, 10, 20, 40], "metric__n_components": [1, 2, 4, 8]}
+    grid = {"knn__n_neighbors": [3, 5, 10, 20, 40], "knn__metric__embedding_dim": [1, 2, 4, 8]}
     search = GridSearchCV(model, grid, scoring=get_scorer("kendall_tau"), cv=5, n_jobs=2)
     search.fit(X[:121], y[:121])
 
@@ -34,7 +34,7 @@ import numpy as np
 scores = search.cv_results_["mean_test_score"].reshape(4, 5)
 spread = search.cv_results_["std_test_score"].reshape(4, 5)
 figure, axes = plt.subplots(layout="constrained")
-for size, mean, std in zip(grid["metric__n_components"], scores, spread, strict=True):
+for size, mean, std in zip(grid["knn__metric__embedding_dim"], scores, spread, strict=True):
     axes.errorbar(
         np.array(grid["knn__n_neighbors"]) * (1 + size / 200), mean, std / 5**0.5, label=size
     )

@@ -38,7 +38,7 @@ from emprox import ProximityMetric, StructuralProperties
 def build(columns):
     return make_pipeline(
         ColumnTransformer(columns),
-        ProximityMetric(n_components=4, random_state=0),
+        ProximityMetric(random_state=0),
         KNeighborsRegressor(8, weights="distance"),
     )
 

@@ -4,7 +4,6 @@ import pytest
 import sklearn
 from packaging.version import Version
 from sklearn.exceptions import SkipTestWarning
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from emprox import (
@@ -12,6 +11,7 @@ from emprox import (
     ArchitectureTokenizer,
     EmProxRegressor,
     ProximityMetric,
+    ProximityRegressor,
     StructuralProperties,
 )
 from emprox.encodings import AdjacencyEncoding, GRAFEncoding, OneHotEncoding, PathEncoding
@@ -43,8 +43,6 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
         ArchitectureEmbedder(4, attention="encoder", max_epochs=1, random_state=0),
         ArchitectureEmbedder(4, target_weight=1, max_epochs=1, random_state=0),
         ArchitectureEmbedder(4, target_weight=0.5, max_epochs=1, random_state=0),
-        EmProxRegressor(recipe="lstm", embedder=EMBEDDER),
-        EmProxRegressor(recipe="lstm", embedder=EMBEDDER, weights="kriging", random_state=0),
         NAORegressor(embedding_dim=4, max_epochs=1, random_state=0),
         SemiNASRegressor(embedding_dim=4, max_epochs=1, random_state=0),
         GCNRegressor(n_layers=2, hidden_size=32, max_epochs=30, lr=0.02, random_state=0),
@@ -59,13 +57,12 @@ def test_estimators_of_token_matrices(estimator, check):
 @parametrize_with_checks(
     [
         ProximityMetric(random_state=0),
-        ProximityMetric(3, n_members=3, random_state=0),
+        ProximityMetric(3, n_estimators=3, random_state=0),
+        ProximityRegressor(random_state=0),
+        ProximityRegressor(metric=None),
+        ProximityRegressor("auto", weights="uniform", random_state=0),
+        ProximityRegressor(weights="kriging", random_state=0),
         EmProxRegressor(random_state=0),
-        EmProxRegressor("auto", weights="uniform", random_state=0),
-        EmProxRegressor(weights="kriging", random_state=0),
-        EmProxRegressor(embedder=StandardScaler()),
-        EmProxRegressor(embedder=StandardScaler(), weights="kriging", random_state=0),
-        EmProxRegressor(embedder=ProximityMetric(2, random_state=0)),
         BANANASRegressor(hidden_sizes=(20, 20), max_epochs=30, random_state=0),
         SoTLE(),
         SoTLE(None, calibrate=False),

@@ -94,18 +94,16 @@ def learn(
 
     with status(f"Learning from {len(accuracies):,} known architectures"):
         from .. import EmProxRegressor
-        from .._recipes import get_recipe
 
-        needed = get_recipe(recipe).n_neighbors if n_neighbors is None else n_neighbors
-        if len(accuracies) < needed:
+        if n_neighbors is not None and len(accuracies) < n_neighbors:
             raise click.ClickException(
                 f"{file.name}: {len(accuracies)} known architecture(s) are too few for"
-                f" --n-neighbors {needed}; add some, or lower --n-neighbors"
+                f" --n-neighbors {n_neighbors}; add some, or lower --n-neighbors"
             )
         model = EmProxRegressor(
-            n_neighbors,
-            space=space,
+            space,
             recipe=recipe,
+            n_neighbors=n_neighbors,
             chance_level=chance_level,
             random_state=random_state,
         )

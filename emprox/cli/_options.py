@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from ..spaces import SearchSpace
 
-# The keys of emprox._recipes.RECIPES, which cannot be asked without importing scikit-learn.
+# The keys of emprox._pipeline.RECIPES, which cannot be asked without importing scikit-learn.
 RECIPES = ("best", "lstm", "paper")
 
 

@@ -62,12 +62,11 @@ class EmbeddingDisplay:
 
     Examples
     --------
-    >>> from emprox import ArchitectureEmbedder, EmProxRegressor
+    >>> from emprox import EmProxRegressor
     >>> from emprox.datasets import load_nasbench201
     >>> from emprox.inspection import EmbeddingDisplay
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> embedder = ArchitectureEmbedder(8, max_epochs=2, random_state=0)
-    >>> model = EmProxRegressor(5, space="nasbench201", recipe="lstm", embedder=embedder)
+    >>> model = EmProxRegressor("nasbench201", chance_level=10, random_state=0)
     >>> model = model.fit(X[:50], y[:50])
     >>> display = EmbeddingDisplay.from_estimator(model, X[50:100], y[50:100], method="pca")
     >>> display.coordinates.shape
@@ -262,9 +261,6 @@ class EmbeddingDisplay:
 
 
 def _embed(estimator: Any, X: Any) -> Any:
-    if hasattr(estimator, "embedder_"):
-        features = getattr(estimator, "features_", None)
-        return estimator.embedder_.transform(X if features is None else features.transform(X))
     if hasattr(estimator, "transform"):
         return estimator.transform(X)
     if isinstance(estimator, Pipeline) and len(estimator) > 1:

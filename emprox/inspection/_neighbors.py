@@ -119,7 +119,7 @@ class NeighborsDisplay:
     >>> from emprox.datasets import load_nasbench201
     >>> from emprox.inspection import NeighborsDisplay
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> model = EmProxRegressor(4, space="nasbench201", random_state=0).fit(X[:121], y[:121])
+    >>> model = EmProxRegressor("nasbench201", n_neighbors=4, random_state=0).fit(X[:121], y[:121])
     >>> display = NeighborsDisplay.from_estimator(model, X[200])
     >>> bool(display.prediction == model.predict(X[200:201])[0])
     True
@@ -227,10 +227,13 @@ class NeighborsDisplay:
                 " prediction is made from can be shown for an estimator of one"
             )
         prediction = float(predicted[0])
-        distances, indices = (found[0] for found in known.kneighbors(sample))
-        weights = _weigh(distances, known.weights)
+        distances, indices, weights = known.explain(sample)
         accuracies = known.accuracies[indices].reshape(len(indices))
-        if weights is not None and not np.isclose(weights @ accuracies, prediction):
+        if (
+            weights is not None
+            and np.isclose(weights.sum(), 1)
+            and not np.isclose(weights @ accuracies, prediction)
+        ):
             raise ValueError(
                 f"the prediction is {prediction:.6g}, but the accuracies that y_known has for the"
                 f" neighbours make {weights @ accuracies:.6g}: give the architectures and"
@@ -405,8 +408,7 @@ class _Known:
     accuracies: Array
     # The place of the anchor among them; None if there is none.
     anchor: int | None
-    kneighbors: Callable[[Any], tuple[Array, NDArray[np.int64]]]
-    weights: Any
+    explain: Callable[[Any], tuple[Array, NDArray[np.int64], Array | None]]
 
 
 def _get_known(
@@ -414,9 +416,9 @@ def _get_known(
 ) -> _Known:
     """Find what an estimator was fitted to, and check it against what is given."""
     own: Any
-    is_emprox = hasattr(estimator, "knn_")
+    is_emprox = hasattr(estimator, "pipeline_")
     is_pipeline = isinstance(estimator, Pipeline)
-    knn = estimator.knn_ if is_emprox else estimator[-1] if is_pipeline else estimator
+    knn = estimator if is_emprox else estimator[-1] if is_pipeline else estimator
     if not (hasattr(knn, "kneighbors") and is_regressor(knn)):
         raise TypeError(
             f"{type(estimator).__name__} has no neighbours: expected a fitted EmProxRegressor, or a"
@@ -425,8 +427,7 @@ def _get_known(
     check_is_fitted(knn)
     if is_emprox:
         # The space may be one that was learned from the known architectures.
-        own = None if estimator.space is None else estimator._space
-        rows, accuracies = estimator._known, estimator._targets
+        own, rows, accuracies = estimator.space_, estimator.X_, estimator.y_
     else:
         own = getattr(estimator[0], "space_", None) if is_pipeline else None
         if X_known is None or y_known is None:
@@ -454,40 +455,41 @@ def _get_known(
                 f"y_known has to hold one accuracy for each architecture, got the shape"
                 f" {accuracies.shape}"
             )
-    n_known, n_fitted = len(rows), knn.n_samples_fit_
-    chance_level = getattr(estimator, "chance_level", None)
-    has_anchor = chance_level is not None and own is not None and own.pathless is not None
-    if n_known + has_anchor != n_fitted:
+    n_known = len(rows)
+    n_fitted = knn.n_samples_fit_ if hasattr(knn, "n_samples_fit_") else len(knn.embedding_)
+    if n_known != n_fitted:
         raise ValueError(
             f"X_known holds {n_known:,} architectures, but the estimator was fitted to"
-            f" {n_fitted - has_anchor:,}: give those, in the same order"
+            f" {n_fitted:,}: give those, in the same order"
         )
     decisions = None if found is None else rows
-    if has_anchor:
-        accuracies = np.concatenate([accuracies, np.full((1, *accuracies.shape[1:]), chance_level)])
-        if decisions is not None:
-            decisions = np.vstack([decisions, own.pathless])
     return _Known(
         found,
         decisions,
         accuracies,
-        n_known if has_anchor else None,
-        partial(_kneighbors, estimator, knn) if not is_emprox else estimator.kneighbors,
-        estimator.weights if is_emprox else knn.weights,
+        None,
+        partial(_explain, estimator, knn),
     )
 
 
-def _kneighbors(estimator: Any, knn: Any, X: Any) -> tuple[Array, NDArray[np.int64]]:
-    """Find neighbours by the last step of a pipeline."""
+def _explain(estimator: Any, knn: Any, X: Any) -> tuple[Array, NDArray[np.int64], Array | None]:
+    """Return the neighbours of an architecture, and their shares in the prediction."""
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         X = estimator[:-1].transform(X)
-    return knn.kneighbors(X)
+    if not hasattr(knn, "neighbor_weights") or knn.weights == "kriging":
+        distances, indices = (found[0] for found in knn.kneighbors(X))
+        weights = None if knn.weights == "kriging" else _weigh(distances, knn.weights)
+        return distances, indices, weights
+    shares = knn.neighbor_weights(X)[0]
+    n_neighbors = max(np.count_nonzero(shares), knn.n_neighbors_)
+    distances, indices = (
+        found[0] for found in knn.kneighbors(X, min(n_neighbors, len(knn.embedding_)))
+    )
+    return distances, indices, shares[indices]
 
 
-def _weigh(distances: Array, weights: Any) -> Array | None:
+def _weigh(distances: Array, weights: Any) -> Array:
     """Return the share of each neighbour in the prediction, as scikit-learn weighs them."""
-    if weights == "kriging":
-        return None
     # On a line, with the architecture at zero, each neighbour's share is what is predicted if it
     # alone has the accuracy 1.
     knn = KNeighborsRegressor(len(distances), weights=weights, algorithm="kd_tree")

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from .._metric import ProximityMetric
+from ..proximity import ProximityMetric
 from ..spaces import ArchitectureError, SearchSpace, get_space
 from ..spaces._random import RandomState
 from ._batches import Batch, count, draw_in_batches, read_in_batches
@@ -212,8 +212,9 @@ def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _find_space(model: Any) -> SearchSpace | None:
     """Return the space of a model that reads decision matrices of it."""
-    features = model[0] if isinstance(model, Pipeline) else getattr(model, "features_", None)
-    space = getattr(features, "space_", None)
+    model = getattr(model, "best_estimator_", model)
+    first = model[0] if isinstance(model, Pipeline) else model
+    space = getattr(first, "space_", None)
     return space if isinstance(space, SearchSpace) else None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -10,29 +12,31 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import ThreadpoolController
 
+_lock = threading.Lock()
+_n_inside = 0
+_limiter: Any = None
 
-def one_blas_thread() -> AbstractContextManager[Any]:
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
     """Keep the linear algebra library from using several threads.
 
-    For matrices of some hundred rows several threads are slower than one, on a busy machine by
-    more than a factor of ten, because they wait for each other at every product. And the last bits
-    of a product depend on their number, so that a search with ``n_jobs`` would find others.
-
-    Returns
-    -------
-    context manager
-        Restores the number of threads when left.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from emprox.utils._threads import one_blas_thread
-    >>> with one_blas_thread():
-    ...     np.linalg.inv(2 * np.eye(2))
-    array([[0.5, 0. ],
-           [0. , 0.5]])
+    Matrices of some hundred rows are slower with several, and the last bits depend on their
+    number. The library has one number for the whole process: the first to come lowers it, and the
+    last to leave restores it, whichever threads they are.
     """
-    return _blas().limit(limits=1)
+    global _n_inside, _limiter
+    with _lock:
+        if _n_inside == 0:
+            _limiter = _blas().limit(limits=1)
+        _n_inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_inside -= 1
+            if _n_inside == 0:
+                _limiter.restore_original_limits()
 
 
 @cache

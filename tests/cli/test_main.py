@@ -9,7 +9,7 @@ import pytest
 
 import emprox
 from emprox import make_emprox_pipeline
-from emprox._recipes import RECIPES
+from emprox._pipeline import RECIPES
 from emprox.cli import _options, main
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

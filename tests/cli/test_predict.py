@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from emprox import EmProxRegressor
-from emprox._recipes import RECIPES
 from emprox.spaces import get_space
 
 PREDICT = ("predict", "--space", "nasbench201", "--known", "known.csv")
@@ -220,17 +219,6 @@ class TestErrors:
             result,
             "known.csv: 30 known architecture(s) are too few for --n-neighbors 31; add some, or"
             " lower --n-neighbors\n",
-        )
-
-    def test_fewer_known_than_the_recipe_takes(self, run, files):
-        n_neighbors = RECIPES["best"].n_neighbors
-        lines = Path("known.csv").read_text().splitlines()
-        Path("known.csv").write_text("\n".join(lines[:n_neighbors]))
-        result = run(*PREDICT, "--candidates", "candidates.csv")
-        self.check(
-            result,
-            f"known.csv: {n_neighbors - 1} known architecture(s) are too few for --n-neighbors"
-            f" {n_neighbors}; add some, or lower --n-neighbors\n",
         )
 
     def test_missing_file(self, run, files):

@@ -101,21 +101,16 @@ class TestFromEstimator:
         X, y = cells
         model = make_emprox_pipeline("nasbench201", random_state=0).fit(X[:40], y[:40])
         display = EmbeddingDisplay.from_estimator(model, X[40:], y[40:], method="pca")
-        embedding = model[:-1].transform(X[40:])
+        embedding = model.transform(X[40:])
         expected = EmbeddingDisplay.from_embedding(embedding, y[40:], method="pca")
         assert_array_equal(display.coordinates, expected.coordinates)
-        transformer = EmbeddingDisplay.from_estimator(model[:-1], X[40:], y[40:], method="pca")
-        assert_array_equal(transformer.coordinates, expected.coordinates)
 
-    @pytest.mark.parametrize("space", ["nasbench201", None])
-    def test_regressor(self, cells, space):
+    def test_regressor(self, cells):
         X, y = cells
         pipeline = make_emprox_pipeline("nasbench201", random_state=0).fit(X, y)
         expected = EmbeddingDisplay.from_estimator(pipeline, X, y, method="pca")
-        # Without a space, features that a metric is given as they are.
-        data, embedder = (X, None) if space else (pipeline[0].transform(X), pipeline["metric"])
-        model = EmProxRegressor(space=space, embedder=embedder, random_state=0).fit(data, y)
-        display = EmbeddingDisplay.from_estimator(model, data, pd.Series(y), method="pca")
+        model = EmProxRegressor("nasbench201", random_state=0).fit(X, y)
+        display = EmbeddingDisplay.from_estimator(model, X, pd.Series(y), method="pca")
         assert_array_equal(display.coordinates, expected.coordinates)
 
     @pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline])

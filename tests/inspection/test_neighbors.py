@@ -3,7 +3,6 @@ import sys
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.dummy import DummyRegressor
@@ -31,13 +30,16 @@ PATHLESS = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 def data():
     """Known cells that differ and have a path, so that only the anchor is the pathless one."""
     X, y = load_nasbench201(return_X_y=True)
+    space = get_space("nasbench201")
+    _, first = np.unique(space.canonicalize(space.encode(X[:1000])), axis=0, return_index=True)
+    X, y = X[np.sort(first)], y[np.sort(first)]
     return X[y > 60][:200], y[y > 60][:200]
 
 
 @pytest.fixture(scope="module")
 def model(data):
     X, y = data
-    model = EmProxRegressor(5, space="nasbench201", chance_level=10, random_state=0)
+    model = EmProxRegressor(n_neighbors=5, space="nasbench201", chance_level=10, random_state=0)
     return model.fit(X[:N_KNOWN], y[:N_KNOWN])
 
 
@@ -97,29 +99,20 @@ class TestEmProxRegressor:
         assert_array_equal(display.weights, [1, 0, 0, 0, 0])
         assert titles(display)[1] == "mean of 1 neighbour at distance 0"
 
-    def test_anchor(self, model):
-        display = NeighborsDisplay.from_estimator(model, PATHLESS)
-        assert display.prediction == 10
-        assert display.indices[0] == N_KNOWN
-        assert_array_equal(display.is_anchor, [True, False, False, False, False])
-        assert display.accuracies[0] == 10
-        assert titles(display)[2] == "anchor (no path): accuracy 10.00 %"
-        assert display.graphs[1] == display.graphs[0]
-        assert display.n_known == N_KNOWN + 1
-
     def test_after_partial_fit(self, data):
         X, y = data
-        model = EmProxRegressor(4, space="nasbench201", chance_level=10, random_state=0)
+        model = EmProxRegressor(n_neighbors=4, space="nasbench201", chance_level=10, random_state=0)
         model.fit(X[:40], y[:40]).partial_fit(X[40:60], y[40:60], refit=False)
         for query in (X[100], X[50], PATHLESS):
             display = NeighborsDisplay.from_estimator(model, query)
             assert display.prediction == model.predict([query])[0]
-            known = np.append(y[:60], 10)
-            assert_array_equal(display.accuracies, known[display.indices])
+            assert_array_equal(display.accuracies, y[:60][display.indices])
 
     def test_kriging_has_no_weights(self, data):
         X, y = data
-        model = EmProxRegressor(4, space="nasbench201", weights="kriging", random_state=0)
+        model = EmProxRegressor(
+            n_neighbors=4, space="nasbench201", weights="kriging", random_state=0
+        )
         model.fit(X[:N_KNOWN], y[:N_KNOWN])
         display = NeighborsDisplay.from_estimator(model, X[100])
         assert display.prediction == model.predict(X[100:101])[0]
@@ -131,7 +124,7 @@ class TestEmProxRegressor:
     @pytest.mark.parametrize("weights", ["uniform", lambda distances: np.exp(-distances)])
     def test_other_weights(self, data, weights):
         X, y = data
-        model = EmProxRegressor(4, space="nasbench201", weights=weights, random_state=0)
+        model = EmProxRegressor(n_neighbors=4, space="nasbench201", weights=weights, random_state=0)
         model.fit(X[:N_KNOWN], y[:N_KNOWN])
         display = NeighborsDisplay.from_estimator(model, X[100])
         assert display.weights @ display.accuracies == pytest.approx(display.prediction)
@@ -140,7 +133,7 @@ class TestEmProxRegressor:
     def test_matrix_is_named_and_not_drawn(self):
         rng = np.random.default_rng(0)
         X, y = rng.normal(size=(30, 3)), rng.normal(90, 1, size=30)
-        model = EmProxRegressor(3, random_state=0).fit(X, y)
+        model = EmProxRegressor(n_neighbors=3, random_state=0).fit(X, y)
         display = NeighborsDisplay.from_estimator(model, X[0] + 0.1)
         assert display.prediction == model.predict(X[:1] + 0.1)[0]
         labels = [graph.nodes[0].label for (graph,) in display.graphs]
@@ -160,14 +153,6 @@ class TestPipeline:
         assert_array_equal(display.indices, indices[0])
         assert_array_equal(display.distances, distances[0])
         assert display.weights @ display.accuracies == pytest.approx(display.prediction)
-
-    def test_anchor(self, pipeline, data):
-        X, y = data
-        known = {"X_known": pd.Series(X[:N_KNOWN]), "y_known": pd.Series(y[:N_KNOWN])}
-        display = NeighborsDisplay.from_estimator(pipeline, PATHLESS, **known)
-        assert display.prediction == 10
-        assert display.is_anchor[0]
-        assert titles(display)[2].startswith("anchor")
 
     def test_search(self, data):
         X, y = data
@@ -197,7 +182,7 @@ class TestPipeline:
     def test_needs_the_known(self, pipeline, data):
         X, _ = data
         with pytest.raises(
-            ValueError, match=r"AnchoredPipeline does not keep .* X_known .* y_known"
+            ValueError, match=r"ArchitecturePipeline does not keep .* X_known .* y_known"
         ):
             NeighborsDisplay.from_estimator(pipeline, X[100])
         with pytest.raises(ValueError, match="give them as X_known"):
@@ -225,7 +210,7 @@ class TestPipeline:
 def test_other_spaces(space):
     X = get_space(space).sample(25, random_state=0)
     y = np.random.default_rng(0).normal(90, 1, size=25)
-    model = EmProxRegressor(3, space=space, random_state=0).fit(X[:24], y[:24])
+    model = EmProxRegressor(n_neighbors=3, space=space, random_state=0).fit(X[:24], y[:24])
     display = NeighborsDisplay.from_estimator(model, X[24])
     assert display.prediction == model.predict(X[24:])[0]
     check_layout(display)
@@ -233,7 +218,7 @@ def test_other_spaces(space):
 
 def test_open_space():
     chains = [Architecture(["a"] * n, [(i, i + 1) for i in range(n - 1)]) for n in range(2, 12)]
-    model = EmProxRegressor(3, space="dag", random_state=0).fit(chains, np.arange(10.0))
+    model = EmProxRegressor(n_neighbors=3, space="dag", random_state=0).fit(chains, np.arange(10.0))
     display = NeighborsDisplay.from_estimator(model, chains[4])
     assert display.indices[0] == 4
     assert [len(graph.nodes) for (graph,) in display.graphs[:2]] == [6, 6]
@@ -334,7 +319,7 @@ class TestBadInput:
 
     def test_several_accuracies(self, data):
         X, y = data
-        model = EmProxRegressor(3, space="nasbench201", random_state=0)
+        model = EmProxRegressor(n_neighbors=3, space="nasbench201", random_state=0)
         model.fit(X[:20], np.column_stack([y, y])[:20])
         with pytest.raises(ValueError, match="predicts 2 accuracies"):
             NeighborsDisplay.from_estimator(model, X[30])

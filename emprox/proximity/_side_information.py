@@ -8,28 +8,29 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._metric._target import TargetTransform
 from ..properties import StructuralProperties
 from ..spaces import SearchSpace, get_space
 from ..spaces._nonempty import encode_some
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval, fit_context
+from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
-from ._shared_ridge import SharedKernelRidge
+from ._evidence import side_shares
+from ._machine import SharedKernelRidge
 from ._tasks import SideTasks, read_tasks
-from ._weights import side_shares
+from ._transform import TargetTransform
 
 Floats = NDArray[np.float64]
 
 # Prior odds that a side column tells something about the target, if its task is fully determined
 # by structure; and the least part of them that is left if it is not.
-ODDS = 0.35
-LEAST_PART = 0.05
+_ODDS = 0.35
+_LEAST_PART = 0.05
 # How much side columns count is found out from at most so many known architectures.
-MAX_KNOWN = 200
+_MAX_KNOWN = 200
 
 
 class SideInformation(TransformerMixin, BaseEstimator):
@@ -47,7 +48,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     tasks : mapping of str to (architectures, accuracies), or one such pair, default=None
         What is known; needed in `fit`. Either one pair for each task: any number of architectures,
@@ -122,6 +123,9 @@ class SideInformation(TransformerMixin, BaseEstimator):
     array(['negated predicted', 'negated known'], dtype=object)
     """
 
+    # A pipeline hands this on, if metadata routing is enabled.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"side": True}
+
     # Not the tasks, which are checked as they are read.
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "space": [str, SearchSpace],
@@ -131,7 +135,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        space: str | SearchSpace = "nasbench201",
+        space: str | SearchSpace,
         tasks: Any = None,
         *,
         n_reference: int = 500,
@@ -142,7 +146,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
         self.n_reference = n_reference
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike) -> SideInformation:
+    def fit(self, X: Any, y: ArrayLike, side: Any = None) -> SideInformation:
         """Learn what structure says about each task, and how much the tasks count for the target.
 
         Parameters
@@ -152,6 +156,8 @@ class SideInformation(TransformerMixin, BaseEstimator):
             (n_samples, n_decisions).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies in the target task.
+        side : mapping or pair, default=None
+            What is known of the side tasks; None takes `tasks`.
 
         Returns
         -------
@@ -166,11 +172,10 @@ class SideInformation(TransformerMixin, BaseEstimator):
             If there are no side tasks or known architectures, lengths differ, or accuracies are
             not finite or all missing.
         """
-        self.fit_transform(X, y)
+        self._fit(X, y, side)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: ArrayLike | None = None, **fit_params: Any) -> Floats:
+    def fit_transform(self, X: Any, y: ArrayLike | None = None, side: Any = None) -> Any:
         """Learn from known architectures and describe them.
 
         Parameters
@@ -179,34 +184,34 @@ class SideInformation(TransformerMixin, BaseEstimator):
             Known architectures; see `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Their accuracies in the target task; required.
-        **fit_params : dict
-            Ignored.
+        side : mapping or pair, default=None
+            What is known of the side tasks; None takes `tasks`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_columns)
             Structural and side columns.
         """
-        if y is None:
-            raise ValueError(
-                "requires y to be passed, but the target y is None: SideInformation learns from"
-                " known accuracies how much side tasks count"
-            )
-        targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return self._fit(X, y, side)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit(self, X: Any, y: ArrayLike | None, side: Any) -> Floats:
+        targets = check_targets(y)
+        targets = targets.reshape(len(targets), -1)
         space = get_space(self.space).learn(X)
         decisions = encode_some(space, X)
         check_consistent_length(decisions, targets)
         random_state = check_random_state(self.random_state)
-        tasks = read_tasks(space, self.tasks)
-        properties = StructuralProperties(space, standardize=True)
+        tasks = read_tasks(space, self.tasks if side is None else side)
+        properties = StructuralProperties(space, standardize=True).set_output(transform="default")
         structure = properties.fit_transform(decisions)
 
         self.space_, self.properties_, self.task_names_ = space, properties, tasks.names
         with one_blas_thread():
             self._learn_tasks(tasks, random_state)
             columns = self._side_columns(decisions, structure)
-            rows = random_state.permutation(len(columns))[:MAX_KNOWN]
-            odds = np.repeat(ODDS * np.maximum(self.predictability_, LEAST_PART), 2)
+            rows = random_state.permutation(len(columns))[:_MAX_KNOWN]
+            odds = np.repeat(_ODDS * np.maximum(self.predictability_, _LEAST_PART), 2)
             shares = side_shares(structure[rows], columns[rows], targets[rows], odds)
         self.shares_ = shares.reshape(-1, 2)
         self._factors = np.sqrt(shares * structure.var(axis=0).sum())

@@ -18,41 +18,45 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
+from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
-from ._ensemble import Ensemble
-from ._target import TargetTransform
+from ..utils._versions import VersionedMixin
+from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
+from ._rows import DistinctRows, check_rows, check_weights
+from ._transform import TargetTransform
 
 Floats = NDArray[np.float64]
 
-# With exponent="auto" the exponent is at half of its largest value for so many samples.
-SAMPLES_FOR_HALF = 60
 # Values of an embedding that differ by no more are equal but for rounding.
-SAME = 1e-9
+_SAME = 1e-9
 
 
 class ProximityMetric(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, RegressorMixin, BaseEstimator
+    VersionedMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    RegressorMixin,
+    BaseEstimator,
 ):
     """Learn from known accuracies in which features architectures have to be alike.
 
     A kernel machine learns the accuracies; how steeply it changes along a feature says how much
     the feature counts; another one learns them again with distances that are weighted so. Its
-    value is the embedding: one number for an architecture, or several with `n_components`, in
-    which neighbours are architectures of like accuracy. It can also predict by itself, which is
-    known as kriging.
+    values are the embedding, some numbers for an architecture, in which neighbours are
+    architectures of like accuracy. It can also predict by itself, which is known as kriging.
 
     Parameters
     ----------
-    n_components : int, default=1
+    embedding_dim : int, default=4
         Numbers in the embedding of an architecture, for each output of y. Each is the mean of
         some members.
-    n_members : int, default=4
-        Number of kernel machines that are averaged; at least `n_components` are made. Time and
-        memory grow with it.
+    n_estimators : int, default=4
+        Number of kernel machines that are averaged, the members; at least `embedding_dim` are
+        made. Time and memory grow with it.
     background : float, default=0.3
-        What makes members differ. The features are dealt out to them at random; each member
-        multiplies the features of the others by this number. With 0 it does not see them, with 1
-        all members are equal.
+        What makes members differ. The features that vary are dealt out to them at random; each
+        member multiplies the features of the others by this number. With 0 it does not see them,
+        with 1 all members are equal.
     n_rounds : int, default=1
         How many times features are weighted by gradients; 0 leaves their scales as they are.
     length_scale : float, default=2.0
@@ -68,19 +72,15 @@ class ProximityMetric(
 
     Attributes
     ----------
-    embedding_ : ndarray of shape (n_samples, n_components * n_outputs)
+    embedding_ : ndarray of shape (n_samples, embedding_dim * n_outputs)
         Embedding of the known samples.
-    loo_embedding_ : ndarray of shape (n_samples, n_components * n_outputs)
+    loo_embedding_ : ndarray of shape (n_samples, embedding_dim * n_outputs)
         The same with each sample left out in turn, so that its own accuracy plays no part in it.
         All weights, and the ridge, stay as all samples have set them.
     loo_scores_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Scores of the known samples, as `score_samples` returns them, each left out in turn.
     loo_scores_std_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Standard deviation of the transformed accuracies around these scores.
-    loo_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Prediction of each known sample from the others, in the unit of y.
-    loo_std_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Standard deviation of accuracies around these predictions, in the unit of y.
     feature_weights_ : ndarray of shape (n_features,)
         How much each feature counts in squared distances, as a mean over the outputs; the sum
         is 1.
@@ -88,8 +88,6 @@ class ProximityMetric(
         Ridge of the kernel machines, which leave-one-out has chosen.
     target_transforms_ : list of TargetTransform
         For each output, how accuracies (`forward`) and scores (`inverse`) become each other.
-    y_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Known accuracies.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -97,6 +95,7 @@ class ProximityMetric(
 
     See Also
     --------
+    ProximityRegressor : Neighbours in this embedding.
     EmProxRegressor : Features, metric and neighbours in one estimator.
     sklearn.gaussian_process.GaussianProcessRegressor : The same kernel without the weights.
 
@@ -106,7 +105,9 @@ class ProximityMetric(
     learned, and a step before this one may have a reason for it. Put a `StandardScaler` there
     if the scales mean nothing.
 
-    The best accuracy is the largest one; negate a loss.
+    The best accuracy is the largest one; negate a loss. Samples of equal features are one, whose
+    target is their mean and whose ridge is divided by their number, or by the sum of their
+    weights. The order of the samples makes no difference, nor do features that do not vary.
 
     In formulas: with c = 2 best - median of the known accuracies, the targets z are
     rank_share * rank + (1 - rank_share) * -log(c - y), both over their standard deviations,
@@ -137,15 +138,15 @@ class ProximityMetric(
     >>> y = 90 - X[:, 0] ** 2
     >>> metric = ProximityMetric(random_state=0).fit(X[:50], y[:50])
     >>> metric.transform(X[50:]).shape
-    (10, 1)
+    (10, 4)
     >>> int(metric.feature_weights_.argmax())
     0
     >>> accuracy, std = metric.predict(X[50:], return_std=True)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "background": [Interval(Real, 0, 1, closed="both")],
         "n_rounds": [Interval(Integral, 0, None, closed="left")],
         "length_scale": [Interval(Real, 0, None, closed="neither")],
@@ -156,18 +157,18 @@ class ProximityMetric(
 
     def __init__(
         self,
-        n_components: int = 1,
+        embedding_dim: int = 4,
         *,
-        n_members: int = 4,
+        n_estimators: int = 4,
         background: float = 0.3,
         n_rounds: int = 1,
-        length_scale: float = 2.0,
+        length_scale: float = LENGTH_SCALE,
         exponent: float | str = "auto",
         rank_share: float = 0.15,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.n_components = n_components
-        self.n_members = n_members
+        self.embedding_dim = embedding_dim
+        self.n_estimators = n_estimators
         self.background = background
         self.n_rounds = n_rounds
         self.length_scale = length_scale
@@ -176,7 +177,9 @@ class ProximityMetric(
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> ProximityMetric:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> ProximityMetric:
         """Learn the metric from architectures of known accuracy.
 
         Parameters
@@ -185,6 +188,8 @@ class ProximityMetric(
             Features of the known architectures.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies, in percent or any other unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many times each counts: how often it was trained.
 
         Returns
         -------
@@ -196,31 +201,44 @@ class ProximityMetric(
         ValueError
             If X or y are empty, of different lengths, or not finite.
         """
-        features, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        targets = np.asarray(y, dtype=np.float64)
-        emphasis = self._deal_out(features.shape[1])
+        features, targets, weights = self._read_known(X, y, sample_weight, reset=True)
+        outputs = targets.reshape(len(targets), -1)
+        rows = DistinctRows(features, outputs, weights)
+        self._X, self._rows, self._n_targets = features, rows, targets.shape[1:]
+        distinct = features[rows.first]
+        varying = np.ptp(distinct, axis=0) > 0
+        self._varying = varying if varying.any() else ~varying
+        self._center = distinct.mean(axis=0)
+        emphasis = self._deal_out(int(self._varying.sum()))
         exponent = self.exponent
         if isinstance(exponent, str):
-            exponent = 0.5 * len(features) / (len(features) + SAMPLES_FOR_HALF)
-        # The mean of equal numbers may differ from them, but features that do not vary must not.
-        center = np.where(np.ptp(features, axis=0) > 0, features.mean(axis=0), features[0])
-        transforms = [TargetTransform(output, self.rank_share) for output in _outputs(targets)]
+            exponent = exponent_for(len(distinct))
+        self.target_transforms_ = [
+            TargetTransform(output[rows.order], weights[rows.order], self.rank_share)
+            for output in outputs.T
+        ]
+        values = rows.average(self._to_targets(outputs))
+        points = self._to_points(distinct)
         with one_blas_thread():
-            ensembles = [
-                Ensemble(emphasis, self.length_scale, exponent, self.n_rounds).fit(
-                    features - center, transform.forward(output)
+            self._machines = [
+                KernelMachine(emphasis, self.length_scale, exponent, self.n_rounds).fit(
+                    points, column, rows.weights
                 )
-                for transform, output in zip(transforms, _outputs(targets), strict=True)
+                for column in values.T
             ]
-        self._center, self._ensembles, self.target_transforms_ = center, ensembles, transforms
-        self._n_features_out = self.n_components * len(ensembles)
-        self.ridges_ = np.array([ensemble.ridge for ensemble in ensembles])
-        weights = [ensemble.feature_weights() for ensemble in ensembles]
-        self.feature_weights_ = np.mean(weights, axis=0)
-        self._set_known(targets)
+        self._n_features_out = self.embedding_dim * len(self._machines)
+        self.ridges_ = np.array([machine.ridge for machine in self._machines])
+        self.feature_weights_ = np.zeros(features.shape[1])
+        self.feature_weights_[self._varying] = np.mean(
+            [machine.feature_weights() for machine in self._machines], axis=0
+        )
+        self._added = np.empty((0, features.shape[1]))
+        self._set_known()
         return self
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Floats:
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Floats:
         """Learn the metric and embed the known architectures.
 
         Parameters
@@ -229,13 +247,15 @@ class ProximityMetric(
             Features of the known architectures.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many times each counts.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components * n_outputs)
+        ndarray of shape (n_samples, embedding_dim * n_outputs)
             What `transform` returns for them.
         """
-        return self.fit(X, y).embedding_.copy()
+        return self.fit(X, y, sample_weight).embedding_.copy()
 
     def transform(self, X: ArrayLike) -> Floats:
         """Embed architectures.
@@ -247,13 +267,13 @@ class ProximityMetric(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components * n_outputs)
+        ndarray of shape (n_samples, embedding_dim * n_outputs)
             The embedding, in standard deviations of the transformed accuracies. The components
             of an output stand side by side. Numbers that are those of a known sample but for
             rounding are made equal to them, so that known samples are at distance zero of
             themselves.
         """
-        return self._snap(self._embed([values for values, _ in self._predict_members(X)]))
+        return self._evaluate(X)[0]
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Predict accuracies by kriging.
@@ -277,9 +297,13 @@ class ProximityMetric(
             half the distance is taken between what one standard deviation above and one below
             transform back to.
         """
-        score, std = self._evaluate(X, return_std)
-        mean = self._to_accuracies(score)
-        return (mean, self._to_accuracy_stds(score, std)) if return_std else mean
+        _, scores, stds = self._evaluate(X, return_std)
+        mean = self._shape(self._to_accuracies(scores))
+        if not return_std:
+            return mean
+        columns = zip(self.target_transforms_, scores.T, stds.T, strict=True)
+        deviations = [transform.inverse_deviation(*column) for transform, *column in columns]
+        return mean, self._shape(np.stack(deviations, axis=1))
 
     def score_samples(
         self, X: ArrayLike, return_std: bool = False
@@ -302,10 +326,12 @@ class ProximityMetric(
         std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Standard deviation of a transformed accuracy around the score; only with `return_std`.
         """
-        score, std = self._evaluate(X, return_std)
-        return (self._shape(score), self._shape(std)) if return_std else self._shape(score)
+        _, scores, stds = self._evaluate(X, return_std)
+        return (self._shape(scores), self._shape(stds)) if return_std else self._shape(scores)
 
-    def update(self, X: ArrayLike, y: ArrayLike) -> ProximityMetric:
+    def update(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> ProximityMetric:
         """Add architectures whose accuracies have become known.
 
         The metric stays as it is: the weights of features and members, the ridge, and the
@@ -320,6 +346,8 @@ class ProximityMetric(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their accuracies. They may lie beyond those known before; `predict` can reach them
             then.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How many times each counts.
 
         Returns
         -------
@@ -332,27 +360,42 @@ class ProximityMetric(
             If X or y are empty, of different lengths, or not finite, or have other features or
             outputs than in `fit`.
         """
-        check_is_fitted(self, "y_")
-        features, y = validate_data(
-            self, X, y, reset=False, dtype=np.float64, multi_output=True, y_numeric=True
-        )
-        targets = np.asarray(y, dtype=np.float64)
-        if targets.shape[1:] != self.y_.shape[1:]:
-            raise ValueError(
-                f"y has the shape {targets.shape}, but in fit it had {self.y_.shape}; give every"
-                " sample as many outputs as there"
-            )
-        learned = zip(self.target_transforms_, self._ensembles, _outputs(targets), strict=True)
+        check_is_fitted(self, "embedding_")
+        features, targets, weights = self._read_known(X, y, sample_weight, reset=False)
+        outputs = targets.reshape(len(targets), -1)
+        values, points = self._to_targets(outputs), self._to_points(features)
+        learned = zip(self.target_transforms_, self._machines, outputs.T, values.T, strict=True)
         with one_blas_thread():
-            for transform, ensemble, output in learned:
+            for transform, machine, output, column in learned:
                 transform.extend(output)
-                ensemble.extend(features - self._center, transform.forward(output))
-        self._set_known(np.concatenate([self.y_, targets]))
+                machine.extend(points, column, weights)
+        self._added = np.concatenate([self._added, features])
+        self._set_known()
         return self
+
+    def _read_known(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
+    ) -> tuple[Floats, Floats, Floats]:
+        targets = check_targets(y)
+        features, targets = validate_data(
+            self,
+            X,
+            targets,
+            reset=reset,
+            dtype=np.float64,
+            copy=True,
+            multi_output=True,
+            y_numeric=True,
+        )
+        if not reset and targets.shape[1:] != self._n_targets:
+            raise ValueError(
+                f"y has the shape {targets.shape}; give every sample as many outputs as in fit"
+            )
+        return check_rows(features), targets, check_weights(sample_weight, features)
 
     def _deal_out(self, n_features: int) -> Floats:
         """Return factors of the features, of shape (n_members, n_features)."""
-        n_members = max(self.n_members, self.n_components)
+        n_members = max(self.n_estimators, self.embedding_dim)
         emphasis = np.full((n_members, n_features), float(self.background))
         order = check_random_state(self.random_state).permutation(n_features)
         for member, own in zip(emphasis, np.array_split(order, n_members), strict=True):
@@ -361,31 +404,45 @@ class ProximityMetric(
         emphasis[~emphasis.any(axis=1)] = 1
         return emphasis
 
-    def _set_known(self, targets: Floats) -> None:
-        """Set the attributes that say what is known."""
-        left_out = [ensemble.leave_one_out() for ensemble in self._ensembles]
-        scores, stds = self._average(left_out)
-        self.y_ = targets
-        embedding = self._embed([ensemble.fitted() for ensemble in self._ensembles])
-        self._known_numbers = [_without_repetitions(numbers) for numbers in embedding.T]
-        self.embedding_ = self._snap(embedding)
-        self.loo_embedding_ = self._embed([values for values, _ in left_out])
-        self.loo_scores_, self.loo_scores_std_ = self._shape(scores), self._shape(stds)
-        self.loo_predictions_ = self._to_accuracies(scores)
-        self.loo_std_ = self._to_accuracy_stds(scores, stds)
+    def _to_points(self, features: Floats) -> Floats:
+        return (features - self._center)[:, self._varying]
 
-    def _check(self, X: ArrayLike) -> Floats:
-        check_is_fitted(self, "y_")
-        return validate_data(self, X, reset=False, dtype=np.float64) - self._center
+    def _to_targets(self, outputs: Floats) -> Floats:
+        transforms = zip(self.target_transforms_, outputs.T, strict=True)
+        return np.stack([transform.forward(output) for transform, output in transforms], axis=1)
+
+    def _to_accuracies(self, scores: Floats) -> Floats:
+        transforms = zip(self.target_transforms_, scores.T, strict=True)
+        return np.stack([transform.inverse(score) for transform, score in transforms], axis=1)
+
+    def _set_known(self) -> None:
+        """Set the attributes that say what is known."""
+        fitted = self._embed([machine.fitted() for machine in self._machines])
+        self._known_numbers = [_without_repetitions(numbers) for numbers in fitted.T]
+        left_out = [machine.leave_one_out() for machine in self._machines]
+        of_places = (
+            self._snap(fitted),
+            self._embed([values for values, _ in left_out]),
+            *self._average(left_out),
+        )
+        places = np.r_[self._rows.place, self._rows.place.max() + 1 + np.arange(len(self._added))]
+        of_rows = [values[places] for values in of_places]
+        unused = np.flatnonzero(places < 0)
+        if len(unused):
+            embedding, scores, stds = self._evaluate_points(self._to_points(self._X[unused]), True)
+            for values, found in zip(of_rows, (embedding, embedding, scores, stds), strict=True):
+                values[unused] = found
+        self.embedding_, self.loo_embedding_ = of_rows[:2]
+        self.loo_scores_, self.loo_scores_std_ = map(self._shape, of_rows[2:])
 
     def _embed(self, values: Sequence[Floats]) -> Floats:
         """Average the members' values, of shape (n_members, n) for each output."""
         components = [
             weights @ some / weights.sum()
-            for ensemble, of_members in zip(self._ensembles, values, strict=True)
+            for machine, of_members in zip(self._machines, values, strict=True)
             for weights, some in zip(
-                np.array_split(ensemble.member_weights, self.n_components),
-                np.array_split(of_members, self.n_components),
+                np.array_split(machine.member_weights, self.embedding_dim),
+                np.array_split(of_members, self.embedding_dim),
                 strict=True,
             )
         ]
@@ -396,41 +453,47 @@ class ProximityMetric(
         for numbers, known in zip(embedding.T, self._known_numbers, strict=True):
             above = np.searchsorted(known, numbers).clip(max=len(known) - 1)
             for nearby in (known[above], known[np.maximum(above - 1, 0)]):
-                np.copyto(numbers, nearby, where=np.abs(numbers - nearby) <= SAME)
+                np.copyto(numbers, nearby, where=np.abs(numbers - nearby) <= _SAME)
         return embedding
 
-    def _evaluate(self, X: ArrayLike, return_std: bool) -> tuple[Floats, Floats]:
-        return self._average(self._predict_members(X, return_std))
+    def _evaluate(self, X: ArrayLike, return_std: bool = False) -> tuple[Floats, Floats, Floats]:
+        """Return embedding, scores and their deviations, a row for each sample."""
+        check_is_fitted(self, "embedding_")
+        features = check_rows(validate_data(self, X, reset=False, dtype=np.float64))
+        return self._evaluate_points(self._to_points(features), return_std)
 
-    def _predict_members(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> list[tuple[Floats, Floats]]:
-        features = self._check(X)
+    def _evaluate_points(self, points: Floats, return_std: bool) -> tuple[Floats, Floats, Floats]:
         with one_blas_thread():
-            return [ensemble.predict(features, return_std) for ensemble in self._ensembles]
+            predicted = [machine.predict(points, return_std) for machine in self._machines]
+        embedding = self._snap(self._embed([values for values, _ in predicted]))
+        return (embedding, *self._average(predicted))
 
     def _average(self, predicted: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-        """Average over members; return scores and deviations of shape (n_outputs, n)."""
+        """Average over members; return scores and deviations of shape (n, n_outputs)."""
         scores = [
-            ensemble.member_weights @ values
-            for ensemble, (values, _) in zip(self._ensembles, predicted, strict=True)
+            machine.member_weights @ values
+            for machine, (values, _) in zip(self._machines, predicted, strict=True)
         ]
-        return np.stack(scores), np.sqrt([variance for _, variance in predicted])
+        variances = [np.maximum(variance, 0) for _, variance in predicted]
+        return np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
 
-    def _to_accuracies(self, scores: Floats) -> Floats:
-        transforms = zip(self.target_transforms_, scores, strict=True)
-        return self._shape(np.stack([transform.inverse(score) for transform, score in transforms]))
+    def _shape(self, columns: Floats) -> Floats:
+        return columns if self._n_targets else columns[:, 0]
 
-    def _to_accuracy_stds(self, scores: Floats, stds: Floats) -> Floats:
-        transforms = zip(self.target_transforms_, scores, stds, strict=True)
-        return self._shape(
-            np.stack(
-                [transform.inverse_deviation(score, std) for transform, score, std in transforms]
-            )
-        )
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "_machines" in state:
+            # Points follow from the features.
+            state["_machines"] = [machine.without_points() for machine in self._machines]
+        return state
 
-    def _shape(self, outputs: Floats) -> Floats:
-        return outputs[0] if self.y_.ndim == 1 else outputs.T
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_machines" in state:
+            known = np.concatenate([self._X[self._rows.first], self._added])
+            points = self._to_points(known)
+            for machine in self._machines:
+                machine.points = points
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -441,9 +504,4 @@ class ProximityMetric(
 def _without_repetitions(numbers: Floats) -> Floats:
     """Return sorted numbers, one of those that are equal but for rounding."""
     ordered = np.sort(numbers)
-    return ordered[np.diff(ordered, prepend=-np.inf) > SAME]
-
-
-def _outputs(y: Floats) -> Floats:
-    """Return y by outputs, of shape (n_outputs, n_samples)."""
-    return np.atleast_2d(y.T)
+    return ordered[np.diff(ordered, prepend=-np.inf) > _SAME]

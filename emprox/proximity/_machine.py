@@ -1,0 +1,332 @@
+"""The kernel machine: every system of kernel equations of the package is solved here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from ._kernels import (
+    CONSTANT,
+    euclidean_distances,
+    gradient_shares,
+    kernel_between,
+    matern32,
+    root_mean_squared_distance,
+)
+
+Floats = NDArray[np.float64]
+
+# In root mean squared distances between samples.
+LENGTH_SCALE = 2.0
+# Ridges that leave-one-out chooses among, and what it leans to where the data say little: a
+# normal prior on their logarithm, of width one natural unit.
+RIDGES = np.logspace(-4, 1, 21)
+_USUAL_RIDGE = 0.005
+# Of more samples the ridge is chosen on a part, because an eigendecomposition takes long.
+_SAMPLES_FOR_RIDGE = 1500
+# So many kernel values are computed at once: in predicting few enough for the cache, in fitting
+# few enough for the memory. So many of the factors are kept.
+_VALUES_AT_ONCE = 2**18
+_VALUES_AT_ONCE_IN_FIT = 2**24
+_VALUES_KEPT = 2**26
+# Weights of samples beyond these make no difference.
+_WEIGHTS = 1e-6, 1e6
+
+
+class Spectrum:
+    """A kernel matrix with each of the `RIDGES` on its diagonal, by one eigendecomposition.
+
+    Kernel of shape (n, n), targets of shape (n, n_targets); the ridge of a sample is divided by
+    its weight. See Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006,
+    equations 5.12 (leave-one-out) and 5.8 (marginal likelihood).
+    """
+
+    def __init__(self, kernel: Floats, targets: Floats, weights: Floats) -> None:
+        self._weights, self._targets = weights, targets
+        self._scales = np.sqrt(weights)
+        eigenvalues, self._vectors = np.linalg.eigh(kernel * self._scales * self._scales[:, None])
+        self._eigenvalues = np.maximum(eigenvalues, 0) + RIDGES[:, None]
+        self._rotated = (targets * self._scales[:, None]).T @ self._vectors
+
+    def leave_one_out(self) -> tuple[Floats, Floats]:
+        """Return dual coefficients and residuals, of shape (n_targets, n_ridges, n)."""
+        dual = (self._rotated[:, None, :] / self._eigenvalues) @ self._vectors.T * self._scales
+        precision = (1 / self._eigenvalues) @ np.square(self._vectors).T * self._weights
+        return dual, dual / precision
+
+    def choose(self) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """Return the number of the best ridge for each target, with its duals and residuals."""
+        dual, residuals = self.leave_one_out()
+        mean_squares = np.average(np.square(residuals), axis=-1, weights=self._weights)
+        # Values that are all equal leave no residuals.
+        logarithms = np.log(np.maximum(mean_squares, np.finfo(np.float64).tiny))
+        loss = 0.5 * len(self._targets) * logarithms
+        best = np.argmin(loss + 0.5 * np.square(np.log(RIDGES / _USUAL_RIDGE)), axis=-1)
+        targets = np.arange(len(best))
+        return best, dual[targets, best], residuals[targets, best]
+
+    def evidence(self) -> float:
+        """Return the logarithm of the marginal likelihood, the best signal variance taken.
+
+        Of all targets together, and averaged over the ridges.
+        """
+        n_samples = len(self._targets)
+        squares = (np.square(self._rotated)[:, None, :] / self._eigenvalues).mean(axis=-1)
+        logarithms = -0.5 * (n_samples * np.log(squares) + np.log(self._eigenvalues).sum(axis=-1))
+        return float(np.logaddexp.reduce(logarithms.sum(axis=0)))
+
+
+class KernelMachine:
+    """Kernel ridge regressions of the same values that weigh the columns differently.
+
+    Members tell columns apart by `emphasis`, of shape (n_members, n_features). A column is
+    weighted by its `gradient_shares` ** `exponent`, times its emphasis, `n_rounds` times.
+
+    `fit` sets ``column_weights`` of shape (n_members, n_features), with which distances are in
+    units of the length scale; ``ridge``; ``member_weights``, whose sum is 1; the coefficients
+    ``dual`` and the diagonals of the inverse kernel matrices ``precision``, of shape (n_members,
+    n_samples); and ``signal_variance``, that of the Gaussian process per unit of the kernel.
+    """
+
+    def __init__(
+        self, emphasis: Floats, length_scale: float, exponent: float, n_rounds: int
+    ) -> None:
+        self.emphasis = emphasis
+        self.length_scale = length_scale
+        self.exponent = exponent
+        self.n_rounds = n_rounds
+        self._factors: Floats | None = None
+        self._known: Floats | None = None
+
+    def fit(self, points: Floats, targets: Floats, weights: Floats) -> KernelMachine:
+        """Learn from centred points of shape (n, n_features) and standardised targets (n,)."""
+        n_members, n_samples = len(self.emphasis), len(points)
+        self.points, self.targets = points, targets
+        self.weights = np.clip(weights, *_WEIGHTS)
+        self.column_weights = self.emphasis.copy()
+        batches = list(self._batches_of_members())
+        mean_kernel = np.full((n_samples, n_samples), CONSTANT)
+        for members in batches:
+            self._learn_column_weights(members)
+            kernels = self._kernels(members)
+            mean_kernel += kernels.sum(axis=0) / n_members
+        # One ridge for all, chosen on their mean: quicker, and no less accurate.
+        some = slice(None, None, -(-n_samples // _SAMPLES_FOR_RIDGE))
+        spectrum = Spectrum(mean_kernel[some, some], targets[some, None], self.weights[some])
+        self.ridge = float(RIDGES[spectrum.choose()[0][0]])
+        self.dual = np.empty((n_members, n_samples))
+        self.precision = np.empty((n_members, n_samples))
+        keep = n_members * n_samples**2 <= _VALUES_KEPT
+        kept = []
+        for members in batches:
+            # A single batch is still at hand.
+            factors = self._factorize(kernels if len(batches) == 1 else self._kernels(members))
+            self.dual[members] = _apply_twice(factors, targets)
+            self.precision[members] = np.square(factors).sum(axis=1)
+            if keep:
+                kept.append(factors)
+        self._factors = np.concatenate(kept) if keep else None
+        self._weigh_members()
+        self._estimate_variance()
+        return self
+
+    def predict(self, X: Floats, return_variance: bool = False) -> tuple[Floats, Floats]:
+        """Return what each member predicts, and the variance of a new measurement (or NaN).
+
+        Of shapes (n_members, n) and (n,). The variance is that of the Gaussian process, noise
+        included, averaged over the members.
+        """
+        n_members, n_samples = self.dual.shape
+        values = np.empty((n_members, len(X)))
+        variance = np.full(len(X), np.nan)
+        size = max(32, _VALUES_AT_ONCE // (n_members * n_samples))
+        known = self._project()
+        factors = self._inverse_factors() if return_variance else None
+        for start in range(0, len(X), size):
+            rows = slice(start, start + size)
+            kernel = kernel_between(known, X[rows] * self.column_weights[:, None, :])
+            values[:, rows] = (self.dual[:, None, :] @ kernel)[:, 0]
+            if factors is not None:
+                explained = np.square(factors @ kernel).sum(axis=1)
+                rest = self.member_weights @ (1 + CONSTANT + self.ridge - explained)
+                variance[rows] = self.signal_variance * rest
+        return values, variance
+
+    def fitted(self) -> Floats:
+        """Return what `predict` returns for the known samples, of shape (n_members, n)."""
+        return self.targets - self.ridge / self.weights * self.dual
+
+    def leave_one_out(self) -> tuple[Floats, Floats]:
+        """Predict each known sample from the others, with what all have chosen."""
+        variance = self.signal_variance * (self.member_weights @ (1 / self.precision))
+        return self.targets - self.dual / self.precision, variance
+
+    def feature_weights(self) -> Floats:
+        """Return how much each feature counts in squared distances; the sum is 1."""
+        squares = self.member_weights @ np.square(self.column_weights)
+        return squares / squares.sum()
+
+    def extend(self, points: Floats, targets: Floats, weights: Floats) -> None:
+        """Add known samples; column weights, ridge and weights of members stay as they are."""
+        weights = np.clip(weights, *_WEIGHTS)
+        new = points * self.column_weights[:, None, :]
+        # What a Cholesky factor gains when its matrix grows, inverted.
+        factors = self._inverse_factors()
+        cross = factors @ kernel_between(self._project(), new)
+        corner = kernel_between(new, new) + np.diag(self.ridge / weights)
+        corner = _invert_factors(corner - np.swapaxes(cross, 1, 2) @ cross)
+        edge = -corner @ (np.swapaxes(cross, 1, 2) @ factors)
+        rows = np.concatenate([edge, corner], axis=2)
+        self._append_factors(rows)
+
+        self._known = np.concatenate([self._project(), new], axis=1)
+        self.points = np.concatenate([self.points, points])
+        self.targets = np.concatenate([self.targets, targets])
+        self.weights = np.concatenate([self.weights, weights])
+        padding = ((0, 0), (0, len(points)))
+        self.dual = np.pad(self.dual, padding) + _apply_twice(rows, self.targets)
+        self.precision = np.pad(self.precision, padding) + np.square(rows).sum(axis=1)
+        self._estimate_variance()
+
+    def _project(self) -> Floats:
+        """Return the known samples in the coordinates of each member."""
+        if self._known is None:
+            self._known = self.points * self.column_weights[:, None, :]
+        return self._known
+
+    def _kernels(self, members: slice) -> Floats:
+        """Return the kernel matrices of some members, without the constant."""
+        known = self.points * self.column_weights[members, None, :]
+        return matern32(euclidean_distances(known, known))
+
+    def _batches_of_members(self) -> Iterator[slice]:
+        size = max(1, _VALUES_AT_ONCE_IN_FIT // len(self.points) ** 2)
+        return (slice(start, start + size) for start in range(0, len(self.emphasis), size))
+
+    def _learn_column_weights(self, members: slice) -> None:
+        samples = self.points * self.emphasis[members, None, :]
+        weights = np.ones_like(self.emphasis[members])
+        for i in range(self.n_rounds + 1):
+            known = samples * weights[:, None, :]
+            length = self.length_scale * root_mean_squared_distance(known)
+            if i < self.n_rounds:
+                shares = gradient_shares(known / length, self.targets[:, None], self.weights)
+                # Along a column as emphasised: along the weighted one, times the weight.
+                shares *= np.square(weights)
+                weights = (shares / shares.max(axis=1, keepdims=True)) ** self.exponent
+        self.column_weights[members] *= weights / length[:, 0]
+
+    def _factorize(self, kernels: Floats) -> Floats:
+        """Return W, lower triangular, of members: W' W is the inverse kernel matrix."""
+        return _invert_factors(kernels + (CONSTANT + np.diag(self.ridge / self.weights)))
+
+    def _inverse_factors(self) -> Floats:
+        """Return W of all members, from memory if there was room."""
+        n_samples = len(self.targets)
+        if self._factors is not None:
+            return self._factors[:, :n_samples, :n_samples]
+        factors = np.concatenate(
+            [self._factorize(self._kernels(members)) for members in self._batches_of_members()]
+        )
+        if factors.size <= _VALUES_KEPT:
+            self._factors = factors
+        return factors
+
+    def _append_factors(self, rows: Floats) -> None:
+        """Write rows below W, in an array that grows by half when it is full."""
+        factors = self._inverse_factors()
+        old, new = factors.shape[1], rows.shape[2]
+        if self._factors is None or self._factors.shape[1] < new:
+            size = max(new, old + old // 2)
+            self._factors = np.zeros((len(rows), size, size))
+            self._factors[:, :old, :old] = factors
+        self._factors[:, old:new, :new] = rows
+
+    def _weigh_members(self) -> None:
+        """Let members count by the inverse of their mean squared leave-one-out residual."""
+        residuals = np.square(self.dual / self.precision)
+        # Values that are all equal leave no residuals.
+        mean_squares = np.maximum(
+            np.average(residuals, axis=1, weights=self.weights), np.finfo(np.float64).tiny
+        )
+        # No member is nothing, because a component may be made of it alone.
+        weights = np.maximum(mean_squares.min() / mean_squares, 1e-9)
+        self.member_weights = weights / weights.sum()
+
+    def _estimate_variance(self) -> None:
+        """Compare leave-one-out residuals with their variances per unit of signal variance."""
+        residuals = self.member_weights @ (self.dual / self.precision)
+        ratios = np.square(residuals) / (self.member_weights @ (1 / self.precision))
+        # One more ratio of 1, the variance of standardised values, for when there are few.
+        self.signal_variance = float((ratios.sum() + 1) / (len(ratios) + 1))
+
+    def without_points(self) -> KernelMachine:
+        """Return a copy without the known samples, for whoever has them anyway."""
+        machine = copy(self)
+        machine.points = np.empty((0, self.points.shape[1]))
+        return machine
+
+    def __getstate__(self) -> dict[str, Any]:
+        # By far the largest part, and follows from the rest.
+        return {**self.__dict__, "_factors": None, "_known": None}
+
+
+class SharedKernelRidge:
+    """Kernel ridge regressions of several targets that share everything but the ridge.
+
+    ``left_out`` holds what is predicted for each known sample from all others.
+    """
+
+    def __init__(self, samples: Floats, targets: Floats) -> None:
+        self._center, self._means = samples.mean(axis=0), targets.mean(axis=0)
+        centered, values = samples - self._center, targets - self._means
+        self._weights = column_weights(centered, values)
+        self._weights /= LENGTH_SCALE * root_mean_squared_distance(centered * self._weights)[0]
+        self._known = centered * self._weights
+        kernel = kernel_between(self._known, self._known)
+        _, dual, residuals = Spectrum(kernel, values, np.ones(len(samples))).choose()
+        self._dual, self.left_out = dual.T, targets - residuals.T
+
+    def predict(self, samples: Floats) -> Floats:
+        """Predict the values of samples, of shape (n, n_targets)."""
+        points = (samples - self._center) * self._weights
+        size = max(1, _VALUES_AT_ONCE // len(self._known))
+        parts = [
+            kernel_between(points[start : start + size], self._known) @ self._dual
+            for start in range(0, len(points), size)
+        ]
+        return self._means + np.concatenate(parts)
+
+
+def exponent_for(n_samples: int) -> float:
+    """Return how closely column weights follow gradients, about which few samples say little."""
+    return 0.5 * n_samples / (n_samples + 60)
+
+
+def column_weights(samples: Floats, targets: Floats) -> Floats:
+    """Weigh the columns of centred samples, by at most 1, as a machine of one member does."""
+    points = samples / (LENGTH_SCALE * root_mean_squared_distance(samples))
+    shares = gradient_shares(points, targets, np.ones(len(samples)))
+    return (shares / shares.max()) ** exponent_for(len(samples))
+
+
+def _invert_factors(matrices: Floats) -> Floats:
+    """Return the inverses of the lower Cholesky factors of symmetric matrices."""
+    inverses = np.empty_like(matrices)
+    for matrix, inverse in zip(matrices, inverses, strict=True):
+        # LAPACK reads by columns: what it takes for an upper factor is a lower one here.
+        factor, failed = lapack.dpotrf(matrix.T, lower=False, clean=True)
+        if failed:
+            raise np.linalg.LinAlgError("the kernel matrix is not positive definite")
+        inverse[:] = lapack.dtrtri(factor, lower=False)[0].T
+    return inverses
+
+
+def _apply_twice(factors: Floats, values: Floats) -> Floats:
+    """Return W' W values, of shape (n_members, n_columns of W)."""
+    return (np.swapaxes(factors, 1, 2) @ (factors @ values)[..., None])[..., 0]

@@ -1,0 +1,107 @@
+"""Weighted means over the nearest places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from sklearn.neighbors import NearestNeighbors
+
+from ._kernels import euclidean_distances
+
+Floats = NDArray[np.float64]
+Weights = str | Callable[[Floats], Floats]
+
+# A point is usual if it is no further from its nearest than this share of the known ones.
+_USUAL = 0.95
+# So many distances are computed at once.
+_DISTANCES_AT_ONCE = 2**22
+
+
+def make_search(points: Floats, n_neighbors: int, n_jobs: int | None) -> NearestNeighbors:
+    """Return a search among points."""
+    # The tree subtracts coordinates, so that equal points are at distance zero exactly; brute
+    # force expands the square and leaves about 1e-8, which lets the other neighbours in.
+    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="kd_tree", n_jobs=n_jobs)
+    return search.fit(points)
+
+
+class NeighborMeans:
+    """Predict from the nearest places, of some values (n, n_outputs) and importance (n,)."""
+
+    def __init__(
+        self,
+        points: Floats,
+        values: Floats,
+        importance: Floats,
+        weights: Weights,
+        n_jobs: int | None,
+    ) -> None:
+        self.values, self.importance = values, importance
+        self._points = points
+        self._weights = weights
+        self._search = make_search(points, 1, n_jobs)
+
+    def find(self, points: Floats, n_neighbors: int) -> tuple[NDArray[np.intp], Floats]:
+        """Return the nearest places and their weights, of shape (n, n_neighbors)."""
+        n_neighbors = min(n_neighbors, len(self._points))
+        distances, places = self._search.kneighbors(points, n_neighbors)
+        return places, self._weigh(distances, places)
+
+    def find_others(self, points: Floats, n_neighbors: int) -> tuple[NDArray[np.intp], Floats]:
+        """Do so for the places themselves, moved to `points`, none of which finds itself."""
+        size = max(1, _DISTANCES_AT_ONCE // len(points))
+        distances = np.empty((len(points), n_neighbors))
+        places = np.empty((len(points), n_neighbors), dtype=np.intp)
+        for start in range(0, len(points), size):
+            rows = np.arange(start, min(start + size, len(points)))
+            found = cdist(points[rows], self._points)
+            found[rows - start, rows] = np.inf
+            places[rows] = np.argsort(found, axis=1, kind="stable")[:, :n_neighbors]
+            distances[rows] = np.take_along_axis(found, places[rows], axis=1)
+        return places, self._weigh(distances, places)
+
+    def average(self, places: NDArray[np.intp], weights: Floats) -> Floats:
+        """Average the values of places, of shape (n, n_outputs)."""
+        return np.einsum("nk,nko->no", weights, self.values[places])
+
+    def _weigh(self, distances: Floats, places: NDArray[np.intp]) -> Floats:
+        """Weigh as `KNeighborsRegressor` does: those at distance zero shut others out."""
+        if callable(self._weights):
+            weights = np.asarray(self._weights(distances), dtype=np.float64)
+        elif self._weights == "uniform":
+            weights = np.ones_like(distances)
+        else:
+            nearest = distances[:, :1]
+            # Relative to the nearest one, so that nothing overflows.
+            far = distances > 0
+            weights = np.divide(nearest, distances, np.ones_like(distances), where=far)
+        weights = weights * self.importance[places]
+        return weights / weights.sum(axis=1, keepdims=True)
+
+
+def nearest_distances(points: Floats, others: Floats) -> Floats:
+    """Return how far each point is from the nearest of the others."""
+    size = max(1, _DISTANCES_AT_ONCE // len(others))
+    parts = [
+        cdist(points[start : start + size], others).min(axis=1)
+        for start in range(0, len(points), size)
+    ]
+    return np.concatenate(parts)
+
+
+def usual_distance(points: Floats) -> float:
+    """Return what 95 % of different points are at most away from their nearest."""
+    if len(points) == 1:
+        return 0.0
+    points = points - points.mean(axis=0)
+    size = max(1, _DISTANCES_AT_ONCE // len(points))
+    nearest = np.empty(len(points))
+    for start in range(0, len(points), size):
+        rows = np.arange(start, min(start + size, len(points)))
+        distances = euclidean_distances(points[rows], points)
+        distances[rows - start, rows] = np.inf
+        nearest[rows] = distances.min(axis=1)
+    return float(np.quantile(nearest, _USUAL))

@@ -1,0 +1,81 @@
+"""Equal rows as one, in an order that does not depend on theirs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..utils._sklearn import check_sample_weight
+
+Floats = NDArray[np.float64]
+
+# Squares of larger numbers, and sums of these, would overflow.
+_LARGEST = 1e150
+
+
+def check_rows(X: Floats) -> Floats:
+    """Refuse features that are too large to compute distances with."""
+    too_large = np.abs(X).max(axis=1, initial=0) > _LARGEST
+    if too_large.any():
+        row = int(too_large.argmax())
+        raise ValueError(
+            f"X[{row}] holds {np.abs(X[row]).max():.3g}, which is too large to compute distances"
+            f" with: scale the features, to less than {_LARGEST:.0e}"
+        )
+    return X
+
+
+def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
+    """Return how many times each row counts, not all of them zero."""
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
+    return weights
+
+
+class Known(NamedTuple):
+    """What is known: features, targets as they were given, weights, and which are anchors."""
+
+    X: Floats
+    y: Floats
+    weights: Floats
+    is_anchor: NDArray[np.bool_]
+
+    @property
+    def targets(self) -> Floats:
+        """The targets, a column for each output."""
+        return self.y.reshape(len(self.y), -1)
+
+    def take(self, rows: NDArray[np.intp] | slice) -> Known:
+        """Return some of the rows."""
+        return Known(self.X[rows], self.y[rows], self.weights[rows], self.is_anchor[rows])
+
+    def join(self, other: Known) -> Known:
+        """Return the rows of both."""
+        return Known(*(np.concatenate(parts) for parts in zip(self, other, strict=True)))
+
+
+class DistinctRows:
+    """The different rows of a matrix, sorted: each stands for all rows that equal it.
+
+    `order` lists the rows that count, those of a place one after the other; `first` is one of
+    each place; `place` says where each row went, -1 if its weight is zero; `weights` add up.
+    """
+
+    def __init__(self, X: Floats, targets: Floats, weights: Floats) -> None:
+        order = np.lexsort([weights, *targets.T[::-1], *X.T[::-1]])
+        self.order = order[weights[order] > 0]
+        rows = X[self.order]
+        self._starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+        self.first = self.order[self._starts]
+        lengths = np.diff(self._starts, append=len(self.order))
+        self.place = np.full(len(X), -1)
+        self.place[self.order] = np.repeat(np.arange(len(lengths)), lengths)
+        self.weights = np.add.reduceat(weights[self.order], self._starts)
+        self._shares = weights[self.order] / np.repeat(self.weights, lengths)
+
+    def average(self, values: Floats) -> Floats:
+        """Average values of rows, of shape (n_rows, n_columns), over each place."""
+        return np.add.reduceat(values[self.order] * self._shares[:, None], self._starts)

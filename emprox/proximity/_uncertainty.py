@@ -1,0 +1,95 @@
+"""Honest uncertainty from residuals of architectures that were left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from ._transform import TargetTransform
+
+Floats = NDArray[np.float64]
+
+# Standard deviations are made so that this share of accuracies lies within as many of them as in
+# a normal distribution. That of a normal distribution hardly depends on its tails.
+_CALIBRATED_AT = 0.9
+
+
+class ResidualCalibration:
+    """What residuals of known architectures say about the errors of predictions.
+
+    Residuals and the standard deviations predicted for them, up to a common factor, are of
+    transformed accuracies and of shape (n_samples, n_outputs): there errors are about as large for
+    good as for bad architectures, while in percent those of bad ones are many times larger. An
+    interval there, transformed back, is wide below and narrow above, and ends where accuracies do.
+    With `add_mean_square`, the mean square of the residuals is added to all variances: for
+    deviations that say where errors are larger, but may be zero.
+
+    See Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-Free Predictive Inference for
+    Regression, JASA 2018, section 5.2 (scaled residuals). Those of a cross-validation take the
+    place of those of a split.
+    """
+
+    def __init__(
+        self,
+        transforms: Sequence[TargetTransform],
+        residuals: Floats,
+        stds: Floats,
+        add_mean_square: bool = False,
+    ) -> None:
+        self._transforms = list(transforms)
+        self._added = np.zeros(residuals.shape[1])
+        if add_mean_square and len(residuals):
+            self._added = np.square(residuals).mean(axis=0)
+        # Where all known accuracies are equal, residuals and deviations are zero.
+        stds = np.maximum(self._widen(stds), np.finfo(np.float64).tiny)
+        self._ratios = np.sort(np.abs(residuals) / stds, axis=0)
+
+    def intervals(self, scores: Floats, stds: Floats, coverage: float) -> Floats:
+        """Find intervals that hold accuracies, of shape (n, n_outputs, 2).
+
+        Infinite if there are too few samples for the coverage, with the correction for their
+        finite number.
+        """
+        n_samples = len(self._ratios)
+        # Rounding, as of .55 * 100, must not take one more.
+        rank = math.ceil((n_samples + 1) * coverage - 1e-9)
+        if rank > n_samples:
+            return np.broadcast_to([-np.inf, np.inf], (*scores.shape, 2)).copy()
+        return self._between(scores, self._widen(stds) * self._ratios[rank - 1])
+
+    def standard_deviations(self, scores: Floats, stds: Floats) -> Floats:
+        """Find standard deviations that are as wide as intervals with a coverage of 90 %.
+
+        With too few samples for that, as the interval that holds all residuals; with none,
+        infinite.
+        """
+        n_samples = len(self._ratios)
+        if not n_samples:
+            return np.full_like(scores, np.inf)
+        rank = min(math.ceil((n_samples + 1) * _CALIBRATED_AT), n_samples)
+        ends = self._between(scores, self._widen(stds) * self._ratios[rank - 1])
+        widths = 2 * norm.ppf((1 + _CALIBRATED_AT) / 2)
+        return ends[..., 1] / widths - ends[..., 0] / widths
+
+    def _widen(self, stds: Floats) -> Floats:
+        return np.sqrt(np.square(stds) + self._added)
+
+    def _between(self, scores: Floats, reach: Floats) -> Floats:
+        """Transform back what is within reach of scores."""
+        ends = [
+            [transform.inverse(score + sign * far, clip=False) for sign in (-1, 1)]
+            for transform, score, far in zip(self._transforms, scores.T, reach.T, strict=True)
+        ]
+        return np.transpose(ends, (2, 0, 1))
+
+
+def transform_columns(transforms: Sequence[TargetTransform], targets: Floats) -> Floats:
+    """Transform accuracies, each output by its own transformation."""
+    columns = [
+        transform.forward(column) for transform, column in zip(transforms, targets.T, strict=True)
+    ]
+    return np.stack(columns, axis=1)
