@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         predictors,
         properties,
         proximity,
-        reproduction,
         search,
         spaces,
     )
@@ -51,7 +50,6 @@ __all__ = [
     "predictors",
     "properties",
     "proximity",
-    "reproduction",
     "search",
     "spaces",
 ]

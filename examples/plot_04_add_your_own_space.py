@@ -53,7 +53,7 @@ class Branches(spaces.SearchSpace):
 # Checked and registered, it works like any other. The accuracies here are made up.
 spaces.check_search_space(spaces.register_space(Branches(), overwrite=True))
 X, y = datasets.make_architectures("branches", 300, random_state=1, return_X_y=True)
-cv = model_selection.IsomorphismShuffleSplit(1, space="branches", train_size=0.6, test_size=0.4)
+cv = model_selection.ArchitectureShuffleSplit(1, train_sizes=0.6, test_size=None, space="branches")
 known, new = next(cv.set_params(random_state=0).split(X))
 model = make_emprox_pipeline("branches", random_state=0).fit(X[known], y[known])
 inspection.RankAgreementDisplay.from_predictions(y[new], model.predict(X[new]))

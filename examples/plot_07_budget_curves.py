@@ -22,25 +22,25 @@ predictors = {
 }
 
 # %%
-# Five draws, to be quick. With ``results_file="trials.jsonl"`` an interrupted comparison goes on
-# where it was, and with ``n_jobs`` draws run side by side.
-from emprox.model_selection import evaluate_predictors
-
-evaluation = evaluate_predictors(
-    predictors, X, y, train_sizes=(20, 50, 100, 200), n_trials=5, test_size=500
+# Five draws, to be quick. With ``results="trials.sqlite"`` an interrupted comparison goes on where
+# it was, and with ``n_jobs`` draws run side by side. What comes out is a data frame.
+from emprox.model_selection import (
+    ArchitectureShuffleSplit,
+    compare_predictors,
+    evaluate_predictors,
 )
-print(evaluation.to_markdown(metrics=["kendall_tau", "mean_absolute_error"], train_size=100))
+
+cv = ArchitectureShuffleSplit(5, train_sizes=(20, 50, 100, 200), test_size=500, random_state=0)
+trials = evaluate_predictors(predictors, X, y, cv=cv)
+scores = trials.groupby(["train_size", "predictor"])[["kendall_tau", "mean_absolute_error"]]
+scores.agg(["mean", "std"]).round(3)
 
 # %%
 # The curve of each predictor, with the standard error over the draws.
 from emprox.inspection import BudgetCurveDisplay
 
-BudgetCurveDisplay.from_evaluation(evaluation, metric="kendall_tau")
+BudgetCurveDisplay.from_evaluation(trials, metric="kendall_tau")
 
 # %%
 # Differences are paired, since all predictors see the same draws.
-for comparison in evaluation.compare("trees on GRAF", metric="kendall_tau", train_size=100):
-    print(
-        f"{comparison.predictor:17} {comparison.mean_difference:+.3f}"
-        f" ± {comparison.standard_error:.3f} in Kendall's tau"
-    )
+compare_predictors(trials, "trees on GRAF", "kendall_tau")

@@ -41,7 +41,6 @@ LAYERS = (
     "model_selection",
     "inspection",
     "search",
-    "reproduction",
     "emprox",
     "cli",
     "__main__",
@@ -50,7 +49,7 @@ LAYERS = (
 ONLY_FROM = {"_modules": {"utils"}, "datasets": {"spaces", "utils"}}
 WITHOUT_TORCH = {"spaces", "properties", "encodings", "metrics", "datasets", "model_selection"}
 
-OPTIONAL = {"matplotlib", "pandas", "pooch", "xgboost"}
+OPTIONAL = {"matplotlib", "networkx", "pooch", "xgboost"}
 TORCH = {"skorch", "torch"}
 
 # Neither is public: utils serves the other modules, and cli is the command.

@@ -33,10 +33,11 @@ def test_python_blocks_run_one_after_the_other(text, tmp_path, monkeypatch):
     assert taus[2] > 0.65
     assert names["search"].best_params_.keys() == {"knn__n_neighbors", "embedder__embedding_dim"}
     exec(compile(evaluation, "README.md", "exec"), names)
-    (comparison,) = names["evaluation"].compare("trees on GRAF", train_size=121)
-    assert comparison.mean_difference > 0
-    assert names["evaluation"].failures == []
-    assert (tmp_path / "trials.jsonl").is_file()
+    trials = names["trials"]
+    differences = names["compare_predictors"](trials, "trees on GRAF")["mean_difference"]
+    assert (differences > 0).all()
+    assert trials["error"].isna().all()
+    assert (tmp_path / "trials.sqlite").is_file()
     assert np.shape(names["neighbors"]) == (3, 8)
     assert np.shape(names["std"]) == (3,)
 

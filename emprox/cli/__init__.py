@@ -15,7 +15,6 @@ from emprox import __version__
 from ._demo import demo
 from ._predict import predict
 from ._rank import rank
-from ._reproduce import reproduce
 from ._spaces import spaces
 
 __all__ = ["main"]
@@ -58,5 +57,4 @@ def main() -> None:
 main.add_command(demo)
 main.add_command(predict)
 main.add_command(rank)
-main.add_command(reproduce)
 main.add_command(spaces)

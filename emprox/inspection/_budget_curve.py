@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..utils._optional_imports import import_optional
@@ -23,12 +24,11 @@ _LABELS = {
     "pearson_r": "Pearson r",
     "spearman_rho": "Spearman \N{GREEK SMALL LETTER RHO}",
     "kendall_tau": "Kendall τ",
-    "precision_at_10": "precision at 10",
-    "fit_seconds": "time to fit (s)",
-    "query_milliseconds": "time for 1,000 predictions (ms)",
+    "fit_time": "time to fit (s)",
+    "score_time": "time to predict (s)",
 }
-_TIMES = ("fit_seconds", "query_milliseconds")
-_NO_METRICS = ("predictor", "train_size", "trial", "error")
+_TIMES = ("fit_time", "score_time")
+_NO_METRICS = ("predictor", "train_size", "split", "error")
 _BANDS = {"standard error": True, "standard deviation": False}
 
 # After Okabe and Ito (2008), without yellow, which is hard to see on white. Colours come again with
@@ -88,17 +88,22 @@ class BudgetCurveDisplay:
 
     See Also
     --------
-    emprox.model_selection.evaluate_predictors : Makes such an evaluation.
+    emprox.model_selection.evaluate_predictors : Makes the trials.
     RankAgreementDisplay : Predictions of one predictor against true accuracies.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from emprox.inspection import BudgetCurveDisplay
-    >>> rows = [
-    ...     {"predictor": "EmProx", "train_size": size, "trial": trial, "kendall_tau": tau}
-    ...     for size, trial, tau in [(50, 0, 0.6), (50, 1, 0.7), (100, 0, 0.7), (100, 1, 0.9)]
-    ... ]
-    >>> display = BudgetCurveDisplay.from_evaluation(rows)
+    >>> trials = pd.DataFrame(
+    ...     {
+    ...         "predictor": "EmProx",
+    ...         "split": [0, 0, 1, 1],
+    ...         "train_size": [50, 100, 50, 100],
+    ...         "kendall_tau": [0.6, 0.7, 0.7, 0.9],
+    ...     }
+    ... )
+    >>> display = BudgetCurveDisplay.from_evaluation(trials)
     >>> display.means
     array([[0.65, 0.8 ]])
     >>> display.ax_.get_ylabel()
@@ -129,7 +134,7 @@ class BudgetCurveDisplay:
     @classmethod
     def from_evaluation(
         cls,
-        evaluation: Any,
+        trials: pd.DataFrame,
         metric: str = "kendall_tau",
         *,
         predictors: Sequence[str] | None = None,
@@ -137,17 +142,16 @@ class BudgetCurveDisplay:
         ax: Any = None,
         line_kwargs: dict[str, Any] | None = None,
     ) -> BudgetCurveDisplay:
-        """Average an evaluation over its trials and draw.
+        """Average over the trials and draw.
 
         Parameters
         ----------
-        evaluation : Evaluation, DataFrame or list of dict
-            What `emprox.model_selection.evaluate_predictors` returns, or its rows: one for each
-            predictor, train size and trial, with the columns ``predictor``, ``train_size``,
-            ``trial`` and the metrics, in percent, seconds and milliseconds. A metric that is NaN
-            counts as missing.
+        trials : DataFrame
+            What `emprox.model_selection.evaluate_predictors` returns, or the same from a CSV file:
+            one row for each predictor and split, with the columns ``predictor``, ``train_size``
+            and the metric. A metric that is NaN counts as missing.
         metric : str, default="kendall_tau"
-            Name of the metric.
+            Name of the column.
         predictors : sequence of str, default=None
             Names of the predictors to draw; None takes all.
         band : {"standard error", "standard deviation"} or None, default="standard error"
@@ -168,7 +172,7 @@ class BudgetCurveDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the evaluation has no rows or lacks a column, there is no such metric, predictor or
+            If there are no rows or a column is missing, there is no such metric, predictor or
             band, or no trial has a value of the metric.
         """
         check_matplotlib(cls)
@@ -176,10 +180,10 @@ class BudgetCurveDisplay:
             raise ValueError(
                 f"unknown band {band!r}; there are {', '.join(map(repr, _BANDS))} and None"
             )
-        rows = _read_rows(evaluation)
-        known = [name for name in rows[0] if name not in _NO_METRICS]
+        _check_trials(trials)
+        known = [name for name in trials if name not in _NO_METRICS]
         _check_known("metric", metric, known)
-        names = list(dict.fromkeys(str(row["predictor"]) for row in rows))
+        names = list(dict.fromkeys(map(str, trials["predictor"])))
         if isinstance(predictors, str) or (predictors is not None and not len(predictors)):
             raise ValueError(
                 f"predictors has to be a list of names, or None for all, got {predictors!r}"
@@ -187,33 +191,30 @@ class BudgetCurveDisplay:
         for predictor in predictors or ():
             _check_known("predictor", predictor, names)
         names = names if predictors is None else list(predictors)
-        sizes = sorted({int(row["train_size"]) for row in rows if row["predictor"] in names})
-        values: dict[tuple[str, int], list[float]] = {}
-        for row in rows:
-            key = (str(row["predictor"]), int(row["train_size"]))
-            values.setdefault(key, []).append(float(row[metric]))
-        shape = len(names), len(sizes)
-        means, deviations = np.full(shape, np.nan), np.full(shape, np.nan)
-        n_trials, n_missing = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        for place in np.ndindex(shape):
-            found = np.array(values.get((names[place[0]], sizes[place[1]]), []))
-            finite = found[np.isfinite(found)]
-            n_trials[place], n_missing[place] = len(finite), len(found) - len(finite)
-            if len(finite):
-                means[place] = finite.mean()
-            if len(finite) > 1 and band is not None:
-                deviations[place] = finite.std(ddof=1)
-                if _BANDS[band]:
-                    deviations[place] /= np.sqrt(len(finite))
+        trials = trials[trials["predictor"].isin(names)]
+        sizes = np.unique(trials["train_size"].to_numpy(dtype=np.int64))
+        values = trials[metric].where(np.isfinite(trials[metric].astype(float)))
+        groups = values.groupby([trials["predictor"], trials["train_size"]])
+        summary = groups.agg(
+            ["mean", "count", "size", "sem" if band is not None and _BANDS[band] else "std"]
+        )
+        # One block of columns for each of the four, the predictors in rows.
+        table = summary.unstack("train_size").reindex(names)
+        means, counts, rows, deviations = (
+            table.to_numpy(dtype=float).reshape(len(names), 4, -1).transpose(1, 0, 2)
+        )
+        n_trials = np.nan_to_num(counts).astype(np.int64)
+        n_missing = np.nan_to_num(rows).astype(np.int64) - n_trials
+        if band is None:
+            deviations = np.full_like(means, np.nan)
         if not n_trials.any():
             raise ValueError(
-                f"no trial has a value of {metric}; the rows of an Evaluation say in 'error' what"
-                " was raised"
+                f"no trial has a value of {metric}; the column 'error' says what was raised"
             )
         return cls(
             metric=metric,
             predictors=names,
-            train_sizes=np.array(sizes),
+            train_sizes=sizes,
             means=means,
             deviations=deviations,
             n_trials=n_trials,
@@ -387,30 +388,20 @@ def _spread(number: int, n_numbers: int) -> float:
     return float((1 + _SPREAD) ** ((number - middle) / max(middle, 1)))
 
 
-def _read_rows(evaluation: Any) -> list[Mapping[str, Any]]:
-    """Take the rows out of an evaluation, and check what they hold."""
-    rows = getattr(evaluation, "rows", evaluation)
-    if hasattr(rows, "to_dict"):
-        rows = rows.to_dict("records")
-    rows = list(rows) if isinstance(rows, Iterable) and not isinstance(rows, Mapping) else [rows]
-    if not all(isinstance(row, Mapping) and "predictor" in row for row in rows):
-        raise ValueError(
-            "expected an Evaluation, or a data frame or list of dicts with a row for each"
-            f" predictor, train size and trial, got {type(evaluation).__name__}"
+def _check_trials(trials: Any) -> None:
+    if not isinstance(trials, pd.DataFrame):
+        raise TypeError(
+            f"expected the data frame that evaluate_predictors returns, got {type(trials).__name__}"
         )
-    if not rows:
-        raise ValueError("the evaluation has no rows")
-    columns = {"train_size", *rows[0]}
-    for number, row in enumerate(rows):
-        if missing := sorted(columns - row.keys()):
-            raise ValueError(f"row {number} of the evaluation lacks {', '.join(missing)}")
-    return rows
+    for name in ("predictor", "train_size"):
+        if name not in trials:
+            raise ValueError(f"the trials have no column {name!r}")
+    if trials.empty:
+        raise ValueError("the trials have no rows")
 
 
 def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         close = get_close_matches(str(name), known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise ValueError(
-            f"unknown {kind} {name!r}{hint} The evaluation has {', '.join(map(repr, known))}"
-        )
+        raise ValueError(f"unknown {kind} {name!r}{hint} There are {', '.join(map(repr, known))}")

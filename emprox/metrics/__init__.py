@@ -5,25 +5,15 @@ Every metric is a function of ``(y_true, y_pred)``. For ``scoring=`` in ``GridSe
 :func:`get_scorer` knows.
 """
 
-from sklearn.metrics import mean_absolute_error, root_mean_squared_error
-
-from ._ranking import (
-    kendall_tau,
-    pearson_r,
-    precision_at_k,
-    regression_report,
-    regret_at_k,
-    spearman_rho,
-)
+from ._ranking import kendall_tau, pearson_r, precision_at_k, regret_at_k, spearman_rho
 from ._scorers import (
     get_scorer,
     get_scorer_names,
     kendall_tau_scorer,
-    neg_mean_absolute_error_scorer,
     neg_regret_at_k_scorer,
-    neg_root_mean_squared_error_scorer,
     pearson_r_scorer,
     precision_at_k_scorer,
+    regression_report,
     spearman_rho_scorer,
 )
 
@@ -32,17 +22,13 @@ __all__ = [
     "get_scorer_names",
     "kendall_tau",
     "kendall_tau_scorer",
-    "mean_absolute_error",
-    "neg_mean_absolute_error_scorer",
     "neg_regret_at_k_scorer",
-    "neg_root_mean_squared_error_scorer",
     "pearson_r",
     "pearson_r_scorer",
     "precision_at_k",
     "precision_at_k_scorer",
     "regression_report",
     "regret_at_k",
-    "root_mean_squared_error",
     "spearman_rho",
     "spearman_rho_scorer",
 ]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from sklearn.utils import check_array, check_consistent_length
 
 FloatArray = NDArray[np.float64]
@@ -87,16 +86,16 @@ def _correlation(
 def kendall_tau(
     y_true: ArrayLike, y_pred: ArrayLike, *, multioutput: MultiOutput = "uniform_average"
 ) -> float | FloatArray:
-    r"""Compute Kendall's rank correlation, tau-b.
+    """Compute Kendall's rank correlation, tau-b.
 
     Of all pairs of architectures, the share that the predictions put in the right order minus
-    the share that they put in the wrong order, corrected for ties [1]_. It depends on the order
-    of the predictions alone, and is the usual measure of an accuracy predictor [2]_.
+    the share in the wrong order, corrected for ties [1]_: the usual measure of an accuracy
+    predictor [2]_.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
+        True accuracies, in any unit.
     y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Predicted accuracies, or any score that should rank as they do.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
@@ -105,8 +104,7 @@ def kendall_tau(
     Returns
     -------
     tau : float or ndarray of shape (n_outputs,)
-        From -1, the reversed order, to 1, the same order. It is 0.0, with a warning, where it
-        is undefined.
+        From -1, the reversed order, to 1, the same order; 0.0 where it is undefined.
 
     Raises
     ------
@@ -117,18 +115,6 @@ def kendall_tau(
     -----
     UndefinedMetricWarning
         If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
-
-    See Also
-    --------
-    spearman_rho : Correlation of the ranks, less strict about near misses.
-    kendall_tau_scorer : The same for ``scoring=``.
-
-    Notes
-    -----
-    With :math:`C` concordant and :math:`D` discordant pairs, and :math:`T_{true}` and
-    :math:`T_{pred}` pairs tied in one of the two only,
-
-    .. math:: \tau_b = \frac{C - D}{\sqrt{(C + D + T_{true}) (C + D + T_{pred})}}
 
     References
     ----------
@@ -152,13 +138,12 @@ def spearman_rho(
 ) -> float | FloatArray:
     """Compute Spearman's rank correlation.
 
-    The Pearson correlation of the ranks [1]_, where tied values share their mean rank. It
-    depends on the order of the predictions alone, and is reported in [2]_ beside Kendall's tau.
+    The Pearson correlation of the ranks [1]_, where tied values share their mean rank.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
+        True accuracies, in any unit.
     y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Predicted accuracies, or any score that should rank as they do.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
@@ -167,8 +152,7 @@ def spearman_rho(
     Returns
     -------
     rho : float or ndarray of shape (n_outputs,)
-        From -1, the reversed order, to 1, the same order. It is 0.0, with a warning, where it
-        is undefined.
+        From -1, the reversed order, to 1, the same order; 0.0 where it is undefined.
 
     Raises
     ------
@@ -180,17 +164,10 @@ def spearman_rho(
     UndefinedMetricWarning
         If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
 
-    See Also
-    --------
-    kendall_tau : Share of pairs in the right order.
-    pearson_r : Correlation of the values themselves.
-
     References
     ----------
     .. [1] C. Spearman, "The Proof and Measurement of Association between Two Things", American
        Journal of Psychology 15(1), 1904.
-    .. [2] C. White, A. Zela, B. Ru, Y. Liu and F. Hutter, "How Powerful are Performance
-       Predictors in Neural Architecture Search?", NeurIPS 2021.
 
     Examples
     --------
@@ -217,13 +194,12 @@ def pearson_r(
     """Compute Pearson's linear correlation.
 
     It asks how close the predictions come to a straight line over the true accuracies. A few
-    architectures that fail to train, far below all others, can dominate it: read it beside the
-    rank correlations, as in [1]_.
+    architectures that fail to train can dominate it: read it beside the rank correlations.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
+        True accuracies, in any unit.
     y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Predicted accuracies, or any score that should grow linearly with them.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
@@ -232,8 +208,7 @@ def pearson_r(
     Returns
     -------
     r : float or ndarray of shape (n_outputs,)
-        From -1, a falling line, to 1, a rising line. It is 0.0, with a warning, where it is
-        undefined.
+        From -1, a falling line, to 1, a rising line; 0.0 where it is undefined.
 
     Raises
     ------
@@ -245,15 +220,6 @@ def pearson_r(
     UndefinedMetricWarning
         If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal
         up to rounding (their range is below 1e-10 of the largest magnitude).
-
-    See Also
-    --------
-    spearman_rho : Correlation of the ranks, which no outlier can dominate.
-
-    References
-    ----------
-    .. [1] C. White, A. Zela, B. Ru, Y. Liu and F. Hutter, "How Powerful are Performance
-       Predictors in Neural Architecture Search?", NeurIPS 2021.
 
     Examples
     --------
@@ -307,13 +273,12 @@ def precision_at_k(
     """Compute the share of the k best predicted that are among the k best true ones.
 
     A search trains the architectures that are predicted best. This is the share of that
-    training which goes into architectures at the true top; [1]_ evaluates the top of the
-    ranking in the same spirit.
+    training which goes into architectures at the true top; compare [1]_.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
+        True accuracies, in any unit.
     y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Predicted accuracies, or any score that should rank as they do.
     k : int, default=10
@@ -324,8 +289,7 @@ def precision_at_k(
     Returns
     -------
     precision : float or ndarray of shape (n_outputs,)
-        From 0 to 1, the best. A random order has ``k / n_samples`` on average, as has a constant
-        prediction, if no true accuracies tie for the last place of the top.
+        From 0 to 1, the best. A random order has ``k / n_samples`` on average.
 
     Raises
     ------
@@ -335,20 +299,11 @@ def precision_at_k(
         If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
         or infinity, or differ in shape.
 
-    See Also
-    --------
-    regret_at_k : What is lost by training only the k best predicted.
-    precision_at_k_scorer : The same for ``scoring=``, with k = 10.
-
     Notes
     -----
-    Ties are exact equalities, and the order of the samples never matters:
-
-    - An architecture is among the true best if its accuracy is at least the k-th best true
-      accuracy. With ties at that accuracy these are more than k architectures, each as good an
-      answer as the other.
-    - Architectures that tie for the last places among the k best predicted each get an equal
-      share of these places: the result is the expectation over breaking the ties at random.
+    With ties at the k-th best true accuracy more than k architectures are among the true best.
+    Architectures that tie for the last places among the k best predicted get equal shares of
+    these places. So the order of the samples never matters.
 
     References
     ----------
@@ -362,11 +317,6 @@ def precision_at_k(
     >>> from emprox.metrics import precision_at_k
     >>> precision_at_k([94, 91, 90, 85], [93, 80, 70, 90], k=2)
     0.5
-
-    A constant prediction is as good as a random order.
-
-    >>> precision_at_k([94, 91, 90, 85], [90, 90, 90, 90], k=1)
-    0.25
     """
     true, pred = _check_targets(y_true, y_pred)
     _check_k(k, len(true))
@@ -388,7 +338,7 @@ def regret_at_k(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
+        True accuracies, in any unit.
     y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Predicted accuracies, or any score that should rank as they do.
     k : int, default=10
@@ -399,8 +349,7 @@ def regret_at_k(
     Returns
     -------
     regret : float or ndarray of shape (n_outputs,)
-        In the unit of ``y_true``: percentage points for accuracies in percent. It is 0, the
-        best, or above.
+        In the unit of ``y_true``; 0, the best, or above.
 
     Raises
     ------
@@ -410,16 +359,10 @@ def regret_at_k(
         If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
         or infinity, or differ in shape.
 
-    See Also
-    --------
-    precision_at_k : How many of the k best predicted are truly among the best.
-    neg_regret_at_k_scorer : The same, negated, for ``scoring=``, with k = 10.
-
     Notes
     -----
-    Architectures that tie (exactly) for the last places among the k best predicted get these
-    places at random, and the expected regret is returned, computed exactly. So the order of the
-    samples never matters, and a constant prediction has the regret of a random choice.
+    Where architectures tie for the last places among the k best predicted, it is the expectation
+    over giving them these places at random. So the order of the samples never matters.
 
     References
     ----------
@@ -439,62 +382,3 @@ def regret_at_k(
     true, pred = _check_targets(y_true, y_pred)
     _check_k(k, len(true))
     return _combine([_regret(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
-
-
-def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> dict[str, float]:
-    """Compute all metrics of this module at once.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in percent.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, in percent.
-    k : int, default=10
-        How many architectures make the top, from 1 to ``n_samples``, for ``precision_at_k`` and
-        ``regret_at_k``.
-
-    Returns
-    -------
-    report : dict of str to float
-        The value of each metric by its name, averaged over the outputs. Errors and regret are
-        in percentage points.
-
-    Raises
-    ------
-    TypeError
-        If ``k`` is not an integer.
-    ValueError
-        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
-        or infinity, or differ in shape.
-
-    Warns
-    -----
-    UndefinedMetricWarning
-        For each correlation that is undefined and set to 0.0: if there are fewer than two
-        samples, or all values of ``y_true`` or ``y_pred`` are equal.
-
-    Examples
-    --------
-    >>> from emprox.metrics import regression_report
-    >>> report = regression_report([70, 80, 90, 94], [72, 71, 91, 93], k=2)
-    >>> for name, value in report.items():
-    ...     print(f"{name:<23} {value:.3f}")
-    kendall_tau             0.667
-    spearman_rho            0.800
-    pearson_r               0.907
-    mean_absolute_error     3.250
-    root_mean_squared_error 4.664
-    precision_at_k          1.000
-    regret_at_k             0.000
-    """
-    report = {
-        "kendall_tau": kendall_tau(y_true, y_pred),
-        "spearman_rho": spearman_rho(y_true, y_pred),
-        "pearson_r": pearson_r(y_true, y_pred),
-        "mean_absolute_error": mean_absolute_error(y_true, y_pred),
-        "root_mean_squared_error": root_mean_squared_error(y_true, y_pred),
-        "precision_at_k": precision_at_k(y_true, y_pred, k=k),
-        "regret_at_k": regret_at_k(y_true, y_pred, k=k),
-    }
-    return {name: float(value) for name, value in report.items()}

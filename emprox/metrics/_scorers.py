@@ -1,34 +1,40 @@
-"""The metrics as scorers, for ``scoring=`` in GridSearchCV and cross_validate."""
+"""The list of all metrics, and what is made of it: scorers and a report."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn import metrics
 from sklearn.metrics import make_scorer
 
 from ._ranking import kendall_tau, pearson_r, precision_at_k, regret_at_k, spearman_rho
 
+Metric = Callable[..., Any]
 Scorer = Callable[..., float]
 
-kendall_tau_scorer: Scorer = make_scorer(kendall_tau)
-spearman_rho_scorer: Scorer = make_scorer(spearman_rho)
-pearson_r_scorer: Scorer = make_scorer(pearson_r)
-# k stays 10 on smaller folds, where these fail as their metrics do: were k cut down to the size
-# of the fold, any predictor would look perfect.
-precision_at_k_scorer: Scorer = make_scorer(precision_at_k)
-neg_regret_at_k_scorer: Scorer = make_scorer(regret_at_k, greater_is_better=False)
-neg_mean_absolute_error_scorer: Scorer = metrics.get_scorer("neg_mean_absolute_error")
-neg_root_mean_squared_error_scorer: Scorer = metrics.get_scorer("neg_root_mean_squared_error")
+# Every metric that has a name, with whether more of it is better. A new one gets its line here.
+METRICS: dict[str, tuple[Metric, bool]] = {
+    "kendall_tau": (kendall_tau, True),
+    "spearman_rho": (spearman_rho, True),
+    "pearson_r": (pearson_r, True),
+    "mean_absolute_error": (metrics.mean_absolute_error, False),
+    "root_mean_squared_error": (metrics.root_mean_squared_error, False),
+    # k stays 10 on smaller folds, where these fail: were k cut down to the size of the fold, any
+    # predictor would look perfect.
+    "precision_at_k": (precision_at_k, True),
+    "regret_at_k": (regret_at_k, False),
+}
 
 _SCORERS: dict[str, Scorer] = {
-    "kendall_tau": kendall_tau_scorer,
-    "spearman_rho": spearman_rho_scorer,
-    "pearson_r": pearson_r_scorer,
-    "precision_at_k": precision_at_k_scorer,
-    "neg_regret_at_k": neg_regret_at_k_scorer,
-    "neg_mean_absolute_error": neg_mean_absolute_error_scorer,
-    "neg_root_mean_squared_error": neg_root_mean_squared_error_scorer,
+    name if is_gain else f"neg_{name}": make_scorer(metric, greater_is_better=is_gain)
+    for name, (metric, is_gain) in METRICS.items()
 }
+kendall_tau_scorer = _SCORERS["kendall_tau"]
+spearman_rho_scorer = _SCORERS["spearman_rho"]
+pearson_r_scorer = _SCORERS["pearson_r"]
+precision_at_k_scorer = _SCORERS["precision_at_k"]
+neg_regret_at_k_scorer = _SCORERS["neg_regret_at_k"]
 
 
 def get_scorer_names() -> list[str]:
@@ -38,10 +44,6 @@ def get_scorer_names() -> list[str]:
     -------
     names : list of str
         The names of emprox's scorers and of scikit-learn's, sorted.
-
-    See Also
-    --------
-    get_scorer : The scorer of a name.
 
     Examples
     --------
@@ -53,16 +55,13 @@ def get_scorer_names() -> list[str]:
 
 
 def get_scorer(name: str) -> Scorer:
-    """Return the scorer of a name.
-
-    Besides emprox's own names, ``"kendall_tau"``, ``"spearman_rho"``, ``"pearson_r"``,
-    ``"precision_at_k"``, ``"neg_regret_at_k"``, ``"neg_mean_absolute_error"`` and
-    ``"neg_root_mean_squared_error"``, it knows those of scikit-learn, such as ``"r2"``.
+    """Return the scorer of a name, of emprox or of scikit-learn.
 
     Parameters
     ----------
     name : str
-        One of :func:`get_scorer_names`.
+        One of :func:`get_scorer_names`, such as ``"kendall_tau"`` or ``"neg_regret_at_k"``. Those
+        at k have k = 10, and fail on folds of fewer samples.
 
     Returns
     -------
@@ -76,19 +75,10 @@ def get_scorer(name: str) -> Scorer:
     ValueError
         If there is no scorer of that name.
 
-    See Also
-    --------
-    get_scorer_names : All names.
-    sklearn.metrics.make_scorer : Make a scorer of any metric.
-
-    Notes
-    -----
-    The scorers at k have k = 10, and on a fold of fewer samples they raise, as their metrics do,
-    so that ``cross_validate`` warns and records NaN. A scorer with another k is made by
-    :func:`sklearn.metrics.make_scorer`, see below.
-
     Examples
     --------
+    For another k there is :func:`sklearn.metrics.make_scorer`.
+
     >>> from sklearn.datasets import make_regression
     >>> from sklearn.linear_model import LinearRegression
     >>> from sklearn.metrics import make_scorer
@@ -117,3 +107,55 @@ def get_scorer(name: str) -> Scorer:
         f"There is no scorer named {name!r}. {hint}The scorers of emprox are "
         f"{', '.join(map(repr, _SCORERS))}; get_scorer_names() lists scikit-learn's too."
     )
+
+
+def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> dict[str, float]:
+    """Compute all metrics at once.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, in any unit.
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Predicted accuracies, in the same unit.
+    k : int, default=10
+        How many architectures make the top, from 1 to ``n_samples``, for ``precision_at_k`` and
+        ``regret_at_k``.
+
+    Returns
+    -------
+    report : dict of str to float
+        The value of each metric by its name, averaged over the outputs. Errors and regret are
+        in the unit of y.
+
+    Raises
+    ------
+    TypeError
+        If ``k`` is not an integer.
+    ValueError
+        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
+        or infinity, or differ in shape.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        For each correlation that is undefined and set to 0.0.
+
+    Examples
+    --------
+    >>> from emprox.metrics import regression_report
+    >>> report = regression_report([70, 80, 90, 94], [72, 71, 91, 93], k=2)
+    >>> for name, value in report.items():
+    ...     print(f"{name:<23} {value:.3f}")
+    kendall_tau             0.667
+    spearman_rho            0.800
+    pearson_r               0.907
+    mean_absolute_error     3.250
+    root_mean_squared_error 4.664
+    precision_at_k          1.000
+    regret_at_k             0.000
+    """
+    return {
+        name: float(metric(y_true, y_pred, **({"k": k} if name.endswith("_at_k") else {})))
+        for name, (metric, _) in METRICS.items()
+    }

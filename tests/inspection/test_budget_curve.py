@@ -8,34 +8,28 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emprox.inspection import BudgetCurveDisplay
-from emprox.model_selection import evaluate_predictors
+from emprox.model_selection import ArchitectureShuffleSplit, evaluate_predictors
 
 SIZES = [20, 50, 100, 121, 1000]
 
 
 def make_rows(predictors=("EmProx", "NAO"), sizes=SIZES, n_trials=4, seed=0):
     rng = np.random.default_rng(seed)
-    return [
+    rows = [
         {
             "predictor": predictor,
+            "split": split,
             "train_size": size,
-            "trial": trial,
+            "fit_time": rng.uniform(0.1, 10),
             "mean_absolute_error": rng.uniform(1, 3),
             "kendall_tau": rng.uniform(0.5, 0.9),
-            "fit_seconds": rng.uniform(0.1, 10),
-            "error": "",
+            "error": None,
         }
         for predictor in predictors
         for size in sizes
-        for trial in range(n_trials)
+        for split in range(n_trials)
     ]
-
-
-class Stub:
-    """An evaluation, as far as the display looks at it."""
-
-    def __init__(self, rows):
-        self.rows = rows
+    return pd.DataFrame(rows)
 
 
 def legend(display):
@@ -43,14 +37,12 @@ def legend(display):
 
 
 def values(rows, predictor, size, metric="kendall_tau"):
-    return [
-        row[metric] for row in rows if (row["predictor"], row["train_size"]) == (predictor, size)
-    ]
+    return rows.loc[(rows["predictor"] == predictor) & (rows["train_size"] == size), metric]
 
 
 def test_lines_are_means_over_trials(plt):
     rows = make_rows()
-    display = BudgetCurveDisplay.from_evaluation(Stub(rows))
+    display = BudgetCurveDisplay.from_evaluation(rows)
     assert list(display.lines_) == display.predictors == ["EmProx", "NAO"]
     for name, line in display.lines_.items():
         assert_array_equal(line.get_xdata(), SIZES)
@@ -67,7 +59,7 @@ def test_lines_are_means_over_trials(plt):
 )
 def test_bands(band, divisor):
     rows = make_rows()
-    display = BudgetCurveDisplay.from_evaluation(Stub(rows), band=band)
+    display = BudgetCurveDisplay.from_evaluation(rows, band=band)
     if band is None:
         assert display.bands_ == {}
         assert display.legend_.get_title().get_text() == "mean of 4 trials"
@@ -80,11 +72,12 @@ def test_bands(band, divisor):
     assert display.legend_.get_title().get_text() == f"mean ± {band},\n4 trials"
 
 
-def test_data_frame_and_rows_are_the_same_as_an_evaluation():
+def test_csv_file(tmp_path):
     rows = make_rows()
-    expected = BudgetCurveDisplay.from_evaluation(Stub(rows)).means
-    for given in (rows, pd.DataFrame(rows), pd.DataFrame(rows).drop(columns=["error"])):
-        assert_array_equal(BudgetCurveDisplay.from_evaluation(given).means, expected)
+    rows.to_csv(tmp_path / "trials.csv")
+    expected = BudgetCurveDisplay.from_evaluation(rows).means
+    for given in (pd.read_csv(tmp_path / "trials.csv"), rows.drop(columns=["error"])):
+        assert_allclose(BudgetCurveDisplay.from_evaluation(given).means, expected)
 
 
 def test_real_evaluation():
@@ -92,17 +85,16 @@ def test_real_evaluation():
     from sklearn.linear_model import LinearRegression
 
     X = np.random.default_rng(0).normal(size=(60, 3))
-    evaluation = evaluate_predictors(
+    trials = evaluate_predictors(
         {"linear": LinearRegression(), "mean": DummyRegressor()},
         X,
         X.sum(axis=1),
-        train_sizes=(10, 20),
-        n_trials=3,
-        test_size=30,
+        cv=ArchitectureShuffleSplit(3, train_sizes=(10, 20), test_size=30, random_state=0),
+        scoring="mean_absolute_error",
     )
-    display = BudgetCurveDisplay.from_evaluation(evaluation, "mean_absolute_error")
+    display = BudgetCurveDisplay.from_evaluation(trials, "mean_absolute_error")
     for number, name in enumerate(["linear", "mean"]):
-        expected = [evaluation.mean("mean_absolute_error", name, size) for size in (10, 20)]
+        expected = [values(trials, name, n, "mean_absolute_error").mean() for n in (10, 20)]
         assert_allclose(display.means[number], expected)
 
 
@@ -110,13 +102,13 @@ def test_real_evaluation():
     ("metric", "label", "scale"),
     [
         ("mean_absolute_error", "mean absolute error (percentage points)", "linear"),
-        ("fit_seconds", "time to fit (s)", "log"),
+        ("fit_time", "time to fit (s)", "log"),
         ("my_metric", "my metric", "linear"),
     ],
 )
 def test_labels_have_units(metric, label, scale):
-    rows = [row | {"my_metric": row["kendall_tau"]} for row in make_rows()]
-    ax = BudgetCurveDisplay.from_evaluation(rows, metric).ax_
+    rows = make_rows()
+    ax = BudgetCurveDisplay.from_evaluation(rows.assign(my_metric=rows["kendall_tau"]), metric).ax_
     assert ax.get_ylabel() == label
     assert ax.get_yscale() == scale
 
@@ -124,10 +116,9 @@ def test_labels_have_units(metric, label, scale):
 class TestMissing:
     def test_failed_trials_are_left_out_and_counted(self):
         rows = make_rows()
-        for row in rows[:3]:
-            row["kendall_tau"] = np.nan
+        rows.loc[:2, "kendall_tau"] = np.nan
         display = BudgetCurveDisplay.from_evaluation(rows)
-        assert display.means[0, 0] == rows[3]["kendall_tau"]
+        assert display.means[0, 0] == rows.loc[3, "kendall_tau"]
         assert np.isnan(display.deviations[0, 0])
         assert_array_equal(display.n_trials[0], [1, 4, 4, 4, 4])
         assert "EmProx\n(3 of 20 trials missing)" in legend(display)
@@ -135,17 +126,13 @@ class TestMissing:
 
     def test_predictor_without_a_value(self):
         rows = make_rows(("EmProx", "broken"))
-        for row in rows:
-            if row["predictor"] == "broken":
-                row["kendall_tau"] = float("nan")
+        rows.loc[rows["predictor"] == "broken", "kendall_tau"] = np.nan
         display = BudgetCurveDisplay.from_evaluation(rows)
         assert list(display.lines_) == ["EmProx"]
         assert legend(display) == ["EmProx", "broken\n(20 of 20 trials missing)"]
 
     def test_size_without_rows(self):
-        rows = [
-            row for row in make_rows() if (row["predictor"], row["train_size"]) != ("NAO", 1000)
-        ]
+        rows = make_rows().query("not (predictor == 'NAO' and train_size == 1000)")
         display = BudgetCurveDisplay.from_evaluation(rows)
         assert_array_equal(display.lines_["NAO"].get_xdata(), SIZES[:-1])
         assert np.isnan(display.means[1, -1])
@@ -186,9 +173,8 @@ class TestStyle:
     def test_legend_is_in_the_order_of_the_lines(self):
         rows = make_rows(("low", "high", "middle"), n_trials=1)
         ends = {"low": 0.1, "high": 0.9, "middle": 0.5}
-        for row in rows:
-            if row["train_size"] == SIZES[-1]:
-                row["kendall_tau"] = ends[row["predictor"]]
+        last = rows["train_size"] == SIZES[-1]
+        rows.loc[last, "kendall_tau"] = rows.loc[last, "predictor"].map(ends)
         display = BudgetCurveDisplay.from_evaluation(rows)
         assert legend(display) == ["high", "middle", "low"]
 
@@ -241,32 +227,29 @@ ROWS = make_rows()
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "options", "message"),
+    ("trials", "options", "word"),
     [
-        (ROWS, {"metric": "kendal_tau"}, "unknown metric 'kendal_tau'; did you mean 'kendall_tau'"),
-        (ROWS, {"metric": "x"}, "has 'mean_absolute_error', 'kendall_tau', 'fit_seconds'$"),
-        (ROWS, {"metric": "error"}, "unknown metric 'error'"),
-        (ROWS, {"predictors": ["EmPorx"]}, "unknown predictor 'EmPorx'; did you mean 'EmProx'"),
-        (ROWS, {"predictors": "NAO"}, "has to be a list of names, or None for all, got 'NAO'"),
-        (ROWS, {"predictors": []}, r"has to be a list of names, or None for all, got \[\]"),
-        (ROWS, {"band": "range"}, "unknown band 'range'; there are 'standard error', "),
-        ([], {}, "has no rows"),
-        (pd.DataFrame(), {}, "has no rows"),
-        ("results.csv", {}, "expected an Evaluation, .* got str"),
-        (None, {}, "expected an Evaluation, .* got NoneType"),
-        ([{"predictor": "a", "kendall_tau": 1}], {}, "row 0 of the evaluation lacks train_size"),
-        ([*ROWS, {"predictor": "a", "train_size": 1}], {}, "row 40 .* lacks error, fit_seconds"),
-        (
-            [row | {"kendall_tau": np.nan} for row in ROWS],
-            {},
-            "no trial has a value of kendall_tau",
-        ),
+        (ROWS, {"metric": "kendal_tau"}, "did you mean 'kendall_tau'"),
+        (ROWS, {"metric": "error"}, "unknown metric"),
+        (ROWS, {"predictors": ["EmPorx"]}, "did you mean 'EmProx'"),
+        (ROWS, {"predictors": "NAO"}, "list of names"),
+        (ROWS, {"predictors": []}, "list of names"),
+        (ROWS, {"band": "range"}, "unknown band"),
+        (ROWS[:0], {}, "no rows"),
+        (ROWS.drop(columns=["train_size"]), {}, "train_size"),
+        (ROWS.assign(kendall_tau=np.nan), {}, "no trial"),
     ],
 )
-def test_bad_input(plt, evaluation, options, message):
-    with pytest.raises(ValueError, match=message):
-        BudgetCurveDisplay.from_evaluation(evaluation, **options)
+def test_bad_input(plt, trials, options, word):
+    with pytest.raises(ValueError, match=word):
+        BudgetCurveDisplay.from_evaluation(trials, **options)
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("trials", ["results.csv", None, [{"predictor": "a"}]])
+def test_no_data_frame(trials):
+    with pytest.raises(TypeError, match="data frame"):
+        BudgetCurveDisplay.from_evaluation(trials)
 
 
 def test_without_matplotlib(monkeypatch):

@@ -8,21 +8,20 @@ from sklearn.datasets import make_regression
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import Ridge
-from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 
 from emprox import metrics
-from emprox.metrics import get_scorer, get_scorer_names, kendall_tau, precision_at_k
+from emprox.metrics import get_scorer, get_scorer_names, kendall_tau
 
-NAMES = {
-    "kendall_tau": 1,
-    "spearman_rho": 1,
-    "pearson_r": 1,
-    "precision_at_k": 1,
-    "neg_regret_at_k": -1,
-    "neg_mean_absolute_error": -1,
-    "neg_root_mean_squared_error": -1,
+METRICS = {
+    "kendall_tau": metrics.kendall_tau,
+    "spearman_rho": metrics.spearman_rho,
+    "pearson_r": metrics.pearson_r,
+    "precision_at_k": metrics.precision_at_k,
+    "neg_regret_at_k": metrics.regret_at_k,
+    "neg_mean_absolute_error": sklearn.metrics.mean_absolute_error,
+    "neg_root_mean_squared_error": sklearn.metrics.root_mean_squared_error,
 }
 
 
@@ -31,43 +30,27 @@ def data():
     return make_regression(n_samples=90, n_features=5, noise=30.0, random_state=0)
 
 
-@pytest.mark.parametrize(("name", "sign"), NAMES.items())
-def test_scorer_is_its_metric_with_greater_better(name, sign, data):
-    X, y = data[0][:, [2]], data[1]  # one weak feature, so that no score is perfect
-    model = Ridge().fit(X[:45], y[:45])
-    metric = getattr(metrics, name.removeprefix("neg_"))
-    expected = sign * metric(y[45:], model.predict(X[45:]))
-    assert expected != 0
-    assert get_scorer(name)(model, X[45:], y[45:]) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_better_models_score_higher(name, data):
+@pytest.mark.parametrize("name", METRICS)
+def test_scorer_is_its_metric_with_greater_better(name, data):
     X, y = data
-    good = Ridge().fit(X, y)
+    weak = X[:, [2]]  # one feature, so that no score is perfect
+    model = Ridge().fit(weak[:45], y[:45])
+    sign = -1 if name.startswith("neg_") else 1
+    expected = sign * METRICS[name](y[45:], model.predict(weak[45:]))
+    assert expected != 0
+    for scorer in (get_scorer(name), pickle.loads(pickle.dumps(get_scorer(name)))):
+        assert scorer(model, weak[45:], y[45:]) == pytest.approx(expected)
     bad = Ridge().fit(X, -y)
+    good = Ridge().fit(X, y)
     assert get_scorer(name)(good, X, y) > get_scorer(name)(bad, X, y)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_names_and_objects_agree(name):
-    assert get_scorer(name) is getattr(metrics, f"{name}_scorer")
-    assert f"{name}_scorer" in metrics.__all__
-    assert name in get_scorer_names()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_scorers_pickle(name, data):
-    X, y = data
-    scorer = get_scorer(name)
-    model = Ridge().fit(X, y)
-    assert pickle.loads(pickle.dumps(scorer))(model, X, y) == scorer(model, X, y)
-
-
-def test_names_are_sorted_and_hold_those_of_scikit_learn():
-    names = get_scorer_names()
-    assert names == sorted(set(names))
-    assert set(names) == set(NAMES) | set(sklearn.metrics.get_scorer_names())
+def test_names():
+    assert set(get_scorer_names()) == set(METRICS) | set(sklearn.metrics.get_scorer_names())
+    assert get_scorer_names() == sorted(get_scorer_names())
+    for name in metrics.__all__:
+        if name.endswith("_scorer") and name != "get_scorer":
+            assert getattr(metrics, name) is get_scorer(name.removesuffix("_scorer"))
 
 
 def test_scorers_of_scikit_learn_by_name(data):
@@ -78,52 +61,35 @@ def test_scorers_of_scikit_learn_by_name(data):
 
 @pytest.mark.parametrize(
     ("wrong", "meant"),
-    [("kendal_tau", "kendall_tau"), ("spearman", "spearman_rho"), ("r_2", "r2")],
+    [("kendal_tau", "kendall_tau"), ("spearman", "spearman_rho"), ("r_2", "r2"), ("xyzzy", "")],
 )
 def test_unknown_name_suggests_a_known_one(wrong, meant):
-    with pytest.raises(ValueError, match=f"named '{wrong}'. Did you mean '{meant}'?") as error:
+    with pytest.raises(ValueError, match=f"{wrong}.*{meant}"):
         get_scorer(wrong)
-    assert all(f"'{name}'" in str(error.value) for name in NAMES)
-
-
-def test_unknown_name_like_no_other():
-    with pytest.raises(ValueError, match=r"named 'xyzzy'\. The scorers of emprox are"):
-        get_scorer("xyzzy")
 
 
 def test_name_must_be_a_string():
-    with pytest.raises(TypeError, match="name must be a string, got 5 of type int"):
+    with pytest.raises(TypeError, match="string"):
         get_scorer(5)
 
 
 def test_grid_search_in_two_processes(data):
     X, y = data
     grid = {"n_neighbors": [1, 5, 20]}
-    scoring = {name: get_scorer(name) for name in NAMES}
+    scoring = {name: get_scorer(name) for name in METRICS}
     two, one = (
         GridSearchCV(
             KNeighborsRegressor(), grid, scoring=scoring, refit="kendall_tau", cv=3, n_jobs=n_jobs
         ).fit(X, y)
         for n_jobs in (2, 1)
     )
-    for name in NAMES:
+    for name in METRICS:
         column = f"mean_test_{name}"
         assert np.isfinite(two.cv_results_[column]).all()
         assert_allclose(two.cv_results_[column], one.cv_results_[column])
     taus = two.cv_results_["mean_test_kendall_tau"]
     assert two.best_params_ == {"n_neighbors": grid["n_neighbors"][np.argmax(taus)]}
-
-
-def test_grid_search_with_one_scorer(data):
-    X, y = data
-    search = GridSearchCV(
-        KNeighborsRegressor(),
-        {"n_neighbors": [5, 10]},
-        scoring=metrics.kendall_tau_scorer,
-        cv=3,
-        n_jobs=2,
-    ).fit(X, y)
-    assert search.score(X, y) == pytest.approx(kendall_tau(y, search.predict(X)))
+    assert two.score(X, y) == pytest.approx(kendall_tau(y, two.predict(X)))
 
 
 def test_multioutput_targets_are_averaged(data):
@@ -143,16 +109,7 @@ def test_constant_model_scores_zero_with_a_warning(data):
 
 def test_fold_smaller_than_k(data):
     X, y = data
-    with pytest.raises(ValueError, match="k must be from 1 to the number of samples, 9; got 10"):
+    with pytest.raises(ValueError, match="k must be"):
         cross_validate(
             Ridge(), X, y, scoring=metrics.precision_at_k_scorer, cv=10, error_score="raise"
         )
-
-
-def test_scorer_with_another_k(data):
-    X, y = data
-    scorer = make_scorer(precision_at_k, k=3)
-    model = Ridge().fit(X, y)
-    assert scorer(model, X, y) == precision_at_k(y, model.predict(X), k=3)
-    scores = cross_validate(Ridge(), X, y, scoring=scorer, cv=10, error_score="raise")
-    assert scores["test_score"].shape == (10,)

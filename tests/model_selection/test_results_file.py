@@ -1,513 +1,454 @@
-"""The results file of evaluate_predictors: nothing is lost, and nothing is done twice."""
+"""The results file of evaluate_predictors: nothing is lost, done twice, or taken for another.
 
-import errno
-import importlib
-import json
+Times of two fits are never equal, so that a row with the times of before was read from the file.
+"""
+
 import os
-import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_regression
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import FitFailedWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 import emprox
-from emprox.model_selection import Evaluation, _journal, evaluate_predictors
-from emprox.spaces import get_space
+from emprox import EmProxRegressor
+from emprox.datasets import make_architectures
+from emprox.model_selection import ArchitectureShuffleSplit, evaluate_predictors
+from emprox.spaces import DAGSpace, get_space, register_space
 
 X, Y = make_regression(80, 4, noise=20, random_state=0)
-SMALL = {"train_sizes": (10, 20), "n_trials": 3, "test_size": 30}
+SMALL = ArchitectureShuffleSplit(3, train_sizes=(10, 20), test_size=30, random_state=0)
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="needs signals and limits of POSIX")
 
 
-class Counter(Ridge):
-    """Remembers its fits in a list that clones share."""
-
-    fits: ClassVar[list] = []
-
-    def __init__(self, alpha=1.0, random_state=None):
-        super().__init__(alpha=alpha)
-        self.random_state = random_state
-
-    def fit(self, X, y):
-        self.fits.append((self.alpha, len(y), self.random_state))
-        return super().fit(X, y)
-
-
-@pytest.fixture
-def fits(monkeypatch):
-    monkeypatch.setattr(Counter, "fits", [])
-    return Counter.fits
-
-
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "results.jsonl"
+    return tmp_path / "trials.sqlite"
 
 
-def run(path, models=None, **options):
-    models = {"ridge": Counter()} if models is None else models
-    return evaluate_predictors(models, X, Y, **(SMALL | options), results_file=path)
+def run(path, model=None, *, name="ridge", X=X, y=Y, cv=SMALL, **options):
+    model = Ridge() if model is None else model
+    return evaluate_predictors({name: model}, X, y, cv=cv, results=path, **options)
 
 
-def row_lines(path):
-    records = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-    return [record for record in records if "predictor" in record]
+def n_read(before, after):
+    return int(after["fit_time"].isin(before["fit_time"]).sum())
 
 
 class TestResuming:
-    def test_every_row_is_there(self, path):
-        evaluation = run(path)
-        assert Evaluation.from_file(path).rows == evaluation.rows
-        assert Evaluation.from_file(str(path)).rows == evaluation.rows
-        assert len(row_lines(path)) == 6
+    @pytest.mark.parametrize("n_jobs", [1, 2])
+    def test_nothing_is_done_twice(self, path, n_jobs):
+        first = run(path, n_jobs=n_jobs)
+        pd.testing.assert_frame_equal(run(str(path)), first)
 
-    def test_nothing_is_done_twice(self, path, fits):
-        first = run(path)
-        content = path.read_bytes()
-        fits.clear()
-        assert run(path).rows == first.rows
-        assert fits == []
-        assert path.read_bytes() == content
+    def test_same_as_without_a_file(self, path):
+        times = ["fit_time", "score_time"]
+        found = [run(file).drop(columns=times) for file in (None, path, path)]
+        pd.testing.assert_frame_equal(found[0], found[1])
+        pd.testing.assert_frame_equal(found[0], found[2])
 
-    def test_rows_are_written_as_they_are_finished(self, path):
-        seen = []
+    def test_written_as_they_are_finished(self, path):
+        numbers = []
 
         def look(inputs):
-            seen.append(len(row_lines(path)))
+            with sqlite3.connect(path) as connection:
+                numbers.append(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
             return inputs
 
-        model = make_pipeline(FunctionTransformer(look), LinearRegression())
-        run(path, {"a": model})
-        assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]  # in fit and in predict
+        run(path, make_pipeline(FunctionTransformer(look), LinearRegression()), cv=3)
+        assert numbers == [0, 0, 1, 1, 2, 2]  # in fit and in predict
 
-    def test_more_trials(self, path, fits):
-        run(path, n_trials=2)
-        fits.clear()
-        evaluation = run(path, n_trials=4)
-        assert fits == [(1.0, 10, 2), (1.0, 20, 2), (1.0, 10, 3), (1.0, 20, 3)]
-        assert len(evaluation.rows) == 8
-
-    def test_other_trials(self, path, fits):
-        run(path, n_trials=2, first_trial=5)
-        evaluation = run(path, n_trials=1, first_trial=0)
-        assert [row["trial"] for row in evaluation.rows] == [0, 0]
-        assert len(Evaluation.from_file(path).rows) == 6
-
-    def test_another_estimator(self, path, fits):
+    def test_more_draws_sizes_and_predictors(self, path):
         first = run(path)
-        fits.clear()
-        evaluation = run(path, {"strong": Counter(50.0)})
-        assert [fit[0] for fit in fits] == [50.0] * 6
-        assert evaluation.predictors == ["strong"]
-        everything = Evaluation.from_file(path)
-        assert everything.rows == first.rows + evaluation.rows
+        more = ArchitectureShuffleSplit(5, train_sizes=(5, 10, 20), test_size=30, random_state=0)
+        second = run(path, cv=more)
+        assert n_read(first, second) == 6
+        assert second["fit_time"].nunique() == 15
+        assert n_read(second, run(path, cv=more, name="other name")) == 15
+        assert n_read(second, run(path, Ridge(2), cv=more)) == 0
+        assert n_read(second, run(path, cv=more)) == 15
 
-    def test_another_train_size_below_the_largest(self, path, fits):
-        run(path)
-        fits.clear()
-        evaluation = run(path, train_sizes=(5, 20))
-        assert {fit[1] for fit in fits} == {5}
-        assert evaluation.train_sizes == [5, 20]
+    def test_failures_are_tried_again(self, path, monkeypatch):
+        monkeypatch.setenv("BROKEN", "1")
 
-    def test_numpy_integers(self, path, fits):
-        run(path)
-        options = {"train_sizes": np.array([20, 10]), "n_trials": np.int64(4)}
-        run(path, **options, test_size=np.int64(30), first_trial=np.int64(0))
-        assert len(fits) == len(row_lines(path)) == 8
-
-    def test_failures_are_tried_again(self, path):
         class Moody(Ridge):
-            broken = True
-
             def fit(self, X, y):
-                if self.broken and len(y) == 10:
+                if os.environ["BROKEN"] == "1" and len(y) == 10:
                     raise MemoryError("not now")
                 return super().fit(X, y)
 
-        with pytest.warns(FitFailedWarning, match="'a' failed in 3 of 6 tasks.*MemoryError"):
-            broken = run(path, {"a": Moody()})
-        assert len(Evaluation.from_file(path).failures) == 3
-        Moody.broken = False
-        evaluation = run(path, {"a": Moody()})
-        assert evaluation.failures == Evaluation.from_file(path).failures == []
-        assert evaluation.rows[3:] == broken.rows[3:]
-        assert len(row_lines(path)) == 9
-
-    def test_infinite_and_undefined_numbers(self, path):
-        first = run(path, {"ridge": Ridge()}, test_size=9)
-        np.testing.assert_equal(Evaluation.from_file(path).rows, first.rows)
-        for line in path.read_text().splitlines():
-            json.loads(line, parse_constant=pytest.fail)  # strict JSON
-
-    def test_keyboard_interrupt(self, path, fits, monkeypatch):
-        def fit(self, X, y):
-            if len(fits) == 3:
-                raise KeyboardInterrupt
-            return original(self, X, y)
-
-        original = Counter.fit
-        monkeypatch.setattr(Counter, "fit", fit)
-        with pytest.raises(KeyboardInterrupt):
-            run(path)
-        assert len(Evaluation.from_file(path).rows) == 3
-        monkeypatch.setattr(Counter, "fit", original)
-        assert len(run(path).rows) == 6
-        assert sorted(fits) == sorted((1.0, size, t) for size in (10, 20) for t in range(3))
+        with pytest.warns(FitFailedWarning):
+            first = run(path, Moody())
+        monkeypatch.setenv("BROKEN", "0")
+        second = run(path, Moody())
+        assert n_read(first[first["train_size"] == 20], second) == 3
+        assert second["error"].isna().all()
 
 
-class TestSameData:
-    @pytest.fixture(autouse=True)
-    def finished(self, path):
-        run(path)
-
-    def check(self, path, message, X=X, y=Y, **options):
-        before = path.read_bytes()
-        with pytest.raises(ValueError, match=message):
-            evaluate_predictors({"ridge": Counter()}, X, y, **(SMALL | options), results_file=path)
-        assert path.read_bytes() == before
-
-    def test_accuracies(self, path):
-        self.check(path, "results of other data: y differs.*choose another", y=np.append(Y[1:], 1))
-
-    def test_architectures(self, path):
-        self.check(path, "results of other data: X differs", X=X + 1e-9)
-
-    def test_number(self, path):
-        message = "number of architectures was 80 and is 79, X differs, y differs"
-        self.check(path, message, X=X[1:], y=Y[1:])
-
-    def test_test_size(self, path):
-        self.check(path, "test_size was 30 and is None", test_size=None)
-
-    def test_largest_train_size(self, path):
-        self.check(path, "largest train size was 20 and is 40", train_sizes=(10, 40))
-
-    def test_groups(self, path):
-        self.check(path, "groups differs", groups=np.arange(80))
-
-    def test_a_copy_will_do(self, path, fits):
-        evaluate_predictors(
-            {"ridge": Counter()}, X.copy(order="F"), list(Y), **SMALL, results_file=path
-        )
-        assert fits == []
+def scaled(factor):
+    return FunctionTransformer(lambda inputs: inputs * factor)
 
 
-class TestFingerprint:
-    @pytest.mark.parametrize(
-        "convert",
-        [tuple, np.array, lambda texts: np.array(texts, dtype=object), pd.Series],
-        ids=["tuple", "text array", "array", "Series"],
-    )
-    def test_containers_of_texts(self, convert):
-        texts = ["a", "bc", "dé"]
-        assert _journal.fingerprint(convert(texts)) == _journal.fingerprint(texts)
+class Stateful:
+    """A parameter whose text says nothing of what it holds."""
+
+    def __init__(self, power):
+        self.power = power
+
+    def __call__(self, inputs):
+        return inputs**self.power
+
+    def __repr__(self):
+        return "<Stateful>"
+
+
+class Squared(Stateful):
+    def __call__(self, inputs):
+        return inputs**2
+
+
+def with_fit(n):
+    """Return an instance of a class that has the same name for all n, but other code."""
+    if n == 1:
+
+        class Model(Ridge):
+            def predict(self, X):
+                return super().predict(X) + 1
+    else:
+
+        class Model(Ridge):
+            def predict(self, X):
+                return super().predict(X) + 2
+
+    return Model()
+
+
+def plus(inputs, other):
+    return inputs + other
+
+
+GLOBAL = 1.0
+
+
+def with_global(inputs):
+    return inputs * GLOBAL
+
+
+class TestTellingApart:
+    """Nothing is read from the file that depends on something else."""
 
     @pytest.mark.parametrize(
-        "different",
+        ("one", "other"),
         [
-            (["ab", "c"], ["a", "bc"], ["abc"], "abc", ["abc", ""]),
-            ([1, 2], [12], [1.0, 2.0], ["1", "2"], [[1], 2]),
-            (np.zeros((2, 3)), np.zeros((3, 2)), np.zeros(6), np.zeros(6, np.int64)),
-            (None, [], [None], {"a": 1}, {"a": 2}, ["a", 1]),
-            (pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0]}), pd.DataFrame({"a": [2.0]})),
-        ],
-    )
-    def test_differs(self, different):
-        assert len({_journal.fingerprint(value) for value in different}) == len(different)
-
-    def test_architecture_objects(self):
-        space = get_space("nasbench201")
-        one, same, other = (space.decode([row]) for row in ([0] * 6, [0] * 6, [1] * 6))
-        assert _journal.fingerprint(one) == _journal.fingerprint(same)
-        assert _journal.fingerprint(one) != _journal.fingerprint(other)
-
-    def test_another_process(self):
-        value = [{"a": {"x", "y", "z"}, "b": None}, "x", 1.5]
-        code = f"from emprox.model_selection._journal import *; print(fingerprint({value!r}))"
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert result.stdout.strip() == _journal.fingerprint(value), result.stderr
-
-
-class TestSameEstimators:
-    @pytest.mark.parametrize(
-        ("before", "after", "message"),
-        [
-            (Ridge(1.0), Ridge(2.0), r"alpha was 1.0 and is 2.0"),
-            (Ridge(), LinearRegression(), "class was .*Ridge and is .*LinearRegression"),
+            (Ridge(), Ridge(2.0)),
+            (Ridge(), LinearRegression()),
+            (make_pipeline(scaled(1), Ridge()), make_pipeline(scaled(2), Ridge())),
             (
-                make_pipeline(StandardScaler(), Ridge()),
-                make_pipeline(StandardScaler(with_mean=False), Ridge()),
-                "steps was .*with_mean=True.* and is .*with_mean=False",
+                make_pipeline(FunctionTransformer(lambda inputs: inputs + 1), Ridge()),
+                make_pipeline(FunctionTransformer(lambda inputs: inputs - 1), Ridge()),
             ),
             (
-                make_pipeline(FunctionTransformer(np.abs), Ridge()),
-                make_pipeline(FunctionTransformer(np.sin), Ridge()),
-                "steps was",
+                make_pipeline(FunctionTransformer(lambda inputs, by=1: inputs * by), Ridge()),
+                make_pipeline(FunctionTransformer(lambda inputs, by=2: inputs * by), Ridge()),
             ),
             (
-                KNeighborsRegressor(metric_params={"w": np.arange(4.0)}),
-                KNeighborsRegressor(metric_params={"w": np.arange(1.0, 5.0)}),
-                r"metric_params was \{'w': numpy.ndarray",
+                make_pipeline(FunctionTransformer(Stateful(1)), Ridge()),
+                make_pipeline(FunctionTransformer(Stateful(2)), Ridge()),
+            ),
+            (
+                make_pipeline(FunctionTransformer(Stateful(1)), Ridge()),
+                make_pipeline(FunctionTransformer(Squared(1)), Ridge()),
+            ),
+            (with_fit(1), with_fit(2)),
+            (
+                FrozenEstimator(Ridge().fit(X, Y)),
+                FrozenEstimator(Ridge().fit(X, -Y)),
+            ),
+            (
+                make_pipeline(FunctionTransformer(plus, kw_args={"other": np.zeros(4)}), Ridge()),
+                make_pipeline(FunctionTransformer(plus, kw_args={"other": np.ones(4)}), Ridge()),
             ),
         ],
     )
-    def test_changed(self, path, before, after, message):
-        run(path, {"other": Ridge(), "model": before})
-        content = path.read_bytes()
-        expected = f"the estimator 'model' is not the one.*{message}.*give it another name, or"
-        with pytest.raises(ValueError, match=expected):
-            run(path, {"other": Ridge(), "model": after})
-        assert path.read_bytes() == content
-        assert len(run(path, {"other": Ridge(), "new": after}).rows) == 12
+    def test_predictors(self, path, one, other):
+        first = run(path, one)
+        assert n_read(first, run(path, other)) == 0
+        assert n_read(first, run(path, one)) == 6
 
-    def test_what_does_not_bear_on_predictions(self, path):
-        first = run(path, {"trees": ExtraTreesRegressor(5)})
-        model = ExtraTreesRegressor(np.int64(5), random_state=3, n_jobs=1, verbose=0)
-        assert run(path, {"trees": model}).rows == first.rows
+    def test_globals_of_functions(self, path, monkeypatch):
+        model = make_pipeline(FunctionTransformer(with_global), Ridge())
+        first = run(path, model)
+        monkeypatch.setattr(sys.modules[__name__], "GLOBAL", 2.0)
+        assert n_read(first, run(path, model)) == 0
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"X": X + 1e-9},
+            {"y": np.nextafter(Y, np.inf)},
+            {"cv": SMALL.__class__(3, train_sizes=(10, 20), test_size=30, random_state=9)},
+            {"random_state": 1},
+            {"scoring": {"kendall_tau": "pearson_r"}},
+            {"scoring": {"kendall_tau": make_scorer(mean_absolute_error)}},
+        ],
+    )
+    def test_data_splits_seeds_and_scores(self, path, change):
+        model = ExtraTreesRegressor(3)
+        first = run(path, model)
+        assert n_read(first, run(path, model, **change)) == 0
 
-class TestVersions:
-    def test_others_are_told(self, path, monkeypatch, fits):
-        run(path, n_trials=1)
-        monkeypatch.setattr(_journal, "__version__", "99.0")
-        message = r"other versions \(emprox was \S+ and is 99.0\): its rows come from both"
-        with pytest.warns(UserWarning, match=message) as caught:
-            run(path)
-        assert caught[0].filename == __file__
-        assert len(fits) == 6
-        run(path)  # told once
-
-
-class TestDamage:
-    @pytest.mark.parametrize("n_bytes", [1, 25, 100])
-    def test_half_a_line_is_dropped(self, path, fits, n_bytes):
+    def test_versions(self, path, monkeypatch):
         first = run(path)
-        content = path.read_bytes()
-        last = content.rstrip(b"\n").rfind(b"\n") + 1
-        path.write_bytes(content[: last + n_bytes])
-        assert Evaluation.from_file(path).rows == first.rows[:-1]
-        fits.clear()
-        evaluation = run(path)
-        assert fits == [(1.0, 20, 2)]
-        assert len(evaluation.rows) == len(row_lines(path)) == 6
+        for package in (emprox, sys.modules["sklearn"]):
+            with monkeypatch.context() as patch:
+                patch.setattr(package, "__version__", "99")
+                patch.setattr(sys.modules["emprox.model_selection._evaluate"], "__version__", "99")
+                assert n_read(first, run(path)) == 0
+        assert n_read(first, run(path)) == 6
 
-    @pytest.mark.parametrize("n_bytes", [0, 1, 30])
-    def test_half_a_header_is_dropped(self, path, n_bytes):
-        run(path)
-        path.write_bytes(path.read_bytes()[:n_bytes])
-        assert Evaluation.from_file(path).rows == []
-        assert len(run(path).rows) == len(row_lines(path)) == 6
+    @pytest.fixture
+    def register(self):
+        original = get_space("dag")
+        yield lambda space: register_space(space, overwrite=True).name
+        register_space(original, overwrite=True)
 
-    @pytest.mark.parametrize(
-        "content", [b"architecture,accuracy\n", b"x", b'{"emprox_results": 2, "data": {}}\n']
-    )
-    def test_another_file(self, path, content):
-        path.write_bytes(content)
-        for read in (run, Evaluation.from_file):
-            with pytest.raises(ValueError, match=r"is not a results file.*choose another"):
-                read(path)
-        assert path.read_bytes() == content
-
-    @pytest.mark.parametrize("line", [b"\0\0\0", b"{}", b"[]", b'{"predictor": "a"}'])
-    def test_a_damaged_line(self, path, line):
-        run(path)
-        lines = path.read_bytes().split(b"\n")
-        lines[4] = line
-        content = b"\n".join(lines)
-        path.write_bytes(content)
-        for read in (run, Evaluation.from_file):
-            with pytest.raises(ValueError, match=r"results.jsonl, line 5 is damaged: delete"):
-                read(path)
-        assert path.read_bytes() == content
-        del lines[4]
-        path.write_bytes(b"\n".join(lines))
-        assert len(run(path).rows) == 6
-
-    def test_no_folder(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            run(tmp_path / "nowhere" / "results.jsonl")
-        with pytest.raises(FileNotFoundError):
-            Evaluation.from_file(tmp_path / "nowhere.jsonl")
-
-    def test_a_folder(self, tmp_path):
-        with pytest.raises(OSError, match=re.escape(str(tmp_path))):
-            run(tmp_path)
-
-    @posix_only
-    def test_a_device(self):
-        with pytest.raises(ValueError, match="/dev/null is not a file"):
-            run("/dev/null")
-
-
-class TestTwoAtOnce:
-    def test_locked(self, path):
-        errors = []
-
-        def try_too(inputs):
-            with pytest.raises(BlockingIOError, match="in use by another evaluation: wait") as info:
-                run(path)
-            errors.append(info.value)
-            return inputs
-
-        models = {"a": make_pipeline(FunctionTransformer(try_too), LinearRegression())}
-        evaluation = run(path, models)
-        assert evaluation.failures == []
-        assert len(errors) == 12
-        assert len(row_lines(path)) == 6
-        run(path, models | {"b": Ridge()})
-
-    def test_no_lock_to_be_had(self, path, monkeypatch):
-        fcntl = pytest.importorskip("fcntl")
-
-        def refuse(*arguments):
-            raise OSError(errno.ENOLCK, "No locks available")
-
-        monkeypatch.setattr(fcntl, "flock", refuse)
-        with pytest.raises(OSError, match=r"No locks available.*on a local disk.*results.jsonl"):
-            run(path)
-
-
-class TestFullDisk:
-    @posix_only
-    def test_writing_fails_for_real(self, path):
-        # The limit makes the system refuse what goes beyond it, in the middle of a line.
-        code = f"""
-import resource, sys
-from sklearn.datasets import make_regression
-from sklearn.linear_model import LinearRegression
-from emprox.model_selection import evaluate_predictors
-X, y = make_regression(80, 4, noise=20, random_state=0)
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
-evaluate_predictors(
-    {{"linear": LinearRegression()}}, X, y, **{SMALL}, results_file={str(path)!r}
-)
-"""
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert result.returncode == 1
-        last_line = result.stderr.strip().splitlines()[-1]
-        assert re.search(
-            r"OSError: .*writing results failed \(File too large\); the rows written before are"
-            r" safe: make room, then the same call goes on from there: '.*results.jsonl'",
-            last_line,
+    @pytest.mark.parametrize("by_name", [False, True])
+    def test_spaces_that_print_the_same(self, path, register, by_name):
+        spaces = [DAGSpace(operations, max_nodes=5) for operations in (["a", "b"], ["a", "b", "c"])]
+        assert repr(spaces[0]) == repr(spaces[1])
+        X, y = make_architectures(spaces[0], 90, random_state=0, return_X_y=True)
+        cv = ArchitectureShuffleSplit(2, train_sizes=20, test_size=30, random_state=0)
+        first, second = (
+            run(path, EmProxRegressor(space=register(s) if by_name else s), X=X, y=y, cv=cv)
+            for s in spaces
         )
-        before = Evaluation.from_file(path).rows
-        assert 0 < len(before) < 6
-        evaluation = run(path, {"linear": LinearRegression()})
-        assert len(evaluation.rows) == len(row_lines(path)) == 6
-        assert all(row in evaluation.rows for row in before)
-
-    @pytest.mark.parametrize("n_jobs", [1, 2])
-    def test_full(self, path, monkeypatch, n_jobs):
-        n_written = 0
-
-        def fsync(descriptor):
-            nonlocal n_written
-            n_written += 1
-            if n_written > 6:  # header, versions, estimator and three rows
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr(os, "fsync", fsync)
-        models = {"ridge": Ridge()}
-        with pytest.raises(OSError, match=r"No space left on device.*make room") as caught:
-            run(path, models, n_jobs=n_jobs)
-        assert caught.value.errno == errno.ENOSPC
-        assert path.read_bytes().endswith(b"\n")
-        assert len(Evaluation.from_file(path).rows) == 3
-        monkeypatch.undo()
-        assert len(run(path, models).rows) == len(row_lines(path)) == 6
+        assert n_read(first, second) == 0
 
 
-HERE = Path(__file__).parent
-ALPHAS = {"weak": 1.0, "strong": 9.0}
+STABLE = """
+import sys
+import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from emprox import EmProxRegressor, make_emprox_pipeline
+from emprox.datasets import load_nasbench201
+from emprox.model_selection import ArchitectureShuffleSplit, evaluate_predictors
+from emprox.spaces import get_space
+
+X, y = load_nasbench201(return_X_y=True)
+names = {"one", "two", "three"}
+models = {
+    "emprox": make_emprox_pipeline("nasbench201"),
+    "space": EmProxRegressor(space=get_space("nasbench201")),
+    "function": make_pipeline(
+        FunctionTransformer(lambda X: np.array([[len(x) in {1, 2}] for x in X])),
+        Ridge(),
+    ),
+}
+cv = ArchitectureShuffleSplit(2, train_sizes=20, test_size=30, random_state=0)
+scoring = {"a": lambda model, X, y: float(len(names))}
+trials = evaluate_predictors(models, X, y, cv=cv, scoring=scoring, results=sys.argv[1])
+print(trials["fit_time"].tolist())
+"""
+
+
+def test_found_again_in_other_processes(path, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(STABLE)
+    outputs = [
+        subprocess.run(
+            [sys.executable, str(script), str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert outputs[0] == outputs[1]
+
+
+class Locked(RegressorMixin, BaseEstimator):
+    def __init__(self, lock=None):
+        self.lock = lock
+
+    def __sklearn_clone__(self):
+        return self
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return np.arange(len(X))
+
+
+def test_what_cannot_be_told(path):
+    model = Locked(threading.Lock())
+    assert len(run(None, model)) == 6
+    with pytest.raises(TypeError, match="results=None"):
+        run(path, model)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from sklearn.datasets import make_regression
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import make_pipeline
+from emprox.model_selection import evaluate_predictors
+
+def wait(X):
+    time.sleep(0.05)
+    return X
+
+if __name__ == "__main__":
+    X, y = make_regression(80, 4, noise=20, random_state=0)
+    models = {name: make_pipeline(FunctionTransformer(wait), Ridge(int(name))) for name in "19"}
+    evaluate_predictors(models, X, y, cv=10, results=sys.argv[1], n_jobs=int(sys.argv[2]))
+"""
+
+
+def start(tmp_path, path, n_jobs=1):
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    command = [sys.executable, str(script), str(path), str(n_jobs)]
+    # Workers of a group of its own are killed with it.
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def stored(path):
+    with sqlite3.connect(path) as connection:
+        return connection.execute("SELECT * FROM trials ORDER BY key").fetchall()
 
 
 @posix_only
-class TestKilled:
-    @pytest.fixture
-    def start(self, path):
-        """Start a slow run; whatever it leaves running is ended after the test."""
-        processes = []
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_killed(tmp_path, path, n_jobs):
+    process = start(tmp_path, path, n_jobs)
+    while process.poll() is None and not (path.exists() and path.stat().st_size and n_rows(path)):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = stored(path)
+    assert 0 < len(before) < 20
+    process = start(tmp_path, path, n_jobs)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    after = stored(path)
+    assert len(after) == 20
+    assert set(before) <= set(after)
 
-        def start(n_jobs, log):
-            settings = {"FITS": str(log), "SECONDS": "0.1"}
-            settings["PYTHONPATH"] = os.pathsep.join(
-                [str(HERE), str(Path(emprox.__file__).parents[1])]
-            )
-            code = f"from slow_model import run; run({str(path)!r}, {n_jobs})"
-            # Not a pipe, which workers that outlive the process would keep open.
-            with path.with_name("errors").open("wb") as errors:
-                process = subprocess.Popen(
-                    [sys.executable, "-c", code],
-                    env=os.environ | settings,
-                    stderr=errors,
-                    start_new_session=True,
-                )
-            processes.append(process)
-            return process
 
-        yield start
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def n_rows(path):
+    try:
+        return len(stored(path))
+    except sqlite3.Error:  # not made yet
+        return 0
 
-    @pytest.fixture
-    def resume(self, path, monkeypatch):
-        """Run the same in this process, which is spared the imports, and return its fits."""
 
-        def resume(log):
-            monkeypatch.setenv("FITS", str(log))
-            monkeypatch.setenv("SECONDS", "0")
-            monkeypatch.syspath_prepend(HERE)
-            importlib.import_module("slow_model").run(path, 1)
-            return log.read_text().splitlines()
+def test_two_at_once(tmp_path, path):
+    processes = [start(tmp_path, path) for _ in range(2)]
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert len(stored(path)) == 20
 
-        return resume
 
-    @pytest.mark.parametrize(("n_jobs", "number"), [(1, "SIGKILL"), (2, "SIGKILL"), (2, "SIGINT")])
-    def test_nothing_is_lost_or_done_twice(self, start, resume, path, n_jobs, number):
-        process = start(n_jobs, path.with_name("fits before"))
-        give_up = time.monotonic() + 60
-        while not path.exists() or path.read_bytes().count(b'"predictor"') < 5:
-            assert process.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
-        if number == "SIGINT":
-            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all processes
-        else:
-            process.kill()
-        assert process.wait(60) != 0
-        if number == "SIGINT":
-            assert "KeyboardInterrupt" in path.with_name("errors").read_text()
-        before = Evaluation.from_file(path).rows
-        finished = {_journal.key_of(row) for row in before}
-        assert 5 <= len(finished) < 20
-        if n_jobs == 1:  # what was being done when the signal came is all that is done again
-            started = path.with_name("fits before").read_text().splitlines()
-            assert len(started) - len(finished) in (0, 1)
+class TestOtherFiles:
+    def test_no_database(self, path):
+        path.write_text("predictor,kendall_tau\n" * 500)
+        with pytest.raises(ValueError, match=r"trials\.sqlite.*another"):
+            run(path)
+        assert path.read_text() == "predictor,kendall_tau\n" * 500
 
-        everything = {
-            (name, size, trial) for name in ALPHAS for size in (10, 20) for trial in range(5)
-        }
-        assert sorted(resume(path.with_name("fits after"))) == sorted(
-            f"{ALPHAS[name]} {size} {trial}" for name, size, trial in everything - finished
-        )
-        assert len(row_lines(path)) == 20
-        after = Evaluation.from_file(path).rows
-        assert {_journal.key_of(row) for row in after} == everything
-        assert all(row in after for row in before)
+    def test_database_of_something_else(self, path):
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE trials (key TEXT)")
+        content = path.read_bytes()
+        with pytest.raises(ValueError, match=r"trials\.sqlite.*another"):
+            run(path)
+        assert path.read_bytes() == content
+
+    def test_empty_file(self, path):
+        path.touch()
+        assert n_read(run(path), run(path)) == 6
+
+    def test_changed_numbers(self, path):
+        run(path)
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.execute("UPDATE trials SET result = replace(result, '0.', '0.9')")
+        connection.close()
+        with pytest.raises(ValueError, match=r"trials\.sqlite.*damaged"):
+            run(path)
+
+    def test_no_other_numbers_from_damaged_files(self, path):
+        expected = run(path)
+        content = path.read_bytes()
+        rng = np.random.default_rng(0)
+        scores = list(expected)[5:-1]
+        n_refused = 0
+        for _ in range(60):
+            damaged = bytearray(content)
+            position = rng.integers(len(content))
+            if rng.random() < 0.5:
+                damaged[position] ^= 1 << int(rng.integers(8))
+            else:
+                del damaged[position:]
+            path.write_bytes(damaged)
+            try:
+                found = run(path)
+            except (ValueError, OSError) as error:
+                assert "trials.sqlite" in str(error)  # noqa: PT017
+                n_refused += 1
+            else:
+                np.testing.assert_array_equal(found[scores], expected[scores])
+        assert n_refused > 10
+
+    def test_folder_and_missing_folder(self, tmp_path):
+        for path in (tmp_path, tmp_path / "no" / "trials.sqlite"):
+            with pytest.raises(OSError, match=path.name):
+                run(path)
+
+    @posix_only
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+    def test_read_only(self, path):
+        first = run(path)
+        path.chmod(0o400)
+        assert n_read(first, run(path)) == 6
+        with pytest.raises(OSError, match=r"trials\.sqlite"):
+            run(path, Ridge(2))
+
+    @posix_only
+    def test_full_disk(self, path):
+        first = run(path)
+        code = f"""
+import resource, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({path.stat().st_size}, -1))
+from test_results_file import *
+run({str(path)!r}, cv=ArchitectureShuffleSplit(200, train_sizes=10, test_size=30, random_state=0))
+"""
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "OSError" in result.stderr
+        assert "trials.sqlite" in result.stderr
+        assert n_read(first, run(path)) == 6

@@ -1,0 +1,155 @@
+"""A fingerprint of anything that a result depends on, the same in every process."""
+
+from __future__ import annotations
+
+import copyreg
+import dis
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from ..spaces import SearchSpace, get_space, list_spaces
+
+# What is told apart by its text and type. Subclasses may hold more.
+_EXACT = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
+_CODE = (FunctionType, classmethod, staticmethod, property, cached_property)
+_INNER = ("fget", "func", "__func__")  # where the function is in those
+
+
+def fingerprint(*values: Any) -> str:
+    """Return a hash of values by content: of code and what it captures, not of names or places.
+
+    Raises TypeError or another error of pickling for what has no content, such as a lock.
+    """
+    return _Reader().digest(values)
+
+
+class _Reader:
+    """Hashes values and what they consist of, each object once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def digest(self, value: Any, depth: int = 0) -> str:
+        kind = type(value)
+        if kind in _EXACT:
+            return f"{kind.__name__} {value!r}"
+        if id(value) in self._known:
+            return self._known[id(value)][1]
+        # For what stands inside itself. To keep the value keeps its id from being used again.
+        self._known[id(value)] = value, f"outer {depth}"
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            parts = [joblib.hash(np.ascontiguousarray(value)), str(value.shape)]
+        else:
+            parts = [self.digest(part, depth + 1) for part in _parts(value)]
+        if isinstance(value, (set, frozenset)):
+            parts.sort()
+        text = json.dumps([_name(kind), *parts])
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        self._known[id(value)] = value, digest
+        return digest
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return what a value consists of."""
+    kind = type(value)
+    if isinstance(value, type):
+        return _parts_of_class(value)
+    if isinstance(value, FunctionType):
+        return _parts_of_function(value)
+    if isinstance(value, CodeType):
+        return [value.co_code, value.co_consts, value.co_names, value.co_varnames]
+    if isinstance(value, ModuleType):
+        return [value.__name__]
+    if isinstance(value, SearchSpace):  # which may be pickled by its name
+        return _attributes(kind, vars(value))
+    if isinstance(value, np.ndarray):
+        return [value.shape, value.ravel().tolist()]
+    if isinstance(value, (pd.DataFrame, pd.Series)) or kind is dict:
+        return list(value.items())
+    if kind in (list, tuple) or isinstance(value, (set, frozenset)):
+        return list(value)
+    if hasattr(kind, "detach") and hasattr(kind, "numpy"):  # of torch, whose pickles hold addresses
+        return [str(value.dtype), value.detach().cpu().numpy()]
+    registered = copyreg.dispatch_table.get(kind)
+    reduced = registered(value) if registered else value.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return [getattr(value, "__module__", None), reduced]
+    function, arguments, state, items, pairs = [*reduced, None, None, None][:5]
+    state = _attributes(kind, state) if isinstance(state, dict) else state
+    return [function, arguments, state, list(items or ()), list(pairs or ())]
+
+
+def _attributes(kind: type, state: dict[str, Any]) -> list[Any]:
+    """Return what is not worked out from the rest, in an order that does not depend on the past."""
+    state = {
+        name: item
+        for name, item in sorted(state.items())
+        if not isinstance(getattr(kind, name, None), cached_property)
+    }
+    space = state.get("space")
+    if isinstance(space, str) and space in list_spaces():  # which may come to mean another
+        state["space"] = get_space(space)
+    return list(state.items())
+
+
+def _parts_of_class(kind: type) -> list[Any]:
+    if _version(kind.__module__) is not None:
+        return [_name(kind)]
+    # What has no version may have changed under the same name.
+    members = [
+        (name, next((getattr(member, part) for part in _INNER if hasattr(member, part)), member))
+        for name, member in sorted(vars(kind).items())
+        if isinstance(member, _CODE)
+        or (isinstance(member, (*_EXACT, list, tuple, dict)) and not name.startswith("__"))
+    ]
+    return [_name(kind), kind.__bases__, members]
+
+
+def _parts_of_function(function: FunctionType) -> list[Any]:
+    captured = [_content(cell) for cell in function.__closure__ or ()]
+    version = _version(function.__module__)
+    origin = None if version is None else (function.__module__, version)
+    used = {}
+    if origin is None:
+        names = sorted(set(_global_names(function.__code__)) & function.__globals__.keys())
+        used = {name: function.__globals__[name] for name in names}
+    defaults = function.__defaults__, function.__kwdefaults__
+    return [function.__code__, defaults, captured, origin, used]
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # of what is not defined yet
+        return None
+
+
+def _global_names(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__} {_version(kind.__module__)}"
+
+
+def _version(module: str | None) -> str | None:
+    """Return the version of the package that a module is of, None if it has none."""
+    package = (module or "").partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+    version = getattr(sys.modules.get(package), "__version__", None)
+    return version if isinstance(version, str) else None
