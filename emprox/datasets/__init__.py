@@ -3,10 +3,30 @@
 ``load_*`` functions read a table that comes with emprox or a package; ``fetch_*`` functions
 download a file once and keep it in the data home; ``read_*`` functions read official files that you
 have; ``make_*`` functions generate.
+
+All of them return a :class:`~sklearn.utils.Bunch` with at least these attributes:
+
+=================  =================================================================================
+``data``           the architectures as texts of their space: ndarray of shape (n_samples,) of str,
+                   or with ``as_frame=True`` a DataFrame with the column ``"architecture"``
+``target``         ndarray of shape (n_samples,), or (n_samples, n_targets) if a list of targets was
+                   asked for; Series or DataFrame with ``as_frame=True``
+``feature_names``  ``["architecture"]``
+``target_names``   names of the targets
+``frame``          data and target in one DataFrame with ``as_frame=True``, otherwise None
+``space``          name of the search space in :mod:`emprox.spaces`
+``chance_level``   what an architecture has that can only guess, in the unit of the target: 10 for
+                   an accuracy in percent on ten classes; None where that is not known or has no
+                   meaning, as for latencies, and where it is not the same for all targets
+``DESCR``          what the data are, what to know about the labels, and their licence
+=================  =================================================================================
+
+What was downloaded or is a file of yours also has ``filename``, the path of what was read; what was
+downloaded has its address ``url``.
 """
 
-from ._base import clear_data_home, get_data_home
 from ._digits_cells import load_digits_cells
+from ._download import clear_data_home, get_data_home
 from ._generated import make_architectures
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201

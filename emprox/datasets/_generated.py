@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from ..spaces import Architecture, SearchSpace, get_space
 from ..spaces._random import RandomState, as_generator
-from ._base import make_result, read_description
-
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
+from ._base import format_decisions, make_bunch, shape_bunch
 
 # Operations through which no signal passes, and operations that do not add to the depth.
 _BLOCKING = {"none", "zero", "zeroize"}
@@ -22,7 +20,7 @@ _CHANCE = 10.0
 
 
 def make_architectures(
-    space: str | SearchSpace = "nasbench201",
+    space: str | SearchSpace,
     n_architectures: int = 100,
     *,
     noise: float = 0.5,
@@ -37,15 +35,9 @@ def make_architectures(
     only. Nothing is trained or downloaded: what predicts well here need not do so on real
     networks.
 
-    =================  ==================
-    Samples            `n_architectures`
-    Features           1 (string)
-    Targets            real, 0 to 100
-    =================  ==================
-
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space: a registered name or an object.
     n_architectures : int, default=100
         How many.
@@ -54,44 +46,23 @@ def make_architectures(
     random_state : int, Generator, RandomState or None, default=None
         Seed of the architectures and the noise.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_architectures,) of str, or DataFrame of shape \
-(n_architectures, 1)
-            The architectures in the space's text form. With ``as_frame=True`` it is a data frame
-            with the column ``"architecture"``.
-        target : ndarray of shape (n_architectures,) or Series
-            The accuracy in percent.
-        noise_free_target : ndarray of shape (n_architectures,)
-            The accuracy before noise was added.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            ``["synthetic_accuracy"]``.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            How the accuracy is made up.
-        space : str
-            The name of the search space.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The accuracy is in percent;
+        ``noise_free_target`` of shape (n_architectures,) is the same before noise was added.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If the space does not exist or holds fewer architectures, or is an open one, which has to
         learn from architectures what it holds, or if `noise` is negative.
-    ImportError
-        If ``as_frame=True`` and pandas is not installed.
 
     See Also
     --------
@@ -125,24 +96,22 @@ def make_architectures(
     resolved = get_space(space)
     rng = as_generator(random_state)
     decisions = resolved.sample_decisions(n_architectures, rng)
-    texts = [resolved.format(architecture) for architecture in resolved.decode(decisions)]
     canonical = resolved.decode(resolved.canonicalize(decisions))
     noise_free = np.array([_accuracy(architecture) for architecture in canonical], dtype=float)
     noisy = np.clip(noise_free + rng.normal(0, noise, len(noise_free)), 0, 100)
-    return make_result(
-        texts,
-        {"synthetic_accuracy": noisy.tolist()},
-        several=False,
-        return_X_y=return_X_y,
-        as_frame=as_frame,
+    bunch = make_bunch(
+        format_decisions(resolved, decisions),
+        {"synthetic_accuracy": noisy},
+        "generated.rst",
+        resolved.name,
+        chance_level=_CHANCE,
         noise_free_target=noise_free,
-        DESCR=read_description("generated.rst"),
-        space=resolved.name,
     )
+    return shape_bunch(bunch, "synthetic_accuracy", return_X_y, as_frame)
 
 
 def _accuracy(architecture: Architecture) -> float:
-    """Return the accuracy without noise of an architecture in canonical form, in percent."""
+    """Return the accuracy without noise, in percent."""
     operations = architecture.operations
     sources: list[list[int]] = [[] for _ in operations]
     targets: list[list[int]] = [[] for _ in operations]

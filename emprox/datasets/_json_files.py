@@ -1,78 +1,63 @@
-"""Reading JSON files out of archives and folders, in memory."""
+"""Reading JSON out of files, archives and folders, in memory."""
 
 from __future__ import annotations
 
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# No file that is read here comes near it; what claims to be larger is no benchmark.
+from ..utils._texts import one_line
+
+# No benchmark that is read here has a tenth of it; what unpacks to more is none.
 _MAX_BYTES = 50_000_000
 
 
-def read_archive(path: Path, members: Iterable[str] | Callable[[str], bool]) -> dict[str, Any]:
-    """Read JSON files from a zip archive, or from a folder into which it was unpacked.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The archive or the folder.
-    members : iterable of str, or callable
-        Names of the files, or a function that says of a name whether the file is wanted.
-
-    Returns
-    -------
-    dict of {str: object}
-        What each file holds; sorted by name if a function was given.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing at the path.
-    ValueError
-        If it is no complete archive, a member is missing or too large, or is not JSON.
-    """
-    if path.is_dir():
-        contents = {file.relative_to(path).as_posix(): file for file in path.rglob("*.json")}
-        names = _select(path, sorted(contents), members)
-        return {name: _parse(path, name, contents[name].read_bytes()) for name in names}
+def parse_json(content: str | bytes, name: object) -> Any:
+    """Parse JSON, or raise a ValueError that names the file."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = sorted(archive.namelist())
-            return {
-                name: _parse(path, name, _read_member(archive, path, name))
-                for name in _select(path, found, members)
-            }
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a complete zip archive: {error}") from error
-
-
-def _select(
-    path: Path, found: list[str], members: Iterable[str] | Callable[[str], bool]
-) -> list[str]:
-    if callable(members):
-        return [name for name in found if members(name)]
-    wanted = list(members)
-    for name in wanted:
-        if name not in found:
-            raise ValueError(f"{path} is not the archive that was expected: it has no {name}")
-    return wanted
-
-
-def _read_member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
-    size = archive.getinfo(name).file_size
-    if size > _MAX_BYTES:
-        raise ValueError(f"{path}, member {name}: {size:,} bytes are too many")
-    # The archive says how large a member is, but does not have to tell the truth.
-    with archive.open(name) as stream:
-        return stream.read(_MAX_BYTES)
-
-
-def _parse(path: Path, name: str, content: bytes) -> Any:
-    try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_to_dict)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}, member {name}: not JSON: {error}") from error
+        raise ValueError(f"{name}: not JSON as expected: {one_line(str(error), 200)}") from error
+
+
+def read_archive(path: Path, is_wanted: Callable[[str], Any]) -> dict[str, Any]:
+    """Read JSON files from a zip archive, or the folder of an unpacked one, sorted by name."""
+    if path.is_dir():
+        files = {file.relative_to(path).as_posix(): file for file in path.rglob("*.json")}
+        contents = {name: files[name].read_bytes() for name in sorted(files) if is_wanted(name)}
+    else:
+        contents = _unpack(path, is_wanted)
+    return {name: parse_json(data, f"{path}, member {name}") for name, data in contents.items()}
+
+
+def _unpack(path: Path, is_wanted: Callable[[str], Any]) -> dict[str, bytes]:
+    contents, n_left = {}, _MAX_BYTES
+    with path.open("rb") as file:  # errors of opening have a file name, the others do not
+        try:
+            with zipfile.ZipFile(file) as archive:
+                for name in sorted(filter(is_wanted, archive.namelist())):
+                    # What the archive says of the size need not be true.
+                    with archive.open(name) as stream:
+                        contents[name] = stream.read(n_left + 1)
+                    n_left -= len(contents[name])
+                    if n_left < 0:
+                        raise ValueError(f"unpacks to more than {_MAX_BYTES:,} bytes")
+        except (
+            *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
+            *(NotImplementedError, RuntimeError, ValueError),
+        ) as error:
+            raise ValueError(f"{path} is damaged, or no zip archive: {error}") from error
+    return contents
+
+
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dictionary of an object, in which json would silently drop repeated names."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the name {name!r} is there twice in an object")
+    return result

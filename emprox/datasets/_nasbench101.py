@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
-import math
 import os
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from sklearn.utils import Bunch
 
-from ..spaces._nasbench101 import NASBench101Space
+from ..spaces import ArchitectureError, NASBench101Space
+from ..utils._texts import one_line
 from ._base import (
     choose_targets,
-    fetch_file,
-    make_result,
-    published_file,
-    read_description,
+    common_chance_level,
+    finite,
+    format_decisions,
+    make_bunch,
+    percentage,
+    shape_bunch,
 )
+from ._download import fetch_file
+from ._json_files import parse_json
 from ._protobuf import read_fields
 from ._tfrecord import read_records
 
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
-
 _SPACE = NASBench101Space()
-_OFFICIAL = published_file(
-    "nasbench_only108.tfrecord",
-    url="https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord",
-    sha256="4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1",
-)
-_NASLIB = published_file(
-    "zc_nasbench101.json",
-    url=(
-        "https://raw.githubusercontent.com/automl/NASLib/"
-        "0b116007d41832a6c52a7cfbb91c00d9b9aef7a3/naslib/data/zc_nasbench101.json"
-    ),
-    sha256="c34840bc9af68b6ebaa7f052e42c1749a9a737d7243078be2a5548052bc5a0c2",
-)
 # The fields of the message EvaluationData, and of ModelMetrics.
 _EVALUATION_FIELDS = {
     "training_time": 2,
@@ -54,16 +43,12 @@ _TARGETS = (*_EVALUATION_FIELDS, "trainable_parameters")
 _EVALUATIONS, _TRAINABLE_PARAMETERS = 1, 2
 _STAGES = ("start", "halfway", "final")
 # The names in NASLib's file; only one is called otherwise here, to match the official file.
+_PROXIES = "epe_nas fisher grad_norm grasp jacov l2_norm plain snip synflow"
 _NASLIB_TARGETS = {
     "validation_accuracy": "val_accuracy",
-    **{
-        name: name
-        for name in (
-            *("params", "flops", "epe_nas", "fisher", "grad_norm", "grasp", "jacov", "l2_norm"),
-            *("plain", "snip", "synflow"),
-        )
-    },
+    **{name: name for name in ["params", "flops", *_PROXIES.split()]},
 }
+_CHANCE_LEVELS = dict.fromkeys((name for name in _TARGETS if "accuracy" in name), 10.0)
 # The rows of the official file have about 400 bytes.
 _LONGEST_ROW = 2**16
 
@@ -82,7 +67,7 @@ def read_nasbench101(
 
     There are two, ``nasbench_only108.tfrecord`` (about 500 MB) and ``nasbench_full.tfrecord``
     (about 2 GB, with trainings of 4, 12, 36 and 108 epochs) [1]_. The file is read as a stream,
-    and every checksum in it is verified. This takes about a minute for each million rows.
+    which takes about a minute for each million rows. Its checksums are not verified.
 
     Parameters
     ----------
@@ -105,39 +90,19 @@ def read_nasbench101(
         Every network was trained three times. 0, 1 or 2 takes one of the trainings, in the order
         of the file; None takes the mean of all.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The cells, in the order of the file, in the text form of the space ``"nasbench101"``:
-            the adjacency matrix row by row, a colon and the operations, such as
-            ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. With ``as_frame=True``
-            it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, and their licence.
-        space : str
-            ``"nasbench101"``, the name of the search space in :mod:`emprox.spaces`.
-        module_hashes : list of str of length n_samples
-            The benchmark's own key of each cell.
-        filename : str
-            Path of the file.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The cells are in the order of the
+        file, as the adjacency matrix row by row, a colon and the operations, such as
+        ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
+        benchmark's own keys of the cells.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
@@ -146,8 +111,6 @@ def read_nasbench101(
     ValueError
         If a target or stage does not exist, the file has no training of that length or repeat,
         or it is damaged, truncated or of another kind; the message says where.
-    ImportError
-        If ``as_frame=True`` and pandas is not installed.
 
     See Also
     --------
@@ -166,17 +129,16 @@ def read_nasbench101(
     if stage not in _STAGES:
         raise ValueError(f"stage has to be one of {', '.join(_STAGES)}, got {stage!r}")
     cells, values, hashes = _read_official(path, chosen, epochs, _STAGES.index(stage), repeat)
-    return make_result(
+    bunch = make_bunch(
         cells,
         values,
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nasbench101_official.rst"),
-        space=_SPACE.name,
+        "nasbench101_official.rst",
+        _SPACE.name,
+        common_chance_level(chosen, _CHANCE_LEVELS),
         module_hashes=hashes,
         filename=str(path),
     )
+    return shape_bunch(bunch, target, return_X_y, as_frame)
 
 
 def fetch_nasbench101(
@@ -211,55 +173,34 @@ def fetch_nasbench101(
         ``"epe_nas"``, ``"fisher"``, ``"grad_norm"``, ``"grasp"``, ``"jacov"``, ``"l2_norm"``,
         ``"plain"``, ``"snip"`` and ``"synflow"``.
     data_home : str or path-like, default=None
-        The folder in which the file is kept under its own name, as in :func:`get_data_home`.
-        A copy that you have put there yourself is used as well, if its sha256 is right.
+        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
     download_if_missing : bool, default=True
         If False, a file that is not there is an error.
     verbose : bool, default=False
-        If True, show a progress bar while downloading.
+        Show a progress bar while downloading.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The cells in the text form of the space ``"nasbench101"``, in the order of the file.
-            With ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, what to know about them, and their licence.
-        space : str
-            ``"nasbench101"``, the name of the search space in :mod:`emprox.spaces`.
-        url : str
-            Address of the file.
-        filename : str
-            Path of the copy that was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The cells are in the order of the
+        file, as the adjacency matrix row by row, a colon and the operations, such as
+        ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
+        benchmark's own keys of the cells, with ``subset="all"``.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
-        If there is no such subset or target, or a file is malformed.
+        If there is no such subset or target.
     OSError
-        If the file cannot be had, or is not the published one. The message says how to put it
-        right by hand.
+        If the file cannot be had, or is not the published one; says what to do by hand.
     ImportError
-        If the file has to be downloaded and pooch is not installed, or ``as_frame=True`` and
-        pandas is not.
+        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
@@ -285,31 +226,22 @@ def fetch_nasbench101(
     """
     if subset not in ("all", "naslib"):
         raise ValueError(f"subset has to be 'all' or 'naslib', got {subset!r}")
-    file = _OFFICIAL if subset == "all" else _NASLIB
-    chosen = choose_targets(target, _TARGETS if subset == "all" else tuple(_NASLIB_TARGETS))
-    path = fetch_file(
-        file, data_home=data_home, download_if_missing=download_if_missing, verbose=verbose
-    )
-    if subset == "all":
-        cells, values, hashes = _read_official(path, chosen, 108, _STAGES.index("final"), None)
-        attributes = {"module_hashes": hashes}
+    official = subset == "all"
+    chosen = choose_targets(target, _TARGETS if official else _NASLIB_TARGETS)
+    filename = "nasbench_only108.tfrecord" if official else "zc_nasbench101.json"
+    file = fetch_file(filename, data_home, download_if_missing, verbose)
+    path = Path(file["filename"])
+    attributes: dict[str, Any] = dict(file)
+    if official:
+        last = _STAGES.index("final")
+        cells, values, hashes = _read_official(path, chosen, 108, last, repeat=None)
+        attributes["module_hashes"] = hashes
     else:
         cells, values = _read_naslib(path, chosen)
-        attributes = {}
-    return make_result(
-        cells,
-        values,
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description(
-            "nasbench101_official.rst" if subset == "all" else "nasbench101_naslib.rst"
-        ),
-        space=_SPACE.name,
-        url=file.url,
-        filename=str(path),
-        **attributes,
-    )
+    description = f"nasbench101_{'official' if official else 'naslib'}.rst"
+    level = common_chance_level(chosen, _CHANCE_LEVELS)
+    bunch = make_bunch(cells, values, description, _SPACE.name, level, **attributes)
+    return shape_bunch(bunch, target, return_X_y, as_frame)
 
 
 def _read_official(
@@ -334,11 +266,11 @@ def _read_official(
             values = _read_metrics(metrics, targets, stage)
             cell = numbers.setdefault(module_hash, len(cells))
             if cell == len(cells):
-                if _n_nodes(adjacency) != _n_operations(operations):
-                    raise ValueError(f"{adjacency} and {operations} differ in the number of nodes")
+                _check_cell(adjacency, operations)
                 cells.append(f"{adjacency}:{operations}")
         except ValueError as error:
-            raise ValueError(f"{path}, record {number}: {error}") from error
+            reason = one_line(str(error), 200)
+            raise ValueError(f"{path}, record {number}: {reason}") from error
         rows.append(cell)
         for name, value in zip(targets, values, strict=True):
             found[name].append(value)
@@ -350,7 +282,7 @@ def _read_official(
     if repeat is None:
         means = {name: np.bincount(members, values) / n_repeats for name, values in found.items()}
         return cells, means, list(numbers)
-    if not 0 <= repeat < n_repeats.min():
+    if not isinstance(repeat, Integral) or not 0 <= repeat < n_repeats.min():
         raise ValueError(
             f"repeat has to be None or from 0 to {n_repeats.min() - 1}, the trainings that {path}"
             f" holds of each cell; got {repeat}"
@@ -363,45 +295,30 @@ def _read_official(
 
 def _read_row(record: bytes) -> tuple[str, int, str, str, str]:
     """Take a row of the official file apart."""
-    try:
-        row = json.loads(record)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a row of NAS-Bench-101, which is JSON: {error}") from error
-    kinds = (str, int, str, str, str)
-    if (
-        not isinstance(row, list)
-        or len(row) != len(kinds)
-        or not all(isinstance(field, kind) for field, kind in zip(row, kinds, strict=True))
-    ):
+    row = parse_json(record, "not a row of NAS-Bench-101")
+    if not isinstance(row, list) or [type(field) for field in row] != [str, int, str, str, str]:
         raise ValueError(
             "not a row of NAS-Bench-101, which is a list of the hash, the number of epochs, the"
-            f" adjacency matrix, the operations and the metrics; got {record[:80]!r}"
+            " adjacency matrix, the operations and the metrics"
         )
     return tuple(row)
 
 
-# The file has 6,472 different matrices and 364 different lists of operations.
-@cache
-def _n_nodes(adjacency: str) -> int:
-    """Check an adjacency matrix of the official file and return the number of its nodes."""
-    n_nodes = math.isqrt(len(adjacency))
-    names = ["input", *_SPACE.operations[:1] * (n_nodes - 2), "output"]
-    _SPACE.parse(f"{adjacency}:{','.join(names)}")
-    return n_nodes
+def _check_cell(adjacency: str, operations: str) -> None:
+    """Check a cell by its parts: there are 6,472 matrices and 364 lists of operations."""
+    n_nodes = operations.count(",") + 1
+    if len(adjacency) != n_nodes**2:
+        raise ValueError("the matrix and the operations differ in the number of nodes")
+    _check_parts(adjacency, ",".join(["input", *_SPACE.operations[:1] * (n_nodes - 2), "output"]))
+    _check_parts("".join(map(str, np.eye(n_nodes, k=1, dtype=int).ravel())), operations)
 
 
 @cache
-def _n_operations(operations: str) -> int:
-    """Check a list of operations of the official file and return how many there are."""
-    names = operations.split(",")
-    if len(names) < 2 or names[0] != "input" or names[-1] != "output":
-        raise ValueError(f"the operations have to go from input to output, got {operations!r}")
-    for name in names[1:-1]:
-        if name not in _SPACE.operations:
-            raise ValueError(
-                f"unknown operation {name!r}; the operations are {', '.join(_SPACE.operations)}"
-            )
-    return len(names)
+def _check_parts(adjacency: str, operations: str) -> None:
+    try:
+        _SPACE.encode([f"{adjacency}:{operations}"])
+    except ArchitectureError as error:
+        raise ValueError(error.message) from error
 
 
 def _read_metrics(encoded: str, targets: Sequence[str], stage: int) -> list[float]:
@@ -415,51 +332,23 @@ def _read_metrics(encoded: str, targets: Sequence[str], stage: int) -> list[floa
     if len(evaluations) != len(_STAGES) or not isinstance(evaluations[stage], bytes):
         raise ValueError(f"the metrics have {len(evaluations)} evaluations, not three")
     measured = dict(read_fields(evaluations[stage]))
-    fixed = dict(fields)
-    values: list[float] = []
+    found = {name: measured.get(field) for name, field in _EVALUATION_FIELDS.items()}
+    found["trainable_parameters"] = dict(fields).get(_TRAINABLE_PARAMETERS)
+    values = []
     for name in targets:
-        if name == "trainable_parameters":
-            value = fixed.get(_TRAINABLE_PARAMETERS)
-        else:
-            value = measured.get(_EVALUATION_FIELDS[name])
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise ValueError(f"the metrics have no {name}")
-        if name.endswith("accuracy"):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} has to be between 0 and 1, got {value}")
-            value *= 100
-        values.append(value)
+        try:
+            value = finite(found[name])
+            values.append(percentage(100 * value) if name in _CHANCE_LEVELS else value)
+        except ValueError as error:
+            raise ValueError(f"{name} in the metrics: {error}") from error
     return values
 
 
 def _read_naslib(path: Path, targets: Sequence[str]) -> tuple[list[str], dict[str, list[float]]]:
     """Read NASLib's JSON file of cells and zero-cost proxies."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))["nasbench101"]["cifar10"]
-        entries = list(table.items())
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not NASLib's table of NAS-Bench-101, a JSON object that has 'cifar10' in"
-            f" 'nasbench101': {error!r}"
-        ) from error
-    cells: list[str] = []
-    values: dict[str, list[float]] = {name: [] for name in targets}
-    for number, (key, entry) in enumerate(entries, start=1):
-        try:
-            cells.append(_SPACE.format(key))
-            for name in targets:
-                values[name].append(_number(entry, _NASLIB_TARGETS[name]))
-        except ValueError as error:
-            raise ValueError(f"{path}, entry {number}: {error}") from error
-    if not cells:
-        raise ValueError(f"{path} holds no cell")
-    return cells, values
-
-
-def _number(entry: Any, name: str) -> float:
-    value = entry.get(name) if isinstance(entry, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"expected a number as {name}, got {value!r}")
-    if name == "val_accuracy" and not 0 <= value <= 100:
-        raise ValueError(f"expected a percentage between 0 and 100 as {name}, got {value}")
-    return float(value)
+    table = parse_json(path.read_bytes(), path)["nasbench101"]["cifar10"]
+    cells = format_decisions(_SPACE, _SPACE.encode(list(table)))
+    records = table.values()
+    return cells, {
+        name: [finite(record[_NASLIB_TARGETS[name]]) for record in records] for name in targets
+    }

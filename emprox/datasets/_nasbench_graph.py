@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import resources
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from ..spaces._nasbench_graph import NASBenchGraphSpace
+from sklearn.utils import Bunch
+
+from ..spaces import NASBenchGraphSpace
 from ..utils._optional_imports import import_optional
-from ._base import choose_targets, make_result, read_description
+from ._base import choose_targets, finite, format_decisions, make_bunch, shape_bunch
+from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
 
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
-
 _DATASETS = (
-    "cora",
-    "citeseer",
-    "pubmed",
-    "cs",
-    "physics",
-    "photo",
-    "computers",
-    "arxiv",
+    *("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv"),
     "proteins",
 )
 # Field of the published records, and what turns its unit into ours.
@@ -34,29 +25,6 @@ _TARGETS = {
     "test_performance": ("perf", 100.0),
     "latency": ("latency", 1.0),
     "parameters": ("para", 1.0),
-}
-
-
-class _DType:
-    """Stands in for ``numpy.dtype``: the files use nothing but little-endian doubles."""
-
-    def __init__(self, code: str, *flags: bool) -> None:
-        if code != "f8":
-            raise ValueError(f"expected numbers of type f8, got {code!r}")
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[1] != "<":
-            raise ValueError(f"expected little-endian numbers, got byte order {state[1]!r}")
-
-
-def _scalar(dtype: _DType, content: bytes) -> float:
-    """Stand in for numpy's way to build a number of eight bytes."""
-    return float(struct.unpack("<d", content)[0])
-
-
-_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "dtype"): _DType,
-    ("numpy.core.multiarray", "scalar"): _scalar,
 }
 
 
@@ -78,12 +46,6 @@ def load_nasbench_graph(
     order is the same for all data sets, so that the rows of two of them belong together; the
     architectures of proteins stand in it too, without the others.
 
-    =================  ========================
-    Samples            26,206 (proteins: 2,021)
-    Features           1 (string)
-    Targets            real
-    =================  ========================
-
     Parameters
     ----------
     dataset : str, default="cora"
@@ -97,43 +59,25 @@ def load_nasbench_graph(
         - ``"latency"``: time of a forward pass in seconds.
         - ``"parameters"``: number of parameters in millions.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The architectures in canonical form, as text such as ``|gcn~0|gin~1|fc~2|cheb~1|``:
-            for each of four nodes the operation and the node that it reads, 0 being the input.
-            With ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, how they were checked, and their licence.
-        space : str
-            ``"nasbench_graph"``, the name of the search space in :mod:`emprox.spaces`.
-        filename : str
-            Path of the file that was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The architectures are in canonical
+        form, as text such as ``|gcn~0|gin~1|fc~2|cheb~1|``: for each of four nodes the operation
+        and the node that it reads, 0 being the input.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If the data set or a target does not exist, or the file does not hold what it should.
     ImportError
-        If nas-bench-graph is not installed, or ``as_frame=True`` and pandas is not.
+        If nas-bench-graph is not installed.
     pickle.UnpicklingError
         If the file is no complete pickle, or asks for anything but plain data and numbers.
 
@@ -154,42 +98,26 @@ def load_nasbench_graph(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((26206,), (26206,))
     """
-    if dataset not in _DATASETS:
-        raise ValueError(
-            f"unknown data set {dataset!r}. Allowed are: {', '.join(map(repr, _DATASETS))}"
-        )
-    chosen = choose_targets(target, list(_TARGETS))
+    choose_targets(dataset, _DATASETS)
+    chosen = choose_targets(target, _TARGETS)
     package = import_optional("nas_bench_graph", extra="benchmarks", purpose="load_nasbench_graph")
     path = resources.files(package) / "light" / f"{dataset}.bench"
     with path.open("rb") as stream:
-        records = load_restricted_pickle(cast(BinaryIO, stream), _ALLOWED)
-    if not isinstance(records, dict) or not records:
-        raise ValueError(f"{path} does not hold a table of results")
-    # A hash of the key orders the rows at random, alike on every machine and for every data set.
-    keys = sorted(records, key=lambda key: hashlib.sha256(str(key).encode()).digest())
+        records = load_restricted_pickle(cast(BinaryIO, stream), numpy_stand_ins())
     space = NASBenchGraphSpace()
     try:
-        architectures = space.format_decisions(space.from_benchmark_keys(keys))
-    # Among the errors of keys that are no numbers, or too large, are ArchitectureErrors.
-    except (ValueError, TypeError, OverflowError) as error:
+        if not records:
+            raise ValueError("there are none")
+        # A hash of the key orders the rows at random, alike on every machine and data set.
+        keys = sorted(map(int, records), key=lambda key: hashlib.sha256(b"%d" % key).digest())
+        architectures = format_decisions(space, space.from_benchmark_keys(keys))
+        columns = {
+            name: [factor * finite(records[key][field]) for key in keys]
+            for name, (field, factor) in ((name, _TARGETS[name]) for name in chosen)
+        }
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"{path} does not hold results by architecture: {error}") from error
-    columns = {}
-    for name in chosen:
-        field, factor = _TARGETS[name]
-        try:
-            columns[name] = [factor * records[key][field] for key in keys]
-            damaged = not all(map(math.isfinite, columns[name]))
-        except (KeyError, TypeError):
-            damaged = True
-        if damaged:
-            raise ValueError(f"{path}: not every record has a number {field!r}")
-    return make_result(
-        architectures,
-        columns,
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nasbench_graph.rst"),
-        space=space.name,
-        filename=str(path),
+    bunch = make_bunch(
+        architectures, columns, "nasbench_graph.rst", space.name, None, filename=str(path)
     )
+    return shape_bunch(bunch, target, return_X_y, as_frame)

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._base import (
-    choose_targets,
-    fetch_file,
-    make_result,
-    percentage,
-    published_file,
-    read_description,
-)
+from sklearn.utils import Bunch
 
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
+from ._base import choose_targets, common_chance_level, make_bunch, shape_bunch
+from ._download import fetch_file
+from ._json_files import parse_json
 
-_FILE = published_file(
-    "nas-bench-macro_cifar10.json",
-    url=(
-        "https://raw.githubusercontent.com/xiusu/NAS-Bench-Macro/"
-        "61a2bfc2ca0dce04d0997e6cf498047c27d6acf2/data/nas-bench-macro_cifar10.json"
-    ),
-    sha256="686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297",
-)
-_N_RUNS = 3
-_TARGETS = (
-    "mean_accuracy",
-    *(f"accuracy_run{run}" for run in range(1, _N_RUNS + 1)),
-    "accuracy_std",
-    "params",
-    "flops",
-)
-_DIGITS = re.compile("[0-2]{8}")
+# How to read each target from the record of a network.
+_TARGETS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "mean_accuracy": lambda record: record["mean_acc"],
+    "accuracy_run1": lambda record: record["test_acc"][0],
+    "accuracy_run2": lambda record: record["test_acc"][1],
+    "accuracy_run3": lambda record: record["test_acc"][2],
+    "accuracy_std": lambda record: record["std"],
+    "params": lambda record: record["params"],
+    "flops": lambda record: record["flops"],
+}
+_ACCURACIES = list(_TARGETS)[:4]
 
 
 def fetch_nasbench_macro(
@@ -57,12 +43,6 @@ def fetch_nasbench_macro(
     same numbers. Keep them together when you split (see the example), or a good part of the test
     set is known.
 
-    =================  ==========
-    Samples            6,561
-    Features           1 (string)
-    Targets            real
-    =================  ==========
-
     Parameters
     ----------
     target : str or list of str, default="mean_accuracy"
@@ -75,56 +55,33 @@ def fetch_nasbench_macro(
         - ``"params"``: number of parameters.
         - ``"flops"``: number of multiplications and additions, each pair counted once.
     data_home : str or path-like, default=None
-        The folder in which the file is kept under its own name, as in :func:`get_data_home`.
-        A copy that you have put there yourself is used as well, if its sha256 is right.
+        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
     download_if_missing : bool, default=True
         If False, a file that is not there is an error.
     verbose : bool, default=False
-        If True, show a progress bar while downloading.
+        Show a progress bar while downloading.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (6561,) of str, or DataFrame of shape (6561, 1)
-            The networks as eight digits, such as ``21020211``: 0 identity, 1 block with kernel
-            size 3 and expansion ratio 3, 2 block with kernel size 5 and expansion ratio 6. With
-            ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (6561,) or (6561, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, what to know about the labels, and their licence.
-        space : str
-            ``"nasbench_macro"``, the name of the search space in :mod:`emprox.spaces`.
-        url : str
-            Address of the file.
-        filename : str
-            Path of the copy that was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The networks are eight digits, such
+        as ``21020211``: 0 identity, 1 block with kernel size 3 and expansion ratio 3, 2 block with
+        kernel size 5 and expansion ratio 6.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
-        If a target does not exist, or the file is malformed.
+        If a target does not exist.
     OSError
-        If the file cannot be had, or is not the published one. The message says how to put it
-        right by hand.
+        If the file cannot be had, or is not the published one; says what to do by hand.
     ImportError
-        If the file has to be downloaded and pooch is not installed, or ``as_frame=True`` and
-        pandas is not.
+        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
@@ -137,66 +94,23 @@ def fetch_nasbench_macro(
 
     Examples
     --------
+    Rows of the same network have the same canonical form, and so a side of the split:
+
     >>> from emprox.datasets import fetch_nasbench_macro
+    >>> from emprox.model_selection import IsomorphismShuffleSplit
     >>> X, y = fetch_nasbench_macro(return_X_y=True)  # doctest: +SKIP
     >>> X.shape, y.shape  # doctest: +SKIP
     ((6561,), (6561,))
-
-    Rows of the same network share a group, and so a side of the split:
-
-    >>> from sklearn.model_selection import GroupShuffleSplit
-    >>> from emprox.spaces import get_space
-    >>> space = get_space("nasbench_macro")
-    >>> groups = [space.isomorphism_key(network) for network in X]  # doctest: +SKIP
-    >>> split = GroupShuffleSplit(random_state=0).split(X, y, groups)  # doctest: +SKIP
+    >>> cv = IsomorphismShuffleSplit(space="nasbench_macro", random_state=0)
+    >>> train, test = next(cv.split(X, y))  # doctest: +SKIP
     """
     chosen = choose_targets(target, _TARGETS)
-    path = fetch_file(
-        _FILE, data_home=data_home, download_if_missing=download_if_missing, verbose=verbose
+    file = fetch_file("nas-bench-macro_cifar10.json", data_home, download_if_missing, verbose)
+    path = Path(file["filename"])
+    records = parse_json(path.read_bytes(), path)
+    columns = {name: list(map(_TARGETS[name], records.values())) for name in chosen}
+    level = common_chance_level(chosen, dict.fromkeys(_ACCURACIES, 10.0))
+    bunch = make_bunch(
+        list(records), columns, "nasbench_macro.rst", "nasbench_macro", level, **file
     )
-    architectures, targets = _read(path)
-    return make_result(
-        architectures,
-        {name: targets[name] for name in chosen},
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nasbench_macro.rst"),
-        space="nasbench_macro",
-        url=_FILE.url,
-        filename=str(path),
-    )
-
-
-def _read(path: Path) -> tuple[list[str], dict[str, list[float]]]:
-    """Read the networks and all targets from the published file."""
-    try:
-        networks = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(networks, dict) or not networks:
-        raise ValueError(f"{path} is malformed: expected networks by their digits")
-    targets: dict[str, list[float]] = {name: [] for name in _TARGETS}
-    for network, result in networks.items():
-        try:
-            row = _read_result(network, result)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path}, network {network!r}: malformed: {error!r}") from error
-        for name, value in zip(_TARGETS, row, strict=True):
-            targets[name].append(value)
-    return list(networks), targets
-
-
-def _read_result(network: str, result: dict[str, Any]) -> list[float]:
-    if _DIGITS.fullmatch(network) is None:
-        raise ValueError("expected eight digits from 0 to 2")
-    runs = [percentage(accuracy) for accuracy in result["test_acc"]]
-    if len(runs) != _N_RUNS:
-        raise ValueError(f"expected {_N_RUNS} test accuracies, got {len(runs)}")
-    return [
-        percentage(result["mean_acc"]),
-        *runs,
-        percentage(result["std"]),
-        float(result["params"]),
-        float(result["flops"]),
-    ]
+    return shape_bunch(bunch, target, return_X_y, as_frame)

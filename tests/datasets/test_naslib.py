@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from emprox.datasets._naslib import _guess_space, read_naslib
-from emprox.datasets._restricted_pickle import UnsafePickleError
+from emprox.datasets import read_naslib
 from emprox.spaces import ArchitectureError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -76,12 +75,12 @@ class TestFullTraining:
         }
         path = write(results)
         assert read_naslib(path, dataset="cifar100").target.tolist() == [51.5, 61.5]
-        with pytest.raises(ValueError, match=r"several data sets.*among 'cifar10', 'cifar100'"):
-            read_naslib(path)
-        with pytest.raises(ValueError, match="no data set 'imagenet'; it has 'cifar10'"):
-            read_naslib(path, dataset="imagenet")
+        assert read_naslib(path, dataset="cifar100").chance_level == 1
+        for unknown in (None, "imagenet"):
+            with pytest.raises(ValueError, match="among 'cifar10', 'cifar100'"):
+                read_naslib(path, dataset=unknown)
         del results[CELLS[1]]["cifar100"]
-        with pytest.raises(ValueError, match=r"no results on 'cifar100' for '.none~0"):
+        with pytest.raises(ValueError, match="architecture 1"):
             read_naslib(write(results), dataset="cifar100")
 
     def test_curves_of_different_length(self, write):
@@ -99,28 +98,11 @@ class TestFullTraining:
         assert_array_equal(bunch.curves["val_accuracies"], expected)
         assert list(bunch.curves) == ["val_accuracies"]
         assert read_naslib(write(results), target="runtime").target.tolist() == [5.5, 6.5, 7.5]
-        with pytest.raises(ValueError, match="leave out dataset='cifar10'"):
+        with pytest.raises(ValueError, match="leave out dataset"):
             read_naslib(write(results), dataset="cifar10")
-
-    def test_as_frame(self, write):
-        pytest.importorskip("pandas")
-        bunch = read_naslib(write(FULL_TRAINING), as_frame=True)
-        assert list(bunch.frame.columns) == ["architecture", "eval_acc1es"]
-        assert bunch.target.tolist() == [84.99, 90.5, 88.4]
 
 
 class TestSpaces:
-    @pytest.mark.parametrize(
-        ("architecture", "space"),
-        [
-            (CELLS[0], "nasbench201"),
-            (TUPLES[0], "nasbench201"),
-            ((((0, 2), (1, 3)) * 4,) * 2, "darts"),
-        ],
-    )
-    def test_told_from_the_form(self, architecture, space, tmp_path):
-        assert _guess_space(tmp_path, architecture) == space
-
     def test_nasbench301(self, write):
         cell = ((0, 5), (1, 3), (0, 2), (2, 4), (0, 0), (1, 6), (3, 2), (4, 1))
         results = {(cell, cell): {"val_accuracies": [50.5, 94.25], "train_losses": [1.0, 0.5]}}
@@ -130,7 +112,7 @@ class TestSpaces:
 
     def test_unknown_form(self, write):
         for key in (3, (1, 2), (((0, 1), (1, 2)), (1, 2, 3), (2,))):
-            with pytest.raises(ValueError, match="cannot tell the search space of"):
+            with pytest.raises(ValueError, match="cannot tell the search space"):
                 read_naslib(write({key: {"val_accuracies": 1.0}}))
 
     def test_architecture_of_another_space(self, write):
@@ -158,15 +140,14 @@ class TestNumpy:
         assert_array_equal(bunch.target, [[3, 1], [60, 40]])
         assert_array_equal(bunch.curves["eval_acc1es"], curves.astype(float))
 
-    def test_order_of_a_matrix(self, protocol, write):
-        # Two dimensions are no result, but the error shows how they were read.
+    def test_a_matrix_is_no_result(self, protocol, write):
         for order in "CF":
             matrix = np.array([[1, 2], [3, 4]], dtype="u1", order=order)
             results = {CELLS[0]: {"eval_acc1es": 1.0, "matrix": matrix}}
             with pytest.raises(ValueError, match=r"Allowed are: 'eval_acc1es'$"):
                 read_naslib(write(results, protocol), target="matrix")
             results = {CELLS[0]: matrix}
-            with pytest.raises(ValueError, match=r"got \[\[1, 2\], \[3, 4\]\] of type"):
+            with pytest.raises(ValueError, match="architecture 0: expected a dictionary"):
                 read_naslib(write(results, protocol))
 
     @pytest.mark.parametrize(
@@ -178,27 +159,17 @@ class TestNumpy:
             read_naslib(write({CELLS[0]: {"eval_acc1es": array}}, protocol))
 
 
-class Call:
-    """Pickled, it is a call of the function; unpickled carelessly, the function runs."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
 class TestHostileFiles:
     @pytest.mark.parametrize("protocol", PROTOCOLS)
-    def test_nothing_runs(self, protocol, write, tmp_path):
+    def test_nothing_runs(self, protocol, write, tmp_path, call):
         target = tmp_path / "created"
-        attack = Call(os.mkdir, str(target))
+        attack = call(os.mkdir, str(target))
         for malicious in [
             attack,
             {CELLS[0]: attack},
             {**FULL_TRAINING, CELLS[1]: {"cifar10-valid": {"eval_acc1es": [1.0, attack]}}},
             {CELLS[0]: {"eval_acc1es": np.array([attack], dtype=object)}},
-            {CELLS[0]: {"eval_acc1es": Call(eval, f"__import__('os').mkdir({str(target)!r})")}},
+            {CELLS[0]: {"eval_acc1es": call(eval, f"__import__('os').mkdir({str(target)!r})")}},
         ]:
             path = write(malicious, protocol)
             with pytest.raises(pickle.UnpicklingError, match=r"benchmark\.pickle: "):
@@ -211,9 +182,9 @@ class TestHostileFiles:
     @pytest.mark.parametrize(
         "function", [np.load, np.fromfile, np.memmap, np.save, getattr, copyreg._reconstructor]
     )
-    def test_nothing_else_of_numpy_is_reached(self, function, write):
-        with pytest.raises(UnsafePickleError, match="it asks for"):
-            read_naslib(write({CELLS[0]: Call(function, "x")}))
+    def test_nothing_else_of_numpy_is_reached(self, function, write, call):
+        with pytest.raises(pickle.UnpicklingError, match="it asks for"):
+            read_naslib(write({CELLS[0]: call(function, "x")}))
 
     @pytest.mark.parametrize(
         "pickled",
@@ -259,26 +230,76 @@ class TestHostileFiles:
             read_naslib(tmp_path / "nb201_all.pickle")
 
     @pytest.mark.parametrize(
-        ("content", "message"),
+        ("content", "word"),
         [
-            ([], r"expected a dictionary.*got \[\] of type list"),
+            ([], "got list"),
             ({}, "expected a dictionary"),
-            ({CELLS[0]: 90.5}, "got 90.5 of type float"),
+            ({CELLS[0]: 90.5}, "got float"),
             ({CELLS[0]: {}}, "expected a dictionary"),
-            ({CELLS[0]: {"accuracy": 90.5}}, "choose target= among 'accuracy'"),
+            ({CELLS[0]: {"accuracy": 90.5}}, "Allowed are: 'accuracy'"),
             ({CELLS[0]: {"eval_acc1es": "90.5"}}, "unknown target 'eval_acc1es'"),
             ({CELLS[0]: {"eval_acc1es": []}}, "unknown target 'eval_acc1es'"),
             ({CELLS[0]: {"eval_acc1es": True}}, "unknown target 'eval_acc1es'"),
-            (
-                {CELLS[0]: {"eval_acc1es": 1.0}, CELLS[1]: {"eval_acc1es": None}},
-                "architecture 1: eval_acc1es has to be a number.*got None",
-            ),
-            (
-                {CELLS[0]: {"eval_acc1es": 1.0}, CELLS[1]: {"train_losses": 1.0}},
-                "architecture 1: eval_acc1es has to be a number",
-            ),
         ],
     )
-    def test_other_content(self, content, message, write):
-        with pytest.raises(ValueError, match=message):
+    def test_other_content(self, content, word, write):
+        with pytest.raises(ValueError, match=word):
             read_naslib(write(content))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"eval_acc1es": None},
+            {"train_losses": 1.0},
+            {"eval_acc1es": []},
+            {"eval_acc1es": "90.5"},
+            {"eval_acc1es": float("nan")},
+            {"eval_acc1es": [90.0, float("inf")]},
+            {"eval_acc1es": np.float32("nan")},
+            {"eval_acc1es": 10**400},
+        ],
+    )
+    def test_results_that_are_no_numbers(self, wrong, write):
+        path = write({CELLS[0]: {"eval_acc1es": 1.0}, CELLS[1]: wrong})
+        with pytest.raises(ValueError, match="architecture 1, eval_acc1es"):
+            read_naslib(path)
+
+    @pytest.mark.parametrize("make", ["list", "record", "result", "value", "byte order", "rows"])
+    def test_nested_lists_are_not_printed(self, make, write):
+        # Each level holds the one below it twice: printing it would take 2^60 steps.
+        nested = []
+        for _ in range(60):
+            nested = [nested, nested]
+        start = b"cnumpy\ndtype\n(Vf8\ntR(I3\n"
+        rows = b"cnumpy._core.multiarray\n_reconstruct\n(tR(I1\n(I1000000000\nI0\nt"
+        content = {
+            "list": nested,
+            "record": {CELLS[0]: nested},
+            "result": {CELLS[0]: {"eval_acc1es": nested}},
+            "value": {CELLS[0]: {"eval_acc1es": 1.0}, CELLS[1]: {"eval_acc1es": [nested]}},
+            "byte order": start + pickle.dumps(nested, 0)[:-1] + b"tb.",
+            "rows": rows + b"cnumpy\ndtype\n(Vi1\ntRI00\nC\x00tb.",
+        }
+        with pytest.raises((ValueError, pickle.UnpicklingError)) as caught:
+            read_naslib(write(content[make]))
+        assert len(str(caught.value)) < 1000
+
+
+def test_names_with_dots_are_not_followed(write):
+    # Protocol 4 lets a name hold dots, so a careless check of the first part could be passed.
+    with pytest.raises(pickle.UnpicklingError, match=r"OrderedDict\.__init__\.evil"):
+        read_naslib(write(b"\x80\x04\x8c\x0bcollections\x8c\x19OrderedDict.__init__.evil\x93."))
+
+
+@pytest.mark.parametrize("opcode", [b"cos\nsystem\n(S'true'\ntR.", b"(S'true'\nios\nsystem\n."])
+def test_old_opcodes(opcode, write):
+    with pytest.raises(pickle.UnpicklingError, match=r"asks for os\.system"):
+        read_naslib(write(opcode))
+
+
+def test_refused_module_is_not_imported(tmp_path, monkeypatch, write):
+    (tmp_path / "trap.py").write_text("import pathlib; pathlib.Path(__file__).unlink()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(pickle.UnpicklingError, match=r"trap\.spring"):
+        read_naslib(write(b"ctrap\nspring\n."))
+    assert (tmp_path / "trap.py").exists()

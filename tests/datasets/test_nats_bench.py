@@ -1,13 +1,13 @@
 import bz2
 import os
 import pickle
+import tracemalloc
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 
-from emprox.datasets._nats_bench import read_nats_bench
-from emprox.datasets._restricted_pickle import UnsafePickleError
+from emprox.datasets import read_nats_bench
 
 CELLS = [
     "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|",
@@ -126,6 +126,7 @@ class TestFolder:
         assert bunch.epochs == 200
         assert bunch.filename == str(topology)
         assert "NATS-Bench" in bunch.DESCR
+        assert bunch.chance_level == {"cifar10": 10, "cifar100": 1}.get(dataset, 100 / 120)
 
     def test_other_targets_and_epochs(self, topology):
         bunch = read_nats_bench(topology, epochs=12, target=TARGETS)
@@ -141,11 +142,6 @@ class TestFolder:
         again = read_nats_bench(topology)
         assert X.tolist() == again.data.tolist()
         assert y.tolist() == again.target.tolist()
-
-    def test_as_frame(self, topology):
-        pytest.importorskip("pandas")
-        frame = read_nats_bench(topology, as_frame=True).frame
-        assert list(frame.columns) == ["architecture", "cifar10_validation_accuracy"]
 
     def test_missing_architectures_are_left_out(self, topology):
         (topology / "000001.pickle.pbz2").unlink()
@@ -196,45 +192,39 @@ class TestSingleFile:
     def test_results_of_an_unknown_architecture(self, tmp_path):
         file = tmp_path / "all.pickle.pbz2"
         save(make_meta(CELLS, {3: make_results(3, CELLS[0])}), file)
-        with pytest.raises(ValueError, match="there is no architecture 3"):
+        with pytest.raises(ValueError, match=r"all\.pickle\.pbz2.*architecture"):
             read_nats_bench(file)
 
 
 class TestWrongArguments:
     def test_unknown_combination_lists_the_known_ones(self, topology):
-        with pytest.raises(ValueError, match="no results for dataset='cifar10-valid'") as caught:
+        with pytest.raises(ValueError, match=r"'imagenet16-120', 'test'"):
             read_nats_bench(topology, "cifar10-valid")
-        assert "('imagenet16-120', 'test')" in str(caught.value)
 
-    def test_unknown_target(self, topology):
+    def test_unknown_target_or_epochs(self, topology):
         with pytest.raises(ValueError, match="Did you mean 'params'"):
             read_nats_bench(topology, target="param")
-
-    def test_unknown_epochs(self, topology):
-        with pytest.raises(ValueError, match="no training of 90 epochs; there are 12, 200"):
+        with pytest.raises(ValueError, match="12, 200"):
             read_nats_bench(topology, epochs=90)
 
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="does not exist"):
+        with pytest.raises(FileNotFoundError, match="NATS"):
             read_nats_bench(tmp_path / "NATS")
         with pytest.raises(FileNotFoundError, match=r"meta\.pickle\.pbz2 is missing"):
             read_nats_bench(tmp_path)
         save(make_meta(CELLS), tmp_path / "meta.pickle.pbz2")
-        with pytest.raises(ValueError, match="holds no file of an architecture"):
+        with pytest.raises(ValueError, match="no file of an architecture"):
             read_nats_bench(tmp_path)
 
-    @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("NAS-Bench-201-v1_1-096897.pth", "a file of torch.*-simple.*fetch_nasbench201"),
-            ("NATS-tss-v1_0-3ffb9-simple.tar", "has to be unpacked first"),
-            ("results.csv", r"ends in \.pickle\.pbz2"),
-        ],
-    )
-    def test_other_files(self, tmp_path, name, message):
+    @pytest.mark.parametrize("name", ["NAS-Bench-201-v1_1-096897.pth", "NATS-tss.tar", "table.csv"])
+    def test_other_files(self, tmp_path, name):
         (tmp_path / name).touch()
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=f"{name}.*-simple.*fetch_nasbench201"):
             read_nats_bench(tmp_path / name)
+
+
+def make_nan(results):
+    results["200"]["all_results"]["cifar10-valid", 777]["params"] = np.nan
 
 
 class TestMalformed:
@@ -242,12 +232,13 @@ class TestMalformed:
         ("change", "message"),
         [
             (lambda results: results["200"].update(arch_str=CELLS[1]), "the meta file says"),
-            (lambda results: results["200"].pop("all_results"), "malformed: KeyError"),
+            (lambda results: results["200"].pop("all_results"), "KeyError"),
+            (make_nan, "finite"),
             (
                 lambda results: results["200"]["dataset_seed"].update({"cifar10-valid": []}),
                 "no run",
             ),
-            (lambda results: results.update({"200": None}), "malformed: TypeError"),
+            (lambda results: results.update({"200": None}), "TypeError"),
         ],
     )
     def test_results(self, topology, change, message):
@@ -282,23 +273,13 @@ class TestMalformed:
             read_nats_bench(topology)
 
 
-class Call:
-    """Pickled, it is a call of the function; unpickled carelessly, the function runs."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
 class TestSafety:
-    def test_malicious_pickle_runs_nothing(self, topology, tmp_path):
+    def test_malicious_pickle_runs_nothing(self, topology, tmp_path, call):
         target = tmp_path / "created"
         results = make_results(0, CELLS[0])
-        results["200"]["net_state_dict"] = Call(os.mkdir, str(target))
+        results["200"]["net_state_dict"] = call(os.mkdir, str(target))
         save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(UnsafePickleError, match=r"000000.*asks for (posix|nt)\.mkdir"):
+        with pytest.raises(pickle.UnpicklingError, match=r"000000.*asks for (posix|nt)\.mkdir"):
             read_nats_bench(topology)
         assert not target.exists()
 
@@ -308,7 +289,7 @@ class TestSafety:
         run = results["200"]["all_results"]["cifar10-valid", 777]
         run["net_state_dict"] = OrderedDict(weight=torch.zeros(2))
         save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(UnsafePickleError, match=r"take the one that ends in -simple"):
+        with pytest.raises(pickle.UnpicklingError, match="-simple"):
             read_nats_bench(topology)
 
     @pytest.mark.parametrize(
@@ -326,5 +307,20 @@ class TestSafety:
         results = make_results(0, CELLS[0])
         results["200"]["note"] = np.datetime64("2020-08-31")
         save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(pickle.UnpicklingError, match="type 'M8' are not allowed"):
+        with pytest.raises(pickle.UnpicklingError, match="not allowed"):
             read_nats_bench(topology)
+
+    def test_bombs_are_not_unpacked(self, topology):
+        # A thousand bytes that unpack to a list of 120 million zeros.
+        file = topology / "000000.pickle.pbz2"
+        compressor = bz2.BZ2Compressor()
+        content = compressor.compress(b"\x80\x04](")
+        part = b"B" + (10**6).to_bytes(4, "little") + bytes(10**6)
+        content += b"".join(compressor.compress(part) for _ in range(120))
+        file.write_bytes(content + compressor.compress(b"e.") + compressor.flush())
+        assert file.stat().st_size < 50_000
+        tracemalloc.start()
+        with pytest.raises(pickle.UnpicklingError, match=r"000000\.pickle\.pbz2"):
+            read_nats_bench(topology)
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+        tracemalloc.stop()
