@@ -134,7 +134,7 @@ def extra_trees(max_features):
 
 def xgboost(seed):
     """Return gradient boosting."""
-    return make_xgboost(library="xgboost", random_state=seed)["regressor"]
+    return make_xgboost("nasbench201", library="xgboost", random_state=seed)["regressor"]
 
 
 def xgboost_and_extra_trees(max_features):

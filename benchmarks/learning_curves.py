@@ -41,7 +41,7 @@ from rich.table import Table
 from emprox import EmProxRegressor, StructuralProperties
 from emprox.datasets import load_digits_cells
 from emprox.metrics import kendall_tau
-from emprox.predictors import EarlyStopping, LcSVRRegressor, SoTLE
+from emprox.predictors import EarlyStoppingRegressor, LcSVR, SoTLERegressor
 
 EPOCHS = (1, 2, 3, 4, 6, 9, 12)
 ALONE = "EmProx, architecture alone"
@@ -61,11 +61,11 @@ def make_cases(cells, properties, n_epochs, seed):
     losses = cells.train_loss[:, :n_epochs]
     accuracies = cells.validation_accuracy[:, :n_epochs]
     size = np.column_stack([cells.parameters, cells.multiply_adds])
-    yield "SoTL-E, last epoch", SoTLE(1), losses
-    yield "SoTL, all epochs", SoTLE(None), losses
-    yield "early stopping", EarlyStopping(), accuracies
-    yield "LcSVR", LcSVRRegressor(random_state=seed), accuracies
-    svr = LcSVRRegressor(other_columns=2, random_state=seed)
+    yield "SoTL-E, last epoch", SoTLERegressor(1), losses
+    yield "SoTL, all epochs", SoTLERegressor(None), losses
+    yield "early stopping", EarlyStoppingRegressor(), accuracies
+    yield "LcSVR", LcSVR(random_state=seed), accuracies
+    svr = LcSVR(other_columns=2, random_state=seed)
     yield "LcSVR with size", svr, np.hstack([accuracies, size])
     emprox = EmProxRegressor(weights="kriging", random_state=seed)
     yield "EmProx with curves", emprox, np.hstack([properties, losses, accuracies])

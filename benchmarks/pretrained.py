@@ -5,7 +5,8 @@ the sequence that each space has for prediction:
 
 - pretrained: the encoder of the package, which has seen architectures of the space, but no
   accuracy; from scratch: one that trains for ten epochs on the known architectures;
-- with targets: `ArchitectureEmbedder(target_weight=1)`; without: ``target_weight=0``.
+- with targets: a `ProximityMetric` learns on what the encoder says of an architecture; without:
+  neighbours are looked for in the embedding.
 
 The recipe "lstm" is "pretrained, with targets". The problems are those of `elsewhere`, and
 NAS-Bench-201 with the 121 known and 1,000 predicted cells of `best`.
@@ -35,22 +36,27 @@ from rich.table import Table
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
-from emprox import ArchitectureEmbedder, ArchitectureTokenizer
+from emprox import ArchitectureEmbedder, ArchitectureTokenizer, ProximityMetric
 from emprox.datasets import fetch_nasbench201
 from emprox.spaces import get_space
 
-FROM_SCRATCH = {"max_epochs": 10, "lr": 2e-3, "batch_size": 128}
+FROM_SCRATCH = {"max_epochs": 10, "learning_rate": 2e-3, "batch_size": 128}
 
 
-def chain(pretrained: bool, target_weight: float) -> Method:
+def chain(pretrained: bool, with_targets: bool) -> Method:
     """Return the chain with the settings of a row."""
 
     def make(space, seed):
         sequence = get_space(space).proximity_sequence
         start = {"pretrained": space} if pretrained else FROM_SCRATCH
+        if with_targets:
+            embedder = ArchitectureEmbedder(output="properties", random_state=seed, **start)
+            embed = [embedder, ProximityMetric(random_state=seed)]
+        else:
+            embed = [ArchitectureEmbedder(random_state=seed, **start)]
         return make_pipeline(
             ArchitectureTokenizer(space, sequence=sequence),
-            ArchitectureEmbedder(target_weight=target_weight, random_state=seed, **start),
+            *embed,
             KNeighborsRegressor(10, weights="distance", algorithm="kd_tree"),
         )
 
@@ -58,10 +64,10 @@ def chain(pretrained: bool, target_weight: float) -> Method:
 
 
 ROWS = {
-    "from scratch": chain(False, 0),
-    "from scratch, with targets": chain(False, 1),
-    "pretrained": chain(True, 0),
-    "pretrained, with targets": chain(True, 1),
+    "from scratch": chain(pretrained=False, with_targets=False),
+    "from scratch, with targets": chain(pretrained=False, with_targets=True),
+    "pretrained": chain(pretrained=True, with_targets=False),
+    "pretrained, with targets": chain(pretrained=True, with_targets=True),
 }
 
 

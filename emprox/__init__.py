@@ -21,11 +21,10 @@ if TYPE_CHECKING:
         spaces,
     )
     from ._anchors import add_chance_anchor
-    from ._embedder import ArchitectureEmbedder
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
-    from ._tokenizer import ArchitectureTokenizer
-    from ._torch_graphs import from_torch
+    from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
+    from .networks import from_torch
     from .properties import StructuralProperties
     from .proximity import ProximityMetric, ProximityRegressor, SideInformation
 
@@ -55,15 +54,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ArchitectureEmbedder": "._embedder",
-    "ArchitectureTokenizer": "._tokenizer",
+    "ArchitectureEmbedder": ".lstm",
+    "ArchitectureTokenizer": ".lstm",
     "EmProxRegressor": "._regressor",
     "ProximityMetric": ".proximity",
     "ProximityRegressor": ".proximity",
     "SideInformation": ".proximity",
     "StructuralProperties": ".properties",
     "add_chance_anchor": "._anchors",
-    "from_torch": "._torch_graphs",
+    "from_torch": ".networks",
     "make_emprox_pipeline": "._pipeline",
 }
 

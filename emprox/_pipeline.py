@@ -276,16 +276,16 @@ def make_steps(
             return [("scaler", StandardScaler()), ("knn", knn)]
         return [("features", StructuralProperties(space, standardize=True)), ("knn", knn)]
     # Only now: torch takes seconds to import, and the default recipe does without.
-    from ._embedder import ArchitectureEmbedder
-    from ._pretrained import find_pretrained
-    from ._tokenizer import ArchitectureTokenizer
+    from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
+    from .lstm._pretrained import find_pretrained
 
     parameters: dict[str, Any] = {"attention": "encoder", "max_epochs": 50}
     sequence, canonicalize, pretrained = "adjacency", False, None
     if recipe == "lstm":
         # If there is no pretrained encoder, few steps on purpose: learning to reconstruct makes
         # neighbours worse, not better.
-        parameters = {"max_epochs": 10, "lr": 2e-3, "batch_size": 128, "target_weight": 1}
+        parameters = {"max_epochs": 10, "learning_rate": 2e-3, "batch_size": 128}
+        parameters["output"] = "properties"
         canonicalize = True
         if space is not None:
             known = get_space(space)
@@ -293,8 +293,7 @@ def make_steps(
             pretrained = find_pretrained(known, sequence, canonicalize)
         if pretrained is not None:
             parameters |= {"pretrained": pretrained, "max_epochs": None}
-        knn.set_params(metric=None)
-    if embedding_dim is not None:
+    elif embedding_dim is not None:
         parameters["embedding_dim"] = embedding_dim
     embedder = ArchitectureEmbedder(
         **parameters, device=device, verbose=verbose, random_state=random_state

@@ -52,7 +52,9 @@ space = tokenizer.space_
 print(len(space.operations), "operations, up to", space.max_nodes, "nodes")
 print(" ".join(tokenizer.vocabulary_[token] for token in tokens[2] if token))
 
-embedder = ArchitectureEmbedder(64, max_epochs=10, lr=2e-3, batch_size=128, random_state=0)
+embedder = ArchitectureEmbedder(
+    64, max_epochs=10, learning_rate=2e-3, batch_size=128, random_state=0
+)
 embedding = embedder.fit_transform(tokens)
 
 # %%

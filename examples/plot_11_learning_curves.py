@@ -22,12 +22,12 @@ y_known, y_new = data.target[known], data.target[new]
 # accuracy. LcSVR is a support vector regression on the curve of validation accuracies and its
 # differences.
 from emprox.metrics import kendall_tau
-from emprox.predictors import EarlyStopping, LcSVRRegressor, SoTLE
+from emprox.predictors import EarlyStoppingRegressor, LcSVR, SoTLERegressor
 
 predictors = {
-    "SoTL-E": (SoTLE(), data.train_loss),
-    "early stopping": (EarlyStopping(), data.validation_accuracy),
-    "LcSVR": (LcSVRRegressor(n_iter=20, random_state=0), data.validation_accuracy),
+    "SoTL-E": (SoTLERegressor(), data.train_loss),
+    "early stopping": (EarlyStoppingRegressor(), data.validation_accuracy),
+    "LcSVR": (LcSVR(n_iter=20, random_state=0), data.validation_accuracy),
 }
 epochs = [1, 2, 3, 4, 6, 8, 10, 12]
 scores = {name: [] for name in predictors}

@@ -17,12 +17,12 @@ from emprox import (
 from emprox.encodings import AdjacencyEncoding, GRAFEncoding, OneHotEncoding, PathEncoding
 from emprox.predictors import (
     BANANASRegressor,
-    EarlyStopping,
+    EarlyStoppingRegressor,
     GCNRegressor,
-    LcSVRRegressor,
+    LcSVR,
     NAORegressor,
     SemiNASRegressor,
-    SoTLE,
+    SoTLERegressor,
 )
 
 # Until it was mended, the check itself subtracted a float from whole numbers in place.
@@ -41,11 +41,7 @@ EMBEDDER = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
     [
         EMBEDDER,
         ArchitectureEmbedder(4, attention="encoder", max_epochs=1, random_state=0),
-        ArchitectureEmbedder(4, target_weight=1, max_epochs=1, random_state=0),
-        ArchitectureEmbedder(4, target_weight=0.5, max_epochs=1, random_state=0),
-        NAORegressor(embedding_dim=4, max_epochs=1, random_state=0),
-        SemiNASRegressor(embedding_dim=4, max_epochs=1, random_state=0),
-        GCNRegressor(n_layers=2, hidden_size=32, max_epochs=30, lr=0.02, random_state=0),
+        ArchitectureEmbedder(4, output="properties", max_epochs=1, random_state=0),
     ],
     expected_failed_checks=lambda estimator: BROKEN_CHECKS,
 )
@@ -63,17 +59,16 @@ def test_estimators_of_token_matrices(estimator, check):
         ProximityRegressor("auto", weights="uniform", random_state=0),
         ProximityRegressor(weights="kriging", random_state=0),
         EmProxRegressor(random_state=0),
-        BANANASRegressor(hidden_sizes=(20, 20), max_epochs=30, random_state=0),
-        SoTLE(),
-        SoTLE(None, calibrate=False),
-        SoTLE(non_finite="worst"),
-        SoTLE(calibrate=False, non_finite="worst"),
-        EarlyStopping(),
-        EarlyStopping(1),
-        EarlyStopping(calibrate=False),
-        EarlyStopping(non_finite="worst"),
-        LcSVRRegressor(n_iter=0),
-        LcSVRRegressor(n_iter=20, random_state=0),
+        SoTLERegressor(),
+        SoTLERegressor(None, calibrate=False),
+        SoTLERegressor(non_finite="worst"),
+        SoTLERegressor(calibrate=False, non_finite="worst"),
+        EarlyStoppingRegressor(),
+        EarlyStoppingRegressor(1),
+        EarlyStoppingRegressor(calibrate=False),
+        EarlyStoppingRegressor(non_finite="worst"),
+        LcSVR(n_iter=0),
+        LcSVR(n_iter=20, random_state=0),
     ]
 )
 def test_estimators_of_any_matrices(estimator, check):
@@ -83,7 +78,7 @@ def test_estimators_of_any_matrices(estimator, check):
 @pytest.mark.parametrize(
     "estimator",
     [
-        ArchitectureTokenizer(),
+        ArchitectureTokenizer("nasbench201"),
         StructuralProperties(),
         EmProxRegressor(space="nasbench201"),
         EmProxRegressor(space="nasbench201", recipe="paper"),
@@ -92,10 +87,10 @@ def test_estimators_of_any_matrices(estimator, check):
         AdjacencyEncoding(),
         PathEncoding(),
         GRAFEncoding(),
-        NAORegressor(space="nasbench201"),
-        SemiNASRegressor(space="nasbench201"),
-        GCNRegressor(space="nasbench201"),
-        BANANASRegressor(space="nasbench201"),
+        NAORegressor("nasbench201"),
+        SemiNASRegressor("nasbench201"),
+        GCNRegressor("nasbench201"),
+        BANANASRegressor("nasbench201"),
     ],
     ids=repr,
 )

@@ -22,16 +22,11 @@ FILES = {
 LAYERS = (
     "utils",
     "spaces",
-    "_tokenizer",
-    "_torch_graphs",
+    "networks",
     "properties",
     "encodings",
     "proximity",
-    "_modules",
-    "_net",
-    "_target_part",
-    "_pretrained",
-    "_embedder",
+    "lstm",
     "_anchors",
     "_pipeline",
     "_regressor",
@@ -46,7 +41,7 @@ LAYERS = (
     "__main__",
 )
 # Layers that may import less than all that lies to their left.
-ONLY_FROM = {"_modules": {"utils"}, "datasets": {"spaces", "utils"}}
+ONLY_FROM = {"datasets": {"spaces", "utils"}}
 WITHOUT_TORCH = {"spaces", "properties", "encodings", "metrics", "datasets", "model_selection"}
 
 OPTIONAL = {"matplotlib", "networkx", "pooch", "xgboost"}
@@ -219,10 +214,7 @@ class TestImportsPointLeft:
     @pytest.mark.parametrize(
         ("file", "source"),
         [
-            ("emprox/__init__.py", "from ._embedder import ArchitectureEmbedder"),
             ("emprox/__main__.py", "from .cli import main"),
-            ("emprox/_embedder.py", "from ._net import make_net\nfrom .utils import validation"),
-            ("emprox/_modules.py", "import torch\nfrom torch import nn"),
             ("emprox/cli.py", "from emprox import __version__, make_emprox_pipeline"),
             ("emprox/datasets/_nasbench201.py", "from ..spaces import get_space"),
             ("emprox/metrics/_ranking.py", "from sklearn.utils import check_array"),
@@ -239,15 +231,7 @@ class TestImportsPointLeft:
         ("file", "source", "name"),
         [
             ("emprox/__init__.py", "from . import cli", "emprox.cli"),
-            ("emprox/_embedder.py", "from emprox import Pipeline", "emprox.Pipeline"),
-            ("emprox/_embedder.py", "import emprox", "emprox"),
-            ("emprox/_modules.py", "from .spaces import get_space", "emprox.spaces.get_space"),
-            ("emprox/_net.py", "from sklearn.utils._tags import Tags", "sklearn.utils._tags.Tags"),
-            ("emprox/_net.py", "from sklearn.base import _fit", "sklearn.base._fit"),
-            ("emprox/_tokenizer.py", "from ._net import make_net", "emprox._net.make_net"),
             ("emprox/datasets/_load.py", "from ..metrics import kendall_tau", "emprox.metrics.ken"),
-            ("emprox/spaces/__init__.py", "from .. import _tokenizer", "emprox._tokenizer"),
-            ("emprox/spaces/_base.py", "from .. import _tokenizer", "emprox._tokenizer"),
             ("emprox/spaces/_base.py", "def f():\n    import torch.nn", "torch.nn"),
             ("emprox/utils/_checks.py", "import emprox.spaces._base", "emprox.spaces._base"),
         ],

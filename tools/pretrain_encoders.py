@@ -4,7 +4,7 @@ For maintainers; users never need it, but it shows how to pretrain an encoder fo
 own. Architectures are drawn from the space, written in the form that the recipe "lstm" embeds, and
 described by `emprox.properties.StructuralProperties`. No accuracy is involved.
 
-    OMP_NUM_THREADS=1 python tools/pretrain_encoders.py emprox/pretrained
+    OMP_NUM_THREADS=1 python tools/pretrain_encoders.py emprox/lstm/pretrained
 
 writes a file and a model card for each space, in one to three minutes each on one core. On the same
 machine and version of torch they come out the same. They have to be made again when the canonical

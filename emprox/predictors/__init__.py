@@ -5,24 +5,24 @@ others predict from the first epochs of a training, or from an untrained network
 """
 
 from ._bananas import BANANASRegressor
-from ._early_stopping import EarlyStopping
+from ._early_stopping import EarlyStoppingRegressor
 from ._gcn import GCNRegressor
 from ._jacobian_covariance import jacobian_covariance
-from ._lcsvr import LcSVRRegressor
+from ._lcsvr import LcSVR
 from ._mlp import make_mlp
 from ._nao import NAORegressor
 from ._seminas import SemiNASRegressor
-from ._sotle import SoTLE
+from ._sotle import SoTLERegressor
 from ._xgboost import make_xgboost
 
 __all__ = [
     "BANANASRegressor",
-    "EarlyStopping",
+    "EarlyStoppingRegressor",
     "GCNRegressor",
-    "LcSVRRegressor",
+    "LcSVR",
     "NAORegressor",
     "SemiNASRegressor",
-    "SoTLE",
+    "SoTLERegressor",
     "jacobian_covariance",
     "make_mlp",
     "make_xgboost",

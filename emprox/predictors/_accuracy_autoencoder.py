@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._modules import RESIDUAL_SCALE, Autoencoder, SeededDropout, TokenCrossEntropy, draw_weights
+from ..lstm._modules import (
+    RESIDUAL_SCALE,
+    Autoencoder,
+    SeededDropout,
+    TokenCrossEntropy,
+    draw_weights,
+)
 
 # Size of the hidden layer between embedding and accuracy, of NAO as the EmProx paper ran it.
 HIDDEN_SIZE = 16
@@ -17,15 +23,6 @@ class AccuracyHead(nn.Module):
 
     Two layers, down to 16 numbers and up again, whose input is added to their output, and a linear
     one.
-
-    Parameters
-    ----------
-    embedding_dim : int
-        Size of the embedding.
-    dropout : float
-        Dropout after each of the two layers.
-    seed : int
-        Seed of the dropout.
     """
 
     def __init__(self, embedding_dim: int, dropout: float, seed: int) -> None:
@@ -41,36 +38,13 @@ class AccuracyHead(nn.Module):
         self.output = nn.Linear(embedding_dim, 1)
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Predict accuracies.
-
-        Parameters
-        ----------
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-
-        Returns
-        -------
-        Tensor of shape (n_samples,)
-            Standardised accuracies.
-        """
+        """Return accuracies (n_samples,)."""
         hidden = (self.layers(embedding) + embedding) * RESIDUAL_SCALE
         return self.output(hidden).squeeze(-1)
 
 
 class AccuracyAutoencoder(Autoencoder):
-    """Encoder, decoder and accuracy predictor, trained together.
-
-    Parameters
-    ----------
-    n_tokens : int
-        Number of different tokens; token 0 is the start token.
-    embedding_dim : int
-        Size H of the embedding, and of every layer.
-    dropout : float
-        Dropout after the token embeddings and in the accuracy predictor.
-    seed : int
-        Seed of the weights and the dropout: this and the five numbers that follow.
-    """
+    """Encoder, decoder and accuracy predictor; takes six seeds that follow each other."""
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
         super().__init__(n_tokens, embedding_dim, dropout, attend_encoder=True, seed=seed)
@@ -79,42 +53,16 @@ class AccuracyAutoencoder(Autoencoder):
         draw_weights(self.accuracy_head, seed + 5)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Reconstruct token sequences with teacher forcing, and predict accuracies.
-
-        Parameters
-        ----------
-        tokens : Tensor of shape (n_samples, length)
-            Token indices.
-
-        Returns
-        -------
-        logits : Tensor of shape (n_samples, length, n_tokens)
-            Unnormalised log-probabilities of the tokens.
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-        accuracy : Tensor of shape (n_samples,)
-            Standardised accuracies.
-        """
+        """Return logits of the tokens by teacher forcing, embeddings and accuracies."""
         logits, embedding, _ = super().forward(tokens)
         return logits, embedding, self.accuracy_head(embedding)
 
+    def predict(self, tokens: Tensor) -> Tensor:
+        """Return accuracies alone."""
+        return self.accuracy_head(self.embed(tokens))
+
     def ascend(self, outputs: Tensor, step_size: float) -> tuple[Tensor, Tensor]:
-        """Move what was encoded towards higher predicted accuracies.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_samples, length, embedding_dim)
-            Encoder outputs.
-        step_size : float
-            How far each of them is moved before it is normalised again. They have length 1.
-
-        Returns
-        -------
-        outputs : Tensor of shape (n_samples, length, embedding_dim)
-            The moved encoder outputs, of unit length.
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Their embedding.
-        """
+        """Move the encoder's outputs towards higher accuracies; return them and their embedding."""
         # What is computed without gradients may be an inference tensor, which cannot have any.
         with torch.inference_mode(False), torch.enable_grad():
             outputs = outputs.clone().requires_grad_()
@@ -126,13 +74,7 @@ class AccuracyAutoencoder(Autoencoder):
 
 
 class AccuracyLoss(nn.Module):
-    """Errors of predicted accuracies and of tokens.
-
-    Parameters
-    ----------
-    trade_off : float
-        Weight of the accuracies; the tokens have the rest to 1.
-    """
+    """Mean squared error of accuracies, and for the rest of the weight cross entropy of tokens."""
 
     def __init__(self, trade_off: float) -> None:
         super().__init__()
@@ -142,22 +84,7 @@ class AccuracyLoss(nn.Module):
     def forward(
         self, outputs: tuple[Tensor, Tensor, Tensor], targets: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Compare predictions with what is known.
-
-        Parameters
-        ----------
-        outputs : tuple
-            What `AccuracyAutoencoder` returns.
-        targets : tuple of two Tensors
-            Token indices, of shape (n_samples, length), and standardised accuracies, of shape
-            (n_samples,).
-
-        Returns
-        -------
-        Tensor of shape ()
-            The weighted sum of the mean squared error of the accuracies and the mean negative
-            log-likelihood of the tokens.
-        """
+        """Compare what `AccuracyAutoencoder` returns with tokens and standardised accuracies."""
         tokens, accuracies = targets
         errors = functional.mse_loss(outputs[2], accuracies)
         return self.trade_off * errors + (1 - self.trade_off) * self.cross_entropy(outputs, tokens)

@@ -6,15 +6,14 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.isotonic import isotonic_regression
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import StrOptions, fit_context
-
-Floats = NDArray[np.float64]
+from ._targets import Floats, check_targets
 
 # Beyond the known scores accuracies rise at least by so many standard deviations for a standard
 # deviation of the score, so that order is kept where the known ones show no trend.
@@ -22,30 +21,13 @@ _LEAST_SLOPE = 0.01
 
 
 class MonotoneCalibration:
-    """A strictly increasing function from scores to accuracies.
+    """A strictly increasing function from scores, where -inf stands for none, to accuracies.
 
     Isotonic regression, but without its steps, which would make ties: the accuracies of its blocks
-    are taken at the mean score of each, and between them interpolated linearly. Beyond the first
-    and last block the function goes on with the slope of the least-squares line, and levels off:
-    it never gets further from there than the range of the known accuracies.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples,)
-        Scores; larger is better. -inf stands for none.
-    targets : ndarray of shape (n_samples,)
-        Accuracies.
-
-    Raises
-    ------
-    ValueError
-        If no score is finite.
-
-    References
-    ----------
-    Assaf Oron and Nancy Flournoy. Centered Isotonic Regression: Point and Interval Estimation for
-    Dose-Response Studies. Statistics in Biopharmaceutical Research 2017. Section 2. (There the
-    ends are level.)
+    are taken at the mean score of each, and between them interpolated linearly (Oron and Flournoy.
+    Centered Isotonic Regression. 2017). Beyond the first and last block the function goes on with
+    the slope of the least-squares line, and levels off: it never gets further from there than the
+    range of the known accuracies.
     """
 
     def __init__(self, scores: Floats, targets: Floats) -> None:
@@ -70,19 +52,7 @@ class MonotoneCalibration:
         self._worst = min(lowest, without_score.mean()) if len(without_score) else lowest
 
     def __call__(self, scores: Floats) -> Floats:
-        """Return the accuracies that belong to scores.
-
-        Parameters
-        ----------
-        scores : ndarray of shape (n,)
-            Scores.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Accuracies. Those without a score get less than all others: the mean of the known
-            accuracies without a score, if that is low enough.
-        """
+        """Return the accuracies that belong to scores; those without get less than all others."""
         inside = np.interp(scores, self._scores, self._targets)
         has_score = np.isfinite(scores)
         above = self._level_off(np.where(has_score, scores - self._scores[-1], 0))
@@ -103,15 +73,7 @@ def _slope(scores: Floats, targets: Floats) -> float:
 
 
 class CurveScoreRegressor(RegressorMixin, BaseEstimator):
-    """Base of regressors that rank architectures by one number of their learning curve.
-
-    Parameters
-    ----------
-    calibrate : bool
-        Whether to predict accuracies, or the scores themselves.
-    non_finite : {"error", "worst"}
-        What becomes of curves with NaN or infinity.
-    """
+    """Base of regressors that rank architectures by one number of their learning curve."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "calibrate": ["boolean"],
@@ -147,16 +109,14 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
             If X has fewer epochs than the parameters ask for, or holds NaN or infinity (see
             `non_finite`), or y is missing, not finite, or of another length.
         """
-        if y is None and not self.calibrate:
-            curves = validate_data(self, X, dtype=np.float64, ensure_all_finite=False)
-        else:
-            curves, y = validate_data(
-                self, X, y, dtype=np.float64, ensure_all_finite=False, y_numeric=True
-            )
+        curves = validate_data(self, X, dtype=np.float64, ensure_all_finite=False)
+        targets = None
+        if y is not None or self.calibrate:
+            targets = check_targets(self, curves, y)
         scores = self._score(curves)
         self._calibration = None
-        if self.calibrate:
-            self._calibration = MonotoneCalibration(scores, np.asarray(y, dtype=np.float64))
+        if self.calibrate and targets is not None:
+            self._calibration = MonotoneCalibration(scores, targets)
         return self
 
     def predict(self, X: Any) -> Floats:

@@ -6,10 +6,11 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from ..utils._sklearn import Interval
-from ._curves import CurveScoreRegressor, Floats
+from ._curves import CurveScoreRegressor
+from ._targets import Floats
 
 
-class EarlyStopping(CurveScoreRegressor):
+class EarlyStoppingRegressor(CurveScoreRegressor):
     """Rank architectures by their validation accuracy after a few epochs.
 
     Training stops early, and the architecture that is best by then is taken for the best.
@@ -38,8 +39,8 @@ class EarlyStopping(CurveScoreRegressor):
 
     See Also
     --------
-    SoTLE : Rank by the sum of training losses.
-    LcSVRRegressor : Learn from the whole curve.
+    SoTLERegressor : Rank by the sum of training losses.
+    LcSVR : Learn from the whole curve.
     emprox.datasets.load_digits_cells : Architectures with learning curves.
 
     Notes
@@ -60,12 +61,13 @@ class EarlyStopping(CurveScoreRegressor):
     Examples
     --------
     >>> import numpy as np
-    >>> from emprox.predictors import EarlyStopping
+    >>> from emprox.predictors import EarlyStoppingRegressor
     >>> accuracies = np.array([[40.0, 60.0], [55.0, 70.0], [30.0, 40.0]])
-    >>> model = EarlyStopping(epoch=2).fit(accuracies, [88.0, 93.0, 80.0])
+    >>> model = EarlyStoppingRegressor(epoch=2).fit(accuracies, [88.0, 93.0, 80.0])
     >>> model.predict([[50.0, 65.0]]).round(2)
     array([90.5])
-    >>> EarlyStopping(epoch=1).fit(accuracies, [88.0, 93.0, 80.0]).score_samples(accuracies)
+    >>> model = EarlyStoppingRegressor(epoch=1).fit(accuracies, [88.0, 93.0, 80.0])
+    >>> model.score_samples(accuracies)
     array([40., 55., 30.])
     """
 

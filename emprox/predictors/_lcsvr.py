@@ -18,9 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._targets import TargetScale
-
-Floats = NDArray[np.float64]
+from ._targets import Floats, TargetScale, check_targets
 
 # What a random search draws from, as in the paper; nu must not be zero.
 _SEARCHED = {
@@ -30,7 +28,7 @@ _SEARCHED = {
 }
 
 
-class LcSVRRegressor(RegressorMixin, BaseEstimator):
+class LcSVR(RegressorMixin, BaseEstimator):
     """Predict final accuracies from learning curves by support vector regression.
 
     A nu-SVR with a Gaussian (RBF) kernel on the validation accuracies of the epochs seen, their
@@ -77,8 +75,8 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
 
     See Also
     --------
-    EarlyStopping : The last validation accuracy alone.
-    SoTLE : Training losses instead of validation accuracies.
+    EarlyStoppingRegressor : The last validation accuracy alone.
+    SoTLERegressor : Training losses instead of validation accuracies.
     emprox.datasets.load_digits_cells : Architectures with learning curves.
 
     Notes
@@ -96,11 +94,11 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from emprox.predictors import LcSVRRegressor
+    >>> from emprox.predictors import LcSVR
     >>> rng = np.random.default_rng(0)
     >>> speed = rng.uniform(0.1, 1, size=(60, 1))
     >>> curves = 90 * (1 - np.exp(-speed * np.arange(1, 13)))
-    >>> model = LcSVRRegressor(n_iter=20, random_state=0)
+    >>> model = LcSVR(n_iter=20, random_state=0)
     >>> model.fit(curves[:40, :4], curves[:40, -1]).predict(curves[40:, :4]).shape
     (20,)
     >>> sorted(model.best_params_)
@@ -109,7 +107,7 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
     With the number of parameters as a further column:
 
     >>> columns = np.hstack([curves[:, :4], rng.integers(1000, 9000, size=(60, 1))])
-    >>> model = LcSVRRegressor(other_columns=1, n_iter=20, random_state=0)
+    >>> model = LcSVR(other_columns=1, n_iter=20, random_state=0)
     >>> model.fit(columns, curves[:, -1]).n_features_in_
     5
     """
@@ -152,7 +150,7 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> LcSVRRegressor:
+    def fit(self, X: Any, y: ArrayLike) -> LcSVR:
         """Learn from architectures that were trained to the end.
 
         Parameters
@@ -164,7 +162,7 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        LcSVRRegressor
+        LcSVR
             The regressor itself.
 
         Raises
@@ -174,8 +172,8 @@ class LcSVRRegressor(RegressorMixin, BaseEstimator):
             does not have or leaves none for the curve, or there is a single architecture and hence
             nothing to cross-validate the search with.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        targets = np.asarray(y, dtype=np.float64)
+        X = validate_data(self, X, dtype=np.float64)
+        targets = check_targets(self, X, y)
         self._is_curve = self._find_curve()
         features = self._describe(X)
         self._scale = TargetScale(targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
@@ -10,10 +11,30 @@ from sklearn.preprocessing import StandardScaler
 
 from ..encodings._by_name import make_encoding
 from ..spaces import SearchSpace
+from ..utils._threads import one_blas_thread
+from ._targets import check_targets
+
+
+class StandardizedTargetRegressor(TransformedTargetRegressor):
+    """A regressor of standardised accuracies, the same one for any number of threads.
+
+    L-BFGS follows the last bits of matrix products, which depend on that number, to other minima.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> StandardizedTargetRegressor:
+        """Fit on one thread to accuracies that are all there."""
+        targets = check_targets(self, X, y)
+        with one_blas_thread():
+            return super().fit(X, targets)
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict on one thread."""
+        with one_blas_thread():
+            return super().predict(X)
 
 
 def make_mlp(
-    space: str | SearchSpace = "nasbench201",
+    space: str | SearchSpace,
     *,
     encoding: str = "one-hot",
     canonicalize: bool = True,
@@ -27,7 +48,7 @@ def make_mlp(
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures.
     encoding : {"one-hot", "adjacency", "path", "graf"}, default="one-hot"
         How architectures become numbers: `OneHotEncoding`, as in the paper, `AdjacencyEncoding`,
@@ -85,6 +106,6 @@ def make_mlp(
         [
             ("encoding", make_encoding(encoding, space, canonicalize=canonicalize)),
             ("scaler", StandardScaler()),
-            ("regressor", TransformedTargetRegressor(network, transformer=StandardScaler())),
+            ("regressor", StandardizedTargetRegressor(network, transformer=StandardScaler())),
         ]
     )

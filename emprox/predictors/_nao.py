@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import skorch
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils import Tags, check_random_state, get_tags
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._net import (
-    TokenSequenceEstimator,
-    check_device,
-    evaluated,
-    in_token_batches,
-    legal_tokens,
-    train,
-)
-from .._tokenizer import ArchitectureTokenizer
+from ..lstm import ArchitectureTokenizer
+from ..lstm._net import TokenNetEstimator, Tokens
 from ..spaces import ArchitectureError, SearchSpace
-from ..utils._sklearn import Interval, fit_context
+from ..utils._sklearn import Interval
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
-from ._targets import TargetScale, check_targets
-
-Floats = NDArray[np.float64]
-Tokens = NDArray[np.int64]
+from ._base import NetRegressor
+from ._targets import Floats, TargetScale
 
 
-class NAORegressor(RegressorMixin, TokenSequenceEstimator):
+class NAORegressor(NetRegressor, TokenNetEstimator):
     """Predict the accuracy of architectures from an embedding that it is trained for, and improve.
 
     Neural architecture optimization (NAO): an LSTM encoder-decoder like that of
@@ -44,19 +33,16 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
 
     Parameters
     ----------
-    space : str or SearchSpace, default=None
-        The search space; X then holds architectures, for example texts. With None X is a matrix
-        of tokens, as `ArchitectureTokenizer` writes them.
+    space : str or SearchSpace
+        The search space of the architectures: a registered name or an object.
     sequence : str, default="adjacency"
         Which of the space's token sequences to read; None takes the space's default. That of the
         paper, ``"adjacency"``, is long, and most of it is the same for all architectures, so that
         50 epochs on a hundred of them do not teach the decoder what differs. A sequence that holds
-        only what varies, such as ``"operations"``, takes less time and predicts better. Has no
-        effect without a `space`.
+        only what varies, such as ``"operations"``, takes less time and predicts better.
     canonicalize : bool, default=False
         Whether to read canonical forms, which are the same for architectures that compute the same
-        function. The paper does not; predictions are much better with them. Has no effect without
-        a `space`.
+        function. The paper does not; predictions are much better with them.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
     trade_off : float, default=0.8
@@ -64,7 +50,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         of the reconstruction.
     max_epochs : int, default=50
         Passes over the training data. For `improve` some hundred are better.
-    lr : float, default=1e-3
+    learning_rate : float, default=1e-3
         Learning rate of Adam.
     batch_size : int, default=100
         Architectures in a batch.
@@ -91,10 +77,6 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         these.
     legal_tokens_ : ndarray of shape (length, n_tokens)
         Which tokens occurred at which position; only these are ever written there.
-    n_features_in_ : int
-        Length of the token sequences; only without a `space`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any; only without a `space`.
 
     See Also
     --------
@@ -125,7 +107,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
     >>> from emprox.predictors import NAORegressor
     >>> X, y = load_nasbench201(return_X_y=True)
     >>> model = NAORegressor(
-    ...     space="nasbench201", sequence="operations", canonicalize=True, random_state=0
+    ...     "nasbench201", sequence="operations", canonicalize=True, random_state=0
     ... )
     >>> model.fit(X[:121], y[:121]).predict(X[121:124]).shape
     (3,)
@@ -135,35 +117,26 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [str, SearchSpace, None],
+        **NetRegressor._parameter_constraints,
         "sequence": [str, None],
-        "canonicalize": ["boolean"],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "trade_off": [Interval(Real, 0, 1, closed="both")],
-        "max_epochs": [Interval(Integral, 0, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
-        "device": [str, torch.device],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     _tokenizer: ArchitectureTokenizer
-    _scale: TargetScale
 
     def __init__(
         self,
+        space: str | SearchSpace,
         *,
-        space: str | SearchSpace | None = None,
         sequence: str | None = "adjacency",
         canonicalize: bool = False,
         embedding_dim: int = 64,
         trade_off: float = 0.8,
         max_epochs: int = 50,
-        lr: float = 1e-3,
+        learning_rate: float = 1e-3,
         batch_size: int = 100,
         dropout: float = 0.1,
         weight_decay: float = 1e-4,
@@ -178,7 +151,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         self.embedding_dim = embedding_dim
         self.trade_off = trade_off
         self.max_epochs = max_epochs
-        self.lr = lr
+        self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.dropout = dropout
         self.weight_decay = weight_decay
@@ -187,57 +160,12 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> NAORegressor:
-        """Train encoder, decoder and accuracy predictor together.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Known architectures: a matrix of tokens, whole numbers from 0, or with a `space`
-            anything that it reads.
-        y : array-like of shape (n_samples,)
-            Their accuracies, in percent or any other unit; higher is better.
-
-        Returns
-        -------
-        NAORegressor
-            The regressor itself.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        ValueError
-            If X or y are empty or of different lengths, X holds something other than tokens, y
-            is not finite, a parameter is out of its range, or the device, the space or the
-            sequence does not exist.
-        """
-        self._fit(X, y)
-        return self
-
-    def predict(self, X: Any) -> Floats:
-        """Predict accuracies.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures, as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Accuracies, in the unit of y.
-        """
-        indices = self._known_indices(X)
-        return self._predict(self._evaluation_module(), indices)
-
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Embed architectures.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
+        X : array-like of shape (n_samples,)
             Architectures, as in `fit`.
 
         Returns
@@ -245,8 +173,9 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         ndarray of shape (n_samples, embedding_dim), dtype float32
             Embeddings, of unit length.
         """
-        indices, module = self._known_indices(X), self._evaluation_module()
-        return self._encode(module, indices, lambda batch: module.encoder(batch)[1]).numpy()
+        check_is_fitted(self, "net_")
+        indices = self._to_indices(self._read(X, reset=False))
+        return self._evaluate(self.net_, AccuracyAutoencoder.embed, indices).float().numpy()
 
     def improve(self, X: Any, *, step_size: float = 1.0, n_steps: int = 10) -> NDArray[Any]:
         """Change architectures such that higher accuracies are predicted for them.
@@ -259,7 +188,7 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
+        X : array-like of shape (n_samples,)
             Architectures to start from, as in `fit`.
         step_size : float, default=1.0
             How far each output of the encoder, which has length 1, is moved in a step.
@@ -268,9 +197,9 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,), dtype object, or of shape (n_samples, n_features)
-            With a `space` architectures of it, in its text form; what the decoder writes that is
-            none is passed over. Without one a token matrix.
+        ndarray of shape (n_samples,), dtype object
+            Architectures in the text form of the space. What the decoder writes that is none is
+            passed over.
 
         Raises
         ------
@@ -287,10 +216,10 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
             raise ValueError(f"step_size has to be a finite number above 0, got {step_size!r}")
         if not isinstance(n_steps, Integral) or n_steps < 1:
             raise ValueError(f"n_steps has to be a whole number from 1, got {n_steps!r}")
-        start, module = self._known_indices(X), self._evaluation_module()
-        illegal = self._illegal()
+        check_is_fitted(self, "net_")
+        start, illegal = self._to_indices(self._read(X, reset=False)), self._illegal()
 
-        def climb(batch: Tensor) -> Tensor:
+        def climb(module: AccuracyAutoencoder, batch: Tensor) -> Tensor:
             outputs, _ = module.encoder(batch)
             written = []
             for _ in range(int(n_steps)):
@@ -298,114 +227,65 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
                 written.append(module.decode(embedding, outputs, illegal))
             return torch.stack(written, dim=1)
 
-        written = in_token_batches(climb, start, start.shape[1], self.net_.device)
+        written = self._evaluate(self.net_, climb, start)
         different, places = torch.unique(written.flatten(0, 1), dim=0, return_inverse=True)
         architectures, tokens, legal = self._read_written(self._to_tokens(different))
         predicted = np.full(len(different), -np.inf)
         if legal.any():
-            indices = self._to_known_indices(tokens[legal], self.vocabulary_)
-            predicted[legal] = self._predict(module, indices)
+            predicted[legal] = self._predict_indices(self.net_, self._to_indices(tokens[legal]))
         of_samples = places.reshape(written.shape[:2]).numpy()
         best = of_samples[np.arange(len(start)), predicted[of_samples].argmax(axis=1)]
-        better = predicted[best] > self._predict(module, start)
-        improved = self._as_written(X)
+        better = predicted[best] > self._predict_indices(self.net_, start)
+        improved = self._format(X)
+        if self._scale.unit == 0:
+            return improved
         improved[better] = architectures[best[better]]
         return improved
 
-    def _fit(self, X: Any, y: ArrayLike) -> None:
-        # What an interrupt leaves behind has to count as not fitted.
-        self.__dict__.pop("net_", None)
-        tokens = self._read_tokens(X, reset=True)
-        self._learn(tokens, self._check_targets(tokens, y))
-
-    def _check_targets(self, tokens: Tokens, y: ArrayLike) -> Floats:
-        return check_targets(self, tokens, y)
-
-    def _read_tokens(self, X: Any, reset: bool) -> Tokens:
-        """Write architectures as tokens, or check those that are given."""
-        if self.space is None:
-            return super()._read_tokens(X, reset)
+    def _read(self, X: Any, reset: bool) -> Tokens:
         if not reset:
             return self._tokenizer.transform(X)
         self._tokenizer = ArchitectureTokenizer(
             self.space, sequence=self.sequence, canonicalize=self.canonicalize
-        )
+        ).set_output(transform="default")
         return self._tokenizer.fit_transform(X)
 
-    def _learn(self, tokens: Tokens, targets: Floats) -> None:
-        """Train, and set what a fitted regressor has."""
-        seed = self._draw_seed()
-        module, indices = self._make_module(tokens, targets, seed)
-        self._set_fitted(self._train(module, indices, targets, seed + 6))
+    def _learn(self, rows: Tokens, targets: Floats) -> None:
+        seed = self._draw_seed(9)
+        module = self._make_module(rows, targets, seed)
+        self._set_fitted(self._train_net(module, self._to_indices(rows), targets, seed + 6))
 
-    def _draw_seed(self) -> int:
-        """Draw the first of the seeds: six of the module, and some of the training."""
-        return int(check_random_state(self.random_state).randint(2**31 - 9))
-
-    def _make_module(
-        self, tokens: Tokens, targets: Floats, seed: int
-    ) -> tuple[AccuracyAutoencoder, Tensor]:
+    def _make_module(self, tokens: Tokens, targets: Floats, seed: int) -> AccuracyAutoencoder:
         """Learn which tokens there are and the scale of the targets, and build the module."""
-        self.vocabulary_ = np.unique(tokens)
-        self.legal_tokens_ = legal_tokens(tokens, self.vocabulary_)
+        self._learn_vocabulary(tokens)
         self._scale = TargetScale(targets)
-        module = AccuracyAutoencoder(
+        return AccuracyAutoencoder(
             n_tokens=len(self.vocabulary_) + 1,
             embedding_dim=int(self.embedding_dim),
             dropout=float(self.dropout),
             seed=seed,
         )
-        return module, self._to_known_indices(tokens, self.vocabulary_)
 
-    def _train(
+    def _train_net(
         self, module: AccuracyAutoencoder, indices: Tensor, targets: Floats, seed: int
     ) -> skorch.NeuralNet:
-        return train(
-            module,
-            AccuracyLoss(float(self.trade_off)),
-            indices,
-            indices,
-            torch.from_numpy(self._scale.forward(targets)).float(),
-            max_epochs=self.max_epochs,
-            lr=self.lr,
-            batch_size=self.batch_size,
-            weight_decay=self.weight_decay,
-            gradient_clip=self.gradient_clip,
-            callbacks=None,
-            device=check_device(self.device),
-            verbose=int(self.verbose),
-            seed=seed,
-            description=type(self).__name__,
-        )
+        accuracies = torch.from_numpy(self._scale.forward(targets)).float()
+        criterion = AccuracyLoss(float(self.trade_off))
+        return self._train(module, criterion, indices, indices, accuracies, seed=seed)
 
     def _set_fitted(self, net: skorch.NeuralNet) -> None:
         net.module_.encoder.average_unknown()
         self.net_ = net
 
-    def _evaluation_module(self) -> AccuracyAutoencoder:
-        return evaluated(self.net_.module_)
+    def _predict_rows(self, rows: Tokens) -> NDArray[np.float32]:
+        return self._predict_indices(self.net_, self._to_indices(rows))
 
-    def _predict(self, module: AccuracyAutoencoder, indices: Tensor) -> Floats:
-        """Predict with a module in evaluation mode."""
-
-        def predict(batch: Tensor) -> Tensor:
-            return module.accuracy_head(module.encoder(batch)[1])
-
-        return self._scale.inverse(self._encode(module, indices, predict).double().numpy())
-
-    @staticmethod
-    def _encode(
-        module: AccuracyAutoencoder, indices: Tensor, function: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """Apply a function of the module once to each different sequence, and round."""
-        different, places = torch.unique(indices, dim=0, return_inverse=True)
-        device = next(module.parameters()).device
-        return in_token_batches(function, different, indices.shape[1], device).float()[places]
+    def _predict_indices(self, net: skorch.NeuralNet, indices: Tensor) -> NDArray[np.float32]:
+        """Predict standardised accuracies, the same ones whatever else is predicted."""
+        return self._evaluate(net, AccuracyAutoencoder.predict, indices).float().numpy()
 
     def _read_written(self, written: Tokens) -> tuple[NDArray[Any], Tokens, NDArray[np.bool_]]:
         """Return what token sequences say, the sequences to predict from, and which are legal."""
-        if self.space is None:
-            return written, written, np.ones(len(written), dtype=bool)
         try:
             texts = self._tokenizer.inverse_transform(written)
             return texts, self._tokenizer.transform(texts), np.ones(len(written), dtype=bool)
@@ -417,19 +297,8 @@ class NAORegressor(RegressorMixin, TokenSequenceEstimator):
         texts, tokens, legal = (np.concatenate(parts) for parts in zip(*halves, strict=True))
         return texts, tokens, legal
 
-    def _as_written(self, X: Any) -> NDArray[Any]:
-        """Return architectures in the form that `improve` returns."""
-        if self.space is None:
-            return self._read_tokens(X, reset=False)
+    def _format(self, X: Any) -> NDArray[Any]:
+        """Write architectures in the text form of the space."""
         space = self._tokenizer.space_
         texts = [space.format(architecture) for architecture in space.decode(space.encode(X))]
         return np.array(texts, dtype=object)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        if self.space is not None:
-            tags.input_tags = get_tags(ArchitectureTokenizer()).input_tags
-        # Numbers that are no tokens have an order, of which it knows nothing.
-        elif tags.regressor_tags:
-            tags.regressor_tags.poor_score = True
-        return tags

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from .._net import evaluated
+from ..lstm._net import Tokens
 from ..spaces import SearchSpace
-from ..utils._sklearn import Interval, fit_context
-from ._nao import Floats, NAORegressor, Tokens
-from ._targets import check_targets
+from ..utils._sklearn import Interval
+from ._nao import NAORegressor
+from ._targets import Floats, check_targets
 
 
 class SemiNASRegressor(NAORegressor):
@@ -26,15 +26,14 @@ class SemiNASRegressor(NAORegressor):
 
     Parameters
     ----------
-    space : str or SearchSpace, default=None
-        The search space; X then holds architectures, for example texts. With None X is a matrix
-        of tokens, as `ArchitectureTokenizer` writes them.
+    space : str or SearchSpace
+        The search space of the architectures: a registered name or an object.
     sequence : str, default="adjacency"
         Which of the space's token sequences to read; None takes the space's default. The paper's
-        is ``"adjacency"``; see `NAORegressor`. Has no effect without a `space`.
+        is ``"adjacency"``; see `NAORegressor`.
     canonicalize : bool, default=False
         Whether to read canonical forms, which are the same for architectures that compute the same
-        function. The paper does not. Has no effect without a `space`.
+        function. The paper does not.
     n_repeats : int, default=10
         How often each architecture of known accuracy counts beside those that the regressor has
         labelled itself.
@@ -45,7 +44,7 @@ class SemiNASRegressor(NAORegressor):
         of the reconstruction.
     max_epochs : int, default=50
         Passes over the known architectures, and then again over the known and the unlabelled ones.
-    lr : float, default=1e-3
+    learning_rate : float, default=1e-3
         Learning rate of Adam.
     batch_size : int, default=100
         Architectures in a batch.
@@ -75,10 +74,6 @@ class SemiNASRegressor(NAORegressor):
         these.
     legal_tokens_ : ndarray of shape (length, n_tokens)
         Which tokens occurred at which position; only these are ever written there.
-    n_features_in_ : int
-        Length of the token sequences; only without a `space`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any; only without a `space`.
 
     See Also
     --------
@@ -88,8 +83,7 @@ class SemiNASRegressor(NAORegressor):
     Notes
     -----
     The unlabelled architectures are all those whose y is NaN. If there are none, as many as are
-    known are drawn from the `space` at random, which is what the paper does. Without a `space`
-    nothing can be drawn, and only the first part takes place: then it is a `NAORegressor`.
+    known are drawn from the space at random, which is what the paper does.
 
     References
     ----------
@@ -106,7 +100,7 @@ class SemiNASRegressor(NAORegressor):
     >>> X, y = load_nasbench201(return_X_y=True)
     >>> y = np.where(np.arange(len(y)) < 20, y, np.nan)  # 20 are known
     >>> model = SemiNASRegressor(
-    ...     space="nasbench201", sequence="operations", max_epochs=5, random_state=0
+    ...     "nasbench201", sequence="operations", max_epochs=5, random_state=0
     ... )
     >>> model.fit(X[:60], y[:60]).predict(X[60:63]).shape
     (3,)
@@ -121,15 +115,15 @@ class SemiNASRegressor(NAORegressor):
 
     def __init__(
         self,
+        space: str | SearchSpace,
         *,
-        space: str | SearchSpace | None = None,
         sequence: str | None = "adjacency",
         canonicalize: bool = False,
         n_repeats: int = 10,
         embedding_dim: int = 64,
         trade_off: float = 0.8,
         max_epochs: int = 50,
-        lr: float = 1e-3,
+        learning_rate: float = 1e-3,
         batch_size: int = 100,
         dropout: float = 0.1,
         weight_decay: float = 1e-4,
@@ -139,13 +133,13 @@ class SemiNASRegressor(NAORegressor):
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
-            space=space,
+            space,
             sequence=sequence,
             canonicalize=canonicalize,
             embedding_dim=embedding_dim,
             trade_off=trade_off,
             max_epochs=max_epochs,
-            lr=lr,
+            learning_rate=learning_rate,
             batch_size=batch_size,
             dropout=dropout,
             weight_decay=weight_decay,
@@ -156,15 +150,13 @@ class SemiNASRegressor(NAORegressor):
         )
         self.n_repeats = n_repeats
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike) -> SemiNASRegressor:
         """Train on known architectures, label the others, and train on all.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Known and unlabelled architectures: a matrix of tokens, whole numbers from 0, or with a
-            `space` anything that it reads.
+        X : array-like of shape (n_samples,)
+            Known and unlabelled architectures, in any form that the space reads.
         y : array-like of shape (n_samples,)
             Accuracies, in percent or any other unit; higher is better. NaN marks an unlabelled
             architecture.
@@ -179,15 +171,14 @@ class SemiNASRegressor(NAORegressor):
         ArchitectureError
             If a sample is not an architecture of the space; says which and why.
         ValueError
-            If X or y are empty or of different lengths, X holds something other than tokens, y
-            is infinite somewhere or NaN everywhere, a parameter is out of its range, or the
-            device, the space or the sequence does not exist.
+            If X or y are empty or of different lengths, y is infinite somewhere or NaN everywhere,
+            a parameter is out of its range, or the device or the space does not exist.
         """
-        self._fit(X, y)
+        super().fit(X, y)
         return self
 
-    def _check_targets(self, tokens: Tokens, y: ArrayLike) -> Floats:
-        targets = check_targets(self, tokens, y, ensure_all_finite="allow-nan")
+    def _check_targets(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
+        targets = check_targets(self, rows, y, ensure_all_finite="allow-nan")
         if np.isnan(targets).all():
             raise ValueError(
                 f"y is NaN for all {len(targets)} samples, which marks them as unlabelled, but"
@@ -196,18 +187,19 @@ class SemiNASRegressor(NAORegressor):
             )
         return targets
 
-    def _learn(self, tokens: Tokens, targets: Floats) -> None:
-        seed, is_known = self._draw_seed(), ~np.isnan(targets)
-        known, known_targets, others = tokens[is_known], targets[is_known], tokens[~is_known]
+    def _learn(self, rows: Tokens, targets: Floats) -> None:
+        seed, is_known = self._draw_seed(9), ~np.isnan(targets)
+        known, known_targets, others = rows[is_known], targets[is_known], rows[~is_known]
         if not len(others):
             others = self._draw_others(known, seed + 8)
-        module, indices = self._make_module(np.concatenate([known, others]), known_targets, seed)
-        known_indices, other_indices = indices.split([len(known), len(others)])
-        net = self._train(module, known_indices, known_targets, seed + 6)
+        module = self._make_module(np.concatenate([known, others]), known_targets, seed)
+        known_indices, other_indices = self._to_indices(known), self._to_indices(others)
+        net = self._train_net(module, known_indices, known_targets, seed + 6)
         labels = np.empty(0)
         if len(others):
-            labels = self._predict(evaluated(net.module_), other_indices)
-            net = self._train(
+            predicted = self._predict_indices(net, other_indices)
+            labels = self._scale.inverse(predicted.astype(np.float64))
+            net = self._train_net(
                 net.module_,
                 torch.cat([known_indices.repeat(self.n_repeats, 1), other_indices]),
                 np.concatenate([np.tile(known_targets, self.n_repeats), labels]),
@@ -219,15 +211,8 @@ class SemiNASRegressor(NAORegressor):
 
     def _draw_others(self, known: Tokens, seed: int) -> Tokens:
         """Draw as many other architectures from the space as are known."""
-        if self.space is None:
-            return known[:0]
         space = self._tokenizer.space_
         n_drawn = min(space.size, 2 * len(known))
         drawn = self._tokenizer.transform(space.sample_decisions(n_drawn, seed))
-        is_known = np.isin(_rows(drawn), _rows(known))
+        is_known = (drawn[:, None] == known).all(axis=2).any(axis=1)
         return drawn[~is_known][: len(known)]
-
-
-def _rows(tokens: Tokens) -> NDArray[np.void]:
-    """Return each row of a matrix as a single item, so that rows can be compared."""
-    return np.ascontiguousarray(tokens).view(f"V{tokens.itemsize * tokens.shape[1]}").ravel()

@@ -6,10 +6,11 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from ..utils._sklearn import Interval
-from ._curves import CurveScoreRegressor, Floats
+from ._curves import CurveScoreRegressor
+from ._targets import Floats
 
 
-class SoTLE(CurveScoreRegressor):
+class SoTLERegressor(CurveScoreRegressor):
     """Rank architectures by the sum of their last training losses.
 
     What trains fast generalises well: of architectures that were trained for a few epochs, the
@@ -40,8 +41,8 @@ class SoTLE(CurveScoreRegressor):
 
     See Also
     --------
-    EarlyStopping : Rank by the validation accuracy.
-    LcSVRRegressor : Learn from the whole curve.
+    EarlyStoppingRegressor : Rank by the validation accuracy.
+    LcSVR : Learn from the whole curve.
     emprox.datasets.load_digits_cells : Architectures with learning curves.
 
     Notes
@@ -62,12 +63,12 @@ class SoTLE(CurveScoreRegressor):
     Examples
     --------
     >>> import numpy as np
-    >>> from emprox.predictors import SoTLE
+    >>> from emprox.predictors import SoTLERegressor
     >>> losses = np.array([[2.0, 1.0, 0.5], [2.1, 1.5, 1.0], [1.9, 1.2, 0.7]])
-    >>> model = SoTLE(n_summed=2).fit(losses, [93.0, 88.0, 91.0])
+    >>> model = SoTLERegressor(n_summed=2).fit(losses, [93.0, 88.0, 91.0])
     >>> model.predict([[2.0, 1.2, 0.9]]).round(2)
     array([90.])
-    >>> SoTLE(n_summed=2, calibrate=False).fit(losses).predict(losses)
+    >>> SoTLERegressor(n_summed=2, calibrate=False).fit(losses).predict(losses)
     array([-1.5, -2.5, -1.9])
     """
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
 from ..encodings._by_name import make_encoding
 from ..spaces import SearchSpace
 from ..utils._optional_imports import import_optional
+from ._targets import check_targets
 
 LIBRARIES = ("auto", "xgboost", "scikit-learn")
 
 
+class FiniteGradientBoostingRegressor(HistGradientBoostingRegressor):
+    """scikit-learn's trees, which would take None among accuracies for a number."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> FiniteGradientBoostingRegressor:
+        """Fit to accuracies that are all there."""
+        return super().fit(X, check_targets(self, X, y))
+
+
 def make_xgboost(
-    space: str | SearchSpace = "nasbench201",
+    space: str | SearchSpace,
     *,
     encoding: str = "one-hot",
     canonicalize: bool = True,
@@ -32,7 +42,7 @@ def make_xgboost(
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures.
     encoding : {"one-hot", "adjacency", "path", "graf"}, default="one-hot"
         How architectures become numbers: `OneHotEncoding`, as in the paper, `AdjacencyEncoding`,
@@ -111,7 +121,7 @@ def _make_trees(library: str, random_state: int | np.random.RandomState | None) 
                 n_jobs=1,
                 random_state=random_state,
             )
-    return HistGradientBoostingRegressor(
+    return FiniteGradientBoostingRegressor(
         max_iter=200,
         learning_rate=0.05,
         max_leaf_nodes=15,

@@ -13,17 +13,19 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
+from emprox import ArchitectureTokenizer
 from emprox.predictors import BANANASRegressor, GCNRegressor, NAORegressor, SemiNASRegressor
 from emprox.spaces import get_space
 
 SPACE = get_space("nasbench201")
-DECISIONS = SPACE.sample_decisions(60, random_state=0)
-X = np.array([SPACE.format(row) for row in DECISIONS], dtype=object)
+DECISIONS = SPACE.encode(SPACE.sample(60, random_state=0))
+X = ArchitectureTokenizer(SPACE, canonicalize=False).fit(DECISIONS)
+X = X.inverse_transform(X.transform(DECISIONS))
 # Known without training: the convolutions on the way.
 Y = 10 * np.isin(SPACE.canonicalize(DECISIONS), [2, 3]).sum(axis=1).astype(float)
 COMMON = {"space": "nasbench201", "max_epochs": 3, "random_state": 0}
 MODELS = {
-    "BANANAS": BANANASRegressor(**COMMON, hidden_sizes=(8, 8)),
+    "BANANAS": BANANASRegressor(**COMMON, hidden_layer_sizes=(8, 8)),
     "GCN": GCNRegressor(**COMMON, n_layers=2, hidden_size=8),
     "NAO": NAORegressor(**COMMON, embedding_dim=8),
     "SemiNAS": SemiNASRegressor(**COMMON, embedding_dim=8),
@@ -125,7 +127,7 @@ class TestPredictions:
         assert np.isfinite(model.predict(X[:n_known])).all()
 
     def test_in_a_search_on_two_processes(self, model):
-        grid, scoring = {"lr": [1e-3, 1e-2]}, "neg_mean_absolute_error"
+        grid, scoring = {"learning_rate": [1e-3, 1e-2]}, "neg_mean_absolute_error"
         search = GridSearchCV(model, grid, cv=2, scoring=scoring, n_jobs=2)
         search.fit(X, Y)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -146,6 +148,7 @@ class TestBadInput:
             (None, "requires y to be passed"),
             ([1.0], "inconsistent numbers of samples"),
             (np.full(60, np.nan), "NaN"),
+            ([*Y[:-1], -np.inf], "infinity"),
             (np.where(np.arange(60) == 3, np.inf, Y), "Input y contains infinity"),
             (np.stack([Y, Y], axis=1), "1d array"),
             (["good"] * 60, "could not convert string to float"),
@@ -169,10 +172,11 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
+            ({"space": None}, "space"),
             ({"space": "nasbench2001"}, "did you mean 'nasbench201'"),
             ({"device": "cuda:77"}, "use device='cpu'"),
             ({"max_epochs": -1}, "max_epochs"),
-            ({"lr": 0}, "lr"),
+            ({"learning_rate": 0}, "learning_rate"),
             ({"batch_size": 0}, "batch_size"),
         ],
     )

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from emprox.metrics import kendall_tau
-from emprox.predictors._early_stopping import EarlyStopping
+from emprox.predictors import EarlyStoppingRegressor
 
 ACCURACIES = np.array([[40.0, 60.0, 61.0], [55.0, 70.0, 80.0], [30.0, 40.0, 62.0]])
 FINAL = (88.0, 93.0, 80.0)
@@ -16,9 +16,9 @@ FINAL = (88.0, 93.0, 80.0)
     ("epoch", "column"), [(1, 0), (2, 1), (3, 2), (-1, 2), (-2, 1), (-3, 0), (np.int64(2), 1)]
 )
 def test_score_is_the_accuracy_after_the_epoch(epoch, column):
-    model = EarlyStopping(epoch).fit(ACCURACIES, FINAL)
+    model = EarlyStoppingRegressor(epoch).fit(ACCURACIES, FINAL)
     np.testing.assert_array_equal(model.score_samples(ACCURACIES), ACCURACIES[:, column])
-    uncalibrated = EarlyStopping(epoch, calibrate=False).fit(ACCURACIES)
+    uncalibrated = EarlyStoppingRegressor(epoch, calibrate=False).fit(ACCURACIES)
     np.testing.assert_array_equal(uncalibrated.predict(ACCURACIES), ACCURACIES[:, column])
 
 
@@ -26,17 +26,19 @@ def test_score_is_the_accuracy_after_the_epoch(epoch, column):
 def test_epoch_that_was_not_seen(epoch):
     message = f"epoch={epoch} is not among the epochs seen, n_features=3; set epoch to 1 to 3"
     with pytest.raises(ValueError, match=message):
-        EarlyStopping(epoch).fit(ACCURACIES, FINAL)
+        EarlyStoppingRegressor(epoch).fit(ACCURACIES, FINAL)
 
 
 @pytest.mark.parametrize("epoch", [0, 1.5, None])
 def test_epoch_that_is_none(epoch):
-    with pytest.raises(ValueError, match="The 'epoch' parameter of EarlyStopping must be an int"):
-        EarlyStopping(epoch).fit(ACCURACIES, FINAL)
+    with pytest.raises(
+        ValueError, match="The 'epoch' parameter of EarlyStoppingRegressor must be an int"
+    ):
+        EarlyStoppingRegressor(epoch).fit(ACCURACIES, FINAL)
 
 
 def test_calibration_by_hand():
-    model = EarlyStopping(2).fit(ACCURACIES, FINAL)
+    model = EarlyStoppingRegressor(2).fit(ACCURACIES, FINAL)
     np.testing.assert_allclose(model.predict(ACCURACIES), FINAL)
     between = np.array([[0, 65.0, 0], [0, 50.0, 0]])
     np.testing.assert_allclose(model.predict(between), [90.5, 84])
@@ -46,7 +48,7 @@ def test_ranks_as_the_accuracies_do():
     rng = np.random.default_rng(0)
     final = rng.uniform(80, 95, size=200)
     seen = final[:, None] - 20 + rng.normal(scale=[8, 4], size=(200, 2))
-    model = EarlyStopping().fit(seen[:100], final[:100])
+    model = EarlyStoppingRegressor().fit(seen[:100], final[:100])
     predictions = model.predict(seen[100:])
     assert kendall_tau(seen[100:, 1], predictions) == 1
     error = np.abs(final[100:] - predictions).mean()
@@ -58,8 +60,8 @@ def test_ranks_as_the_accuracies_do():
 def test_non_finite():
     curves = np.array([[np.nan, 50.0], [60, np.nan], [40, 45]])
     with pytest.raises(ValueError, match="nan in row 0, epoch 1"):
-        EarlyStopping().fit(curves, FINAL)
-    model = EarlyStopping(non_finite="worst").fit(curves, FINAL)
+        EarlyStoppingRegressor().fit(curves, FINAL)
+    model = EarlyStoppingRegressor(non_finite="worst").fit(curves, FINAL)
     np.testing.assert_array_equal(model.score_samples(curves), [50, -np.inf, 45])
     # The known one without a score has 93 %, but has to rank last: below 80 - (88 - 80).
     np.testing.assert_allclose(model.predict(curves), [88, 72, 80])
@@ -69,7 +71,7 @@ def test_grid_search_pickle_and_clone():
     rng = np.random.default_rng(0)
     y = rng.uniform(80, 90, size=60)
     curves = np.column_stack([rng.normal(size=60), y - 20, rng.normal(size=60)])
-    search = GridSearchCV(EarlyStopping(), {"epoch": [1, 2, 3, -1]}, cv=3).fit(curves, y)
+    search = GridSearchCV(EarlyStoppingRegressor(), {"epoch": [1, 2, 3, -1]}, cv=3).fit(curves, y)
     assert search.best_params_ == {"epoch": 2}
     model = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_allclose(model.predict(curves), y)

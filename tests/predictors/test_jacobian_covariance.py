@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from emprox.predictors._jacobian_covariance import jacobian_covariance
+from emprox.predictors import jacobian_covariance
 
 K = 1e-5
 

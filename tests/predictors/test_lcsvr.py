@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 
 from emprox.metrics import kendall_tau
-from emprox.predictors._early_stopping import EarlyStopping
-from emprox.predictors._lcsvr import LcSVRRegressor
+from emprox.predictors import EarlyStoppingRegressor, LcSVR
 
 
 def make_curves(n_samples, seed=0):
@@ -47,7 +46,7 @@ def expected_predictions(X, y, new, **parameters):
 def test_without_search(n_epochs):
     X, y = CURVES[:50, :n_epochs], LIMIT[:50]
     parameters = {"C": 3.0, "nu": 0.3, "gamma": 0.2}
-    model = LcSVRRegressor(n_iter=0, **parameters).fit(X, y)
+    model = LcSVR(n_iter=0, **parameters).fit(X, y)
     new = CURVES[50:, :n_epochs]
     np.testing.assert_allclose(
         model.predict(new), expected_predictions(X, y, new, **parameters), rtol=1e-9
@@ -58,7 +57,7 @@ def test_without_search(n_epochs):
 
 def test_search_chooses_the_setting_with_the_smallest_error():
     X, y = CURVES[:50, :4], LIMIT[:50]
-    model = LcSVRRegressor(n_iter=15, cv=4, random_state=0).fit(X, y)
+    model = LcSVR(n_iter=15, cv=4, random_state=0).fit(X, y)
     results = model.search_.cv_results_
     assert len(results["params"]) == 15
     assert model.search_.n_splits_ == 4
@@ -78,8 +77,8 @@ def test_learns_more_than_the_last_accuracy():
     """A curve that still rises ends higher: differences tell."""
     known, new = slice(50), slice(50, None)
     X = CURVES[:, :3]
-    svr = LcSVRRegressor(n_iter=30, random_state=0).fit(X[known], LIMIT[known])
-    last = EarlyStopping().fit(X[known], LIMIT[known])
+    svr = LcSVR(n_iter=30, random_state=0).fit(X[known], LIMIT[known])
+    last = EarlyStoppingRegressor().fit(X[known], LIMIT[known])
     assert kendall_tau(LIMIT[new], svr.predict(X[new])) > 0.8
     assert kendall_tau(LIMIT[new], last.predict(X[new])) < 0.5
 
@@ -90,7 +89,7 @@ class TestOtherColumns:
     NAMES = ("1", "2", "parameters", "3", "4")
 
     def fit_predict(self, X, other_columns):
-        model = LcSVRRegressor(other_columns=other_columns, n_iter=0).fit(X[:50], LIMIT[:50])
+        model = LcSVR(other_columns=other_columns, n_iter=0).fit(X[:50], LIMIT[:50])
         return model.predict(X[50:])
 
     def test_all_ways_to_say_which(self):
@@ -99,7 +98,7 @@ class TestOtherColumns:
         for other_columns in ([2], [-3], np.array([2]), (2, 2)):
             np.testing.assert_array_equal(self.fit_predict(self.X, other_columns), expected)
         frame = pd.DataFrame(self.X, columns=self.NAMES)
-        model = LcSVRRegressor(other_columns=["parameters"], n_iter=0)
+        model = LcSVR(other_columns=["parameters"], n_iter=0)
         model.fit(frame[:50], LIMIT[:50])
         np.testing.assert_array_equal(model.predict(frame[50:]), expected)
         assert not np.allclose(self.fit_predict(at_the_end, 0), expected)
@@ -112,7 +111,7 @@ class TestOtherColumns:
 
     def test_they_are_of_use(self):
         def tau(other_columns, X):
-            model = LcSVRRegressor(other_columns=other_columns, n_iter=20, random_state=0)
+            model = LcSVR(other_columns=other_columns, n_iter=20, random_state=0)
             return kendall_tau(LIMIT[50:], model.fit(X[:50], LIMIT[:50]).predict(X[50:]))
 
         # After the first epoch neither limit nor speed is known.
@@ -134,34 +133,39 @@ class TestOtherColumns:
     )
     def test_errors(self, other_columns, message):
         with pytest.raises(ValueError, match=message):
-            LcSVRRegressor(other_columns=other_columns, n_iter=0).fit(self.X, LIMIT)
+            LcSVR(other_columns=other_columns, n_iter=0).fit(self.X, LIMIT)
 
     def test_unknown_name(self):
         frame = pd.DataFrame(self.X, columns=self.NAMES)
-        model = LcSVRRegressor(other_columns=["size"], n_iter=0)
+        model = LcSVR(other_columns=["size"], n_iter=0)
         with pytest.raises(ValueError, match=r"'size', but X has the columns \['1', '2', 'param"):
             model.fit(frame, LIMIT)
 
 
 class TestFewSamples:
     def test_fewer_than_folds(self):
-        model = LcSVRRegressor(n_iter=5, cv=10, random_state=0).fit(CURVES[:4], LIMIT[:4])
+        model = LcSVR(n_iter=5, cv=10, random_state=0).fit(CURVES[:4], LIMIT[:4])
         assert model.search_.n_splits_ == 4
         assert np.isfinite(model.predict(CURVES)).all()
 
     def test_a_single_one(self):
         with pytest.raises(ValueError, match=r"n_samples=1 is too few to choose C.*set n_iter=0"):
-            LcSVRRegressor().fit(CURVES[:1], LIMIT[:1])
-        model = LcSVRRegressor(n_iter=0).fit(CURVES[:1], LIMIT[:1])
+            LcSVR().fit(CURVES[:1], LIMIT[:1])
+        model = LcSVR(n_iter=0).fit(CURVES[:1], LIMIT[:1])
         np.testing.assert_allclose(model.predict(CURVES), LIMIT[0])
 
     def test_equal_accuracies(self):
-        model = LcSVRRegressor(n_iter=5, random_state=0).fit(CURVES, np.full(80, 70))
+        model = LcSVR(n_iter=5, random_state=0).fit(CURVES, np.full(80, 70))
         np.testing.assert_allclose(model.predict(CURVES), 70)
 
     def test_constant_curves(self):
-        model = LcSVRRegressor(n_iter=5, random_state=0).fit(np.full((20, 3), 10.0), LIMIT[:20])
+        model = LcSVR(n_iter=5, random_state=0).fit(np.full((20, 3), 10.0), LIMIT[:20])
         assert np.isfinite(model.predict(CURVES[:, :3])).all()
+
+
+def test_missing_accuracies():
+    with pytest.raises(ValueError, match="NaN"):
+        LcSVR(n_iter=0).fit(CURVES[:3], np.array([1.0, None, 2.0], dtype=object))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -169,26 +173,26 @@ def test_non_finite(bad):
     curves = CURVES.copy()
     curves[3, 2] = bad
     with pytest.raises(ValueError, match=r"contains (NaN|infinity)"):
-        LcSVRRegressor(n_iter=0).fit(curves, LIMIT)
+        LcSVR(n_iter=0).fit(curves, LIMIT)
 
 
 def test_same_seed_same_bits_with_any_number_of_jobs():
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     with parallel_config("threading"):
         predictions = [
-            LcSVRRegressor(n_iter=8, n_jobs=n, random_state=3).fit(CURVES, LIMIT).predict(CURVES)
+            LcSVR(n_iter=8, n_jobs=n, random_state=3).fit(CURVES, LIMIT).predict(CURVES)
             for n in (None, None, 2)
         ]
     np.testing.assert_array_equal(predictions[0], predictions[1])
     np.testing.assert_array_equal(predictions[0], predictions[2])
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
-    other = LcSVRRegressor(n_iter=8, random_state=4).fit(CURVES, LIMIT).predict(CURVES)
+    other = LcSVR(n_iter=8, random_state=4).fit(CURVES, LIMIT).predict(CURVES)
     assert not np.array_equal(predictions[0], other)
 
 
 def test_grid_search_pickle_and_clone():
     grid = {"n_iter": [0], "gamma": [1e-5, 0.1]}
-    search = GridSearchCV(LcSVRRegressor(C=10), grid, cv=3).fit(CURVES, LIMIT)
+    search = GridSearchCV(LcSVR(C=10), grid, cv=3).fit(CURVES, LIMIT)
     assert search.best_params_["gamma"] == 0.1
     model = search.best_estimator_
     again = pickle.loads(pickle.dumps(model))

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GridSearchCV
 
 from emprox.metrics import kendall_tau_scorer
-from emprox.predictors._sotle import SoTLE
+from emprox.predictors import SoTLERegressor
 
 LOSSES = np.array([[2.0, 1.0, 0.5], [2.1, 1.5, 1.0], [1.9, 1.2, 0.7]])
 
@@ -25,39 +25,39 @@ def one_epoch(*losses):
     [(1, [-0.5, -1.0, -0.7]), (2, [-1.5, -2.5, -1.9]), (None, [-3.5, -4.6, -3.8])],
 )
 def test_score_is_minus_the_sum_of_the_last_losses(n_summed, scores):
-    model = SoTLE(n_summed).fit(LOSSES, [3, 1, 2])
+    model = SoTLERegressor(n_summed).fit(LOSSES, [3, 1, 2])
     np.testing.assert_allclose(model.score_samples(LOSSES), scores)
-    uncalibrated = SoTLE(n_summed, calibrate=False).fit(LOSSES)
+    uncalibrated = SoTLERegressor(n_summed, calibrate=False).fit(LOSSES)
     np.testing.assert_array_equal(uncalibrated.predict(LOSSES), model.score_samples(LOSSES))
 
 
 def test_too_few_epochs():
     message = "n_summed=4 is more than the number of epochs seen, n_features=3; set n_summed to at"
     with pytest.raises(ValueError, match=message):
-        SoTLE(4).fit(LOSSES, [3, 1, 2])
+        SoTLERegressor(4).fit(LOSSES, [3, 1, 2])
 
 
 def test_curves_of_another_length():
-    model = SoTLE().fit(LOSSES, [3, 1, 2])
-    with pytest.raises(ValueError, match="X has 2 features, but SoTLE is expecting 3"):
+    model = SoTLERegressor().fit(LOSSES, [3, 1, 2])
+    with pytest.raises(ValueError, match="X has 2 features, but SoTLERegressor is expecting 3"):
         model.predict(LOSSES[:, :2])
 
 
 class TestCalibration:
     def test_by_hand(self):
         # The middle two are in the wrong order: one block at the score -2.5 with accuracy 85.
-        model = SoTLE().fit(one_epoch(1, 2, 3, 4), [90, 80, 90, 70])
+        model = SoTLERegressor().fit(one_epoch(1, 2, 3, 4), [90, 80, 90, 70])
         predictions = model.predict(one_epoch(1, 1.75, 2.5, 3.25, 4))
         np.testing.assert_allclose(predictions, [90, 87.5, 85, 77.5, 70])
 
     def test_beyond_the_known_scores_by_hand(self):
         # Slope 10; a loss that is less by t gives 10 t / (1 + 10 t / 20) more, 20 being the range.
-        model = SoTLE().fit(one_epoch(1, 2, 3), [90, 80, 70])
+        model = SoTLERegressor().fit(one_epoch(1, 2, 3), [90, 80, 70])
         predictions = model.predict(one_epoch(0.5, -1, 4, 1e9))
         np.testing.assert_allclose(predictions, [90 + 5 / 1.25, 90 + 20 / 2, 70 - 10 / 1.5, 50])
 
     def test_equal_scores_count_with_their_mean(self):
-        model = SoTLE().fit(one_epoch(1, 1, 1, 2), [90, 80, 70, 60])
+        model = SoTLERegressor().fit(one_epoch(1, 1, 1, 2), [90, 80, 70, 60])
         np.testing.assert_allclose(model.predict(one_epoch(1, 1.5)), [80, 70])
 
     def test_is_isotonic_regression_at_the_centres_of_its_blocks(self):
@@ -66,7 +66,7 @@ class TestCalibration:
         y = 80 - 5 * losses + rng.normal(scale=4, size=100)
         isotonic = IsotonicRegression().fit(-losses, y)
         fitted = isotonic.predict(-losses)
-        model = SoTLE().fit(losses[:, None], y)
+        model = SoTLERegressor().fit(losses[:, None], y)
         levels = np.unique(fitted)
         assert 3 < len(levels) < len(np.unique(losses))
         centres = [losses[fitted == level].mean() for level in levels]
@@ -78,14 +78,14 @@ class TestCalibration:
     )
     def test_keeps_the_order_of_the_scores(self, losses, y):
         """Also where accuracies are equal, go the other way, or are far from the known ones."""
-        model = SoTLE().fit(losses[:, None], y[: len(losses)])
+        model = SoTLERegressor().fit(losses[:, None], y[: len(losses)])
         new = one_epoch(*np.linspace(-200, 200, 801))
         predictions = model.predict(new)
         assert (np.diff(predictions) < 0).all()
         assert np.ptp(predictions) < 3 * (np.ptp(y[: len(losses)]) or 1)
 
     def test_accuracies_that_go_the_other_way(self):
-        model = SoTLE().fit(one_epoch(1, 2, 3), [70, 80, 90])
+        model = SoTLERegressor().fit(one_epoch(1, 2, 3), [70, 80, 90])
         predictions = model.predict(one_epoch(1, 2, 3))
         assert predictions[0] > predictions[1] > predictions[2]
         np.testing.assert_allclose(predictions, 80, atol=0.2)
@@ -94,15 +94,15 @@ class TestCalibration:
         rng = np.random.default_rng(0)
         losses, y = rng.uniform(size=(20, 1)), rng.uniform(size=20)
         new = rng.uniform(-1, 2, size=(20, 1))
-        predictions = SoTLE().fit(losses, y).predict(new)
-        scaled = SoTLE().fit(1000 * losses + 5, 100 * y - 3).predict(1000 * new + 5)
+        predictions = SoTLERegressor().fit(losses, y).predict(new)
+        scaled = SoTLERegressor().fit(1000 * losses + 5, 100 * y - 3).predict(1000 * new + 5)
         np.testing.assert_allclose(scaled, 100 * predictions - 3)
 
     def test_known_accuracies_are_needed(self):
         with pytest.raises(ValueError, match="requires y to be passed"):
-            SoTLE().fit(LOSSES)
+            SoTLERegressor().fit(LOSSES)
         with pytest.raises(ValueError, match="NaN"):
-            SoTLE().fit(LOSSES, [1, np.nan, 2])
+            SoTLERegressor().fit(LOSSES, np.array([1, None, 2], dtype=object))
 
 
 class TestNonFinite:
@@ -112,8 +112,8 @@ class TestNonFinite:
     def test_error_says_where(self):
         message = "NaN or infinity: nan in row 1, epoch 2.*set non_finite='worst' to rank them last"
         with pytest.raises(ValueError, match=message):
-            SoTLE().fit(self.CURVES, self.Y)
-        model = SoTLE().fit(LOSSES[:, :2], [3, 1, 2])
+            SoTLERegressor().fit(self.CURVES, self.Y)
+        model = SoTLERegressor().fit(LOSSES[:, :2], [3, 1, 2])
         with pytest.raises(ValueError, match="inf in row 0, epoch 1"):
             model.predict(self.CURVES[2:])
 
@@ -121,12 +121,12 @@ class TestNonFinite:
         ("n_summed", "scores"), [(1, [-1, -np.inf, -1.5, -np.inf]), (2, [-3] + 3 * [-np.inf])]
     )
     def test_worst_heeds_only_what_is_summed(self, n_summed, scores):
-        model = SoTLE(n_summed, calibrate=False, non_finite="worst").fit(self.CURVES)
+        model = SoTLERegressor(n_summed, calibrate=False, non_finite="worst").fit(self.CURVES)
         np.testing.assert_array_equal(model.score_samples(self.CURVES), scores)
         np.testing.assert_array_equal(model.predict(self.CURVES), scores)
 
     def test_worst_predicts_the_mean_of_those_that_are_known(self):
-        model = SoTLE(non_finite="worst").fit(self.CURVES, self.Y)
+        model = SoTLERegressor(non_finite="worst").fit(self.CURVES, self.Y)
         np.testing.assert_allclose(model.predict(self.CURVES), [90, 11, 80, 11])
 
     def test_worst_is_below_all_others(self):
@@ -138,13 +138,13 @@ class TestNonFinite:
                 [rng.uniform(1, 2, size=(20, 1)), np.reshape(known_diverged, (-1, 1))]
             )
             for y in (rng.uniform(80, 90, size=len(losses)), np.full(len(losses), 50.0)):
-                predictions = SoTLE(non_finite="worst").fit(losses, y).predict(new)
+                predictions = SoTLERegressor(non_finite="worst").fit(losses, y).predict(new)
                 assert np.isfinite(predictions).all()
                 assert predictions[-2:].max() < predictions[:-2].min()
                 assert predictions[-1] == predictions[-2]
 
     def test_nothing_finite(self):
-        model = SoTLE(non_finite="worst")
+        model = SoTLERegressor(non_finite="worst")
         with pytest.raises(ValueError, match="all known learning curves have NaN or infinity"):
             model.fit(self.CURVES[[1, 3]], [10, 12])
 
@@ -156,16 +156,18 @@ class TestInterplay:
         # The last epoch says all, those before nothing.
         losses = np.column_stack([rng.normal(scale=9, size=(60, 4)), -y])
         grid = {"n_summed": [1, 2, None]}
-        search = GridSearchCV(SoTLE(), grid, scoring=kendall_tau_scorer, cv=3).fit(losses, y)
+        search = GridSearchCV(SoTLERegressor(), grid, scoring=kendall_tau_scorer, cv=3).fit(
+            losses, y
+        )
         assert search.best_params_ == {"n_summed": 1}
         assert search.best_score_ == 1
         np.testing.assert_allclose(search.predict(losses), y)
 
     def test_pickle_clone_and_data_frames(self):
         frame = pd.DataFrame(LOSSES, columns=["epoch 1", "epoch 2", "epoch 3"])
-        model = SoTLE(2).fit(frame, pd.Series([93, 88, 91]))
+        model = SoTLERegressor(2).fit(frame, pd.Series([93, 88, 91]))
         assert list(model.feature_names_in_) == list(frame.columns)
-        expected = SoTLE(2).fit(LOSSES, [93, 88, 91]).predict(LOSSES)
+        expected = SoTLERegressor(2).fit(LOSSES, [93, 88, 91]).predict(LOSSES)
         np.testing.assert_array_equal(model.predict(frame), expected)
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), expected)
         assert clone(model).get_params() == model.get_params()
@@ -173,6 +175,6 @@ class TestInterplay:
 
     def test_input_is_left_as_it_is(self):
         losses, y = LOSSES.copy(), np.array([93.0, 88, 91])
-        SoTLE().fit(losses, y).predict(losses)
+        SoTLERegressor().fit(losses, y).predict(losses)
         np.testing.assert_array_equal(losses, LOSSES)
         np.testing.assert_array_equal(y, [93, 88, 91])

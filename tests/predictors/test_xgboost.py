@@ -53,7 +53,7 @@ def test_steps(encoding):
 def test_xgboost_is_taken_if_it_is_installed():
     xgboost = pytest.importorskip("xgboost")
     for library in ("auto", "xgboost"):
-        regressor = make_xgboost(library=library, random_state=3)["regressor"]
+        regressor = make_xgboost("nasbench201", library=library, random_state=3)["regressor"]
         assert type(regressor) is xgboost.XGBRegressor
         assert regressor.random_state == 3
         assert regressor.n_jobs == 1
@@ -61,11 +61,11 @@ def test_xgboost_is_taken_if_it_is_installed():
 
 def test_scikit_learn_is_taken_if_xgboost_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
-    regressor = make_xgboost(random_state=3)["regressor"]
+    regressor = make_xgboost("nasbench201", random_state=3)["regressor"]
     assert isinstance(regressor, HistGradientBoostingRegressor)
     assert regressor.random_state == 3
     with pytest.raises(ImportError, match=r'library="xgboost" needs xgboost.*pip install "emprox'):
-        make_xgboost(library="xgboost")
+        make_xgboost("nasbench201", library="xgboost")
 
 
 def test_a_broken_xgboost_is_not_hidden(monkeypatch, tmp_path):
@@ -74,21 +74,23 @@ def test_a_broken_xgboost_is_not_hidden(monkeypatch, tmp_path):
     for name in [name for name in sys.modules if name.partition(".")[0] == "xgboost"]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match="no_such_package_of_xgboost"):
-        make_xgboost()
+        make_xgboost("nasbench201")
 
 
 @pytest.mark.parametrize(
     ("encoding", "least"), [("one-hot", 0.6), ("adjacency", 0.6), ("path", 0.3), ("graf", 0.75)]
 )
 def test_it_predicts(library, encoding, least):
-    model = make_xgboost(encoding=encoding, library=library, random_state=0)
+    model = make_xgboost("nasbench201", encoding=encoding, library=library, random_state=0)
     predicted = model.fit(X[KNOWN], Y[KNOWN]).predict(X[REST])
     assert kendall_tau(Y[REST], predicted) > least
 
 
 def test_seeds(library):
     def predict(seed):
-        model = fast(make_xgboost(encoding="graf", library=library, random_state=seed))
+        model = fast(
+            make_xgboost("nasbench201", encoding="graf", library=library, random_state=seed)
+        )
         return model.fit(X[KNOWN], Y[KNOWN]).predict(X[REST])
 
     np.testing.assert_array_equal(predict(0), predict(0))
@@ -100,12 +102,12 @@ def test_seeds(library):
 
 def test_no_global_generator_is_used(library):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    fast(make_xgboost(library=library, random_state=0)).fit(X[KNOWN], Y[KNOWN])
+    fast(make_xgboost("nasbench201", library=library, random_state=0)).fit(X[KNOWN], Y[KNOWN])
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
 def test_forms_of_architectures(library):
-    model = fast(make_xgboost(encoding="path", library=library, random_state=0))
+    model = fast(make_xgboost("nasbench201", encoding="path", library=library, random_state=0))
     expected = model.fit(X[KNOWN], Y[KNOWN]).predict(X[REST])
     frame = pd.DataFrame({"cell": X}, index=range(1000, 1000 + len(X)))
     named = clone(model)
@@ -118,7 +120,7 @@ def test_forms_of_architectures(library):
 
 
 def test_cross_validation_and_other_steps(library):
-    model = fast(make_xgboost(library=library, random_state=0))
+    model = fast(make_xgboost("nasbench201", library=library, random_state=0))
     assert np.isfinite(cross_val_score(model, X[KNOWN], Y[KNOWN], cv=3)).all()
     model.set_params(encoding=StructuralProperties("nasbench201"))
     assert kendall_tau(Y[REST], model.fit(X[KNOWN], Y[KNOWN]).predict(X[REST])) > 0.6
@@ -133,12 +135,19 @@ def test_large_spaces_say_what_to_do():
     assert model["encoding"].n_features_out_ == 50
 
 
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_missing_accuracies(library, missing):
+    y = np.array([1.0, missing, 2.0], dtype=object)
+    with pytest.raises(ValueError, match=r"NaN|nan"):
+        fast(make_xgboost("nasbench201", library=library)).fit(X[:3], y)
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r"unknown encoding 'onehot'; the encodings are 'one-hot'"):
-        make_xgboost(encoding="onehot")
+        make_xgboost("nasbench201", encoding="onehot")
     with pytest.raises(ValueError, match=r"unknown encoding None.*step 'encoding'"):
-        make_xgboost(encoding=None)
+        make_xgboost("nasbench201", encoding=None)
     with pytest.raises(ValueError, match=r"library has to be one of 'auto', .*got 'lightgbm'"):
-        make_xgboost(library="lightgbm")
+        make_xgboost("nasbench201", library="lightgbm")
     with pytest.raises(ValueError, match="did you mean 'nasbench201'"):
         make_xgboost("nasbench2001", library="scikit-learn").fit(X[KNOWN], Y[KNOWN])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..spaces import SearchSpace
+from ..utils._files import replacing
 from ._modules import Autoencoder
-from .spaces import SearchSpace
+from ._net import places_in
 
 # The key of the file's metadata, one JSON text: the library writes several in random order.
 METADATA = "emprox_encoder"
@@ -36,29 +37,7 @@ _MOST_ILLEGAL = 0.1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained encoder and decoder, and what they were trained on.
-
-    Parameters
-    ----------
-    weights : dict of str to Tensor
-        Weights of the `Autoencoder`, in single precision.
-    vocabulary : ndarray of shape (n_tokens,)
-        The tokens that occurred in training, sorted.
-    legal_tokens : ndarray of shape (length, n_tokens)
-        Which of them occurred at which position.
-    space : str
-        Name of the search space.
-    sequence : str
-        Key of the token sequence.
-    canonicalize : bool
-        Whether the sequences are those of canonical forms.
-    meanings : tuple of str
-        Meaning of each token of the sequence.
-    attention : {"embedding", "encoder"}
-        What the decoder's attention sees.
-    source : str, default=""
-        Where it was read from, for error messages.
-    """
+    """A trained encoder and decoder, and what they were trained on."""
 
     weights: dict[str, Tensor]
     vocabulary: NDArray[np.int64]
@@ -87,20 +66,7 @@ class Checkpoint:
         return len(self.legal_tokens)
 
     def make_module(self, dropout: float, seed: int) -> Autoencoder:
-        """Build the module with the trained weights.
-
-        Parameters
-        ----------
-        dropout : float
-            Dropout after the token embeddings, in training.
-        seed : int
-            Seed of the dropout.
-
-        Returns
-        -------
-        Autoencoder
-            The module.
-        """
+        """Build the module with the trained weights."""
         module = Autoencoder(
             n_tokens=len(self.vocabulary) + 1,
             embedding_dim=self.embedding_dim,
@@ -113,95 +79,48 @@ class Checkpoint:
         return module
 
     def check_tokens(self, tokens: NDArray[np.int64]) -> None:
-        """Check that token sequences are of the kind that the encoder was trained on.
-
-        Parameters
-        ----------
-        tokens : ndarray of shape (n_samples, length)
-            Token matrix.
-
-        Raises
-        ------
-        ValueError
-            If they have another length, a token is not in the vocabulary, or too many stand where
-            they never stood in training.
-        """
-        form = "canonical" if self.canonicalize else "original"
-        expected = (
-            f"the pretrained encoder {self.source!r} reads the sequence {self.sequence!r} of the"
-            f" space {self.space!r} in {form} form: {self.length} tokens from 0 to"
-            f" {len(self.meanings) - 1}"
-        )
-        remedy = "use an ArchitectureTokenizer of these settings, or pretrained=None"
+        """Check that token sequences are of the kind that the encoder was trained on."""
+        wrong = None
         if tokens.shape[1] != self.length:
-            raise ValueError(f"{expected}; got {tokens.shape[1]} tokens: {remedy}")
-        if tokens.max() >= len(self.meanings):
-            raise ValueError(f"{expected}; got the token {tokens.max()}: {remedy}")
-        places = np.searchsorted(self.vocabulary, tokens).clip(max=len(self.vocabulary) - 1)
-        known = self.vocabulary[places] == tokens
-        legal = known & self.legal_tokens[np.arange(self.length), places]
-        n_wrong = int((~legal).any(axis=1).sum())
-        if n_wrong > _MOST_ILLEGAL * len(tokens):
+            wrong = f"{tokens.shape[1]} tokens"
+        elif tokens.max() >= len(self.meanings):
+            wrong = f"the token {tokens.max()}"
+        else:
+            places = places_in(self.vocabulary, tokens)
+            legal = (places > 0) & self.legal_tokens[np.arange(self.length), places - 1]
+            n_wrong = int((~legal).any(axis=1).sum())
+            if n_wrong > _MOST_ILLEGAL * len(tokens):
+                wrong = (
+                    f"{n_wrong} of {len(tokens)} samples that hold tokens at positions where such"
+                    " sequences do not have them"
+                )
+        if wrong:
+            form = "canonical" if self.canonicalize else "original"
             raise ValueError(
-                f"{expected}; {n_wrong} of {len(tokens)} samples hold tokens at positions where"
-                f" such sequences do not have them: {remedy}"
+                f"the pretrained encoder {self.source!r} reads the sequence {self.sequence!r} of"
+                f" the space {self.space!r} in {form} form: {self.length} tokens from 0 to"
+                f" {len(self.meanings) - 1}; got {wrong}: use an ArchitectureTokenizer of these"
+                " settings, or pretrained=None"
             )
 
 
 def list_pretrained() -> list[str]:
-    """List the search spaces that there is a pretrained encoder for.
-
-    Returns
-    -------
-    list of str
-        Their names, sorted.
-    """
+    """List the search spaces that there is a pretrained encoder for."""
     return sorted(path.stem for path in _FOLDER.glob(f"*{_SUFFIX}"))
 
 
 def find_pretrained(space: SearchSpace, sequence: str, canonicalize: bool) -> str | None:
-    """Find the pretrained encoder for the token sequences of a space.
-
-    Parameters
-    ----------
-    space : SearchSpace
-        The search space.
-    sequence : str
-        Key of the token sequence.
-    canonicalize : bool
-        Whether the sequences are those of canonical forms.
-
-    Returns
-    -------
-    str or None
-        The name of the encoder; None if there is none for exactly these sequences.
-    """
+    """Name the encoder for exactly these token sequences; None if there is none."""
     if space.name not in list_pretrained():
         return None
     checkpoint = _load_bundled(space.name)
-    kind = (sequence, canonicalize, space.get_sequence(sequence).vocabulary)
+    kind = (sequence, canonicalize, space.sequences[sequence].vocabulary)
     known = (checkpoint.sequence, checkpoint.canonicalize, checkpoint.meanings)
     return space.name if kind == known else None
 
 
 def load_pretrained(pretrained: str | os.PathLike[str]) -> Checkpoint:
-    """Read a pretrained encoder.
-
-    Parameters
-    ----------
-    pretrained : str or path-like
-        Name of a search space that the package has an encoder for, or path to a file.
-
-    Returns
-    -------
-    Checkpoint
-        The encoder.
-
-    Raises
-    ------
-    ValueError
-        If there is no such encoder, or the file does not hold one; says why.
-    """
+    """Read the encoder of a space by its name, or any by the path to its file."""
     if pretrained in list_pretrained():
         return _load_bundled(str(pretrained))
     path = Path(pretrained)
@@ -214,20 +133,8 @@ def load_pretrained(pretrained: str | os.PathLike[str]) -> Checkpoint:
     return _read(path, str(path))
 
 
-def save_pretrained(
-    path: str | os.PathLike[str], checkpoint: Checkpoint, dtype: str = "float32"
-) -> None:
-    """Write an encoder to a file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    checkpoint : Checkpoint
-        The encoder.
-    dtype : {"float32", "float16"}, default="float32"
-        Type of the weights in the file.
-    """
+def save_pretrained(path: str | os.PathLike[str], checkpoint: Checkpoint, dtype: str) -> None:
+    """Write an encoder to a file, with weights of the type "float32" or "float16"."""
     tensors = {
         name: weight.to(torch.float32 if name == _UNIT else getattr(torch, dtype)).contiguous()
         for name, weight in checkpoint.weights.items()
@@ -242,14 +149,8 @@ def save_pretrained(
         "meanings": checkpoint.meanings,
         "attention": checkpoint.attention,
     }
-    path = Path(path)
-    # Nothing half written is ever found under the name.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(save(tensors, {METADATA: json.dumps(metadata)}))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(save(tensors, {METADATA: json.dumps(metadata)}))
 
 
 @cache
@@ -274,14 +175,7 @@ def _read(path: Path, source: str) -> Checkpoint:
             " ArchitectureEmbedder.save_pretrained wrote"
         )
     try:
-        metadata = json.loads(text)
-        version = metadata["format_version"]
-        if version != FORMAT_VERSION:
-            raise ValueError(
-                f"its format version is {version}, but this emprox reads version"
-                f" {FORMAT_VERSION}; update emprox, or pretrain the encoder again"
-            )
-        checkpoint = _assemble(metadata, tensors, source)
+        checkpoint = _assemble(json.loads(text), tensors, source)
         checkpoint.make_module(dropout=0, seed=0)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -289,13 +183,19 @@ def _read(path: Path, source: str) -> Checkpoint:
     return checkpoint
 
 
-def _assemble(metadata: dict[str, Any], tensors: dict[str, Any], source: str) -> Checkpoint:
+def _assemble(metadata: dict[str, Any], tensors: dict[str, Tensor], source: str) -> Checkpoint:
+    version = metadata.pop("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"its format version is {version}, but this emprox reads version {FORMAT_VERSION};"
+            " update emprox, or pretrain the encoder again"
+        )
     vocabulary = tensors.pop(_TOKENS).numpy()
     legal_tokens = tensors.pop(_LEGAL_TOKENS).numpy()
-    meanings = tuple(metadata["meanings"])
+    metadata["meanings"] = tuple(metadata["meanings"])
     if vocabulary.ndim != 1 or vocabulary.dtype != np.int64 or (np.diff(vocabulary) <= 0).any():
         raise ValueError("the vocabulary is not a sorted list of tokens")
-    if not len(vocabulary) or vocabulary[0] < 0 or vocabulary[-1] >= len(meanings):
+    if not len(vocabulary) or vocabulary[0] < 0 or vocabulary[-1] >= len(metadata["meanings"]):
         raise ValueError("the vocabulary holds tokens that have no meaning")
     if legal_tokens.dtype != bool or legal_tokens.shape[1:] != vocabulary.shape:
         raise ValueError("the legal tokens are not those of the vocabulary")
@@ -303,16 +203,6 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Any], source: str) ->
         raise ValueError(f"there is no attention {metadata['attention']!r}")
     weights = {name: weight.to(torch.float32) for name, weight in tensors.items()}
     for name, weight in weights.items():
-        if not math.isfinite(float(weight.sum())):
+        if not weight.isfinite().all():
             raise ValueError(f"{name} holds numbers that are not finite")
-    return Checkpoint(
-        weights=weights,
-        vocabulary=vocabulary,
-        legal_tokens=legal_tokens,
-        space=metadata["space"],
-        sequence=metadata["sequence"],
-        canonicalize=metadata["canonicalize"],
-        meanings=meanings,
-        attention=metadata["attention"],
-        source=source,
-    )
+    return Checkpoint(weights, vocabulary, legal_tokens, source=source, **metadata)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import fx, nn
 
-from .spaces import Architecture, ArchitectureError
+from ..spaces import Architecture, ArchitectureError
 
 INPUT, OUTPUT, PARAMETER, CONSTANT = "input", "output", "parameter", "constant"
 
@@ -63,7 +63,7 @@ def from_torch(
     Parameters
     ----------
     module : torch.nn.Module
-        The module. It is not changed.
+        The module, which is traced in evaluation mode and left as it was.
     detail : {"type", "main", "full"}, default="main"
         What labels hold. "type" is the bare name. "main" adds the main parameters of layers:
         widths, kernel, stride, dilation and groups, as in "Conv2d(16, 32, 3x3, s2)". "full" adds
@@ -194,7 +194,11 @@ def _trace(
     if unknown := sorted({each for each in leaf if isinstance(each, str)} - names):
         raise ValueError(f"leaf names {unknown}, but the module has only {sorted(names - {''})}")
     tracer = _Tracer(leaf)
+    modes = [(each, each.training) for each in module.modules()]
     try:
+        # What is described is the network in use.
+        for each, _ in modes:
+            each.training = False
         return tracer.trace(module, None if concrete_args is None else dict(concrete_args))
     # Anything can go wrong where a module computes with a tensor that has no values.
     except Exception as error:
@@ -210,6 +214,9 @@ def _trace(
             f" computed depends on the values or the shape of the input: {error}; {advice}"
             " concrete_args={…} fixes arguments of forward such as flags"
         ) from error
+    finally:
+        for each, mode in modes:
+            each.training = mode
 
 
 def _class_name(module: nn.Module, name: str) -> str:
@@ -285,6 +292,9 @@ def _main_texts(module: nn.Module) -> list[str]:
         elif attribute in ("kernel_size", "output_size") and n_dimensions and len(sizes) == 1:
             sizes *= int(n_dimensions[1])
         texts.append(letter + "x".join(map(str, sizes)))
+    if any(module.children()) and not hasattr(module, "embed_dim"):
+        # A layer made of layers, whose widths would take too long to write.
+        texts.append(f"{sum(weight.numel() for weight in module.parameters())} weights")
     return texts
 
 

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from .spaces import SearchSpace, get_space
-from .spaces._nonempty import encode_some
-from .utils._sklearn import fit_context
+from ..spaces import SearchSpace, get_space
+from ..spaces._nonempty import encode_some
+from ..utils._sklearn import fit_context
 
 
 class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
@@ -20,7 +20,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     sequence : str, default=None
         Which of the space's token sequences to write, for example ``"adjacency"`` for the
@@ -67,7 +67,7 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        space: str | SearchSpace = "nasbench201",
+        space: str | SearchSpace,
         *,
         sequence: str | None = None,
         canonicalize: bool = True,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emprox._torch_graphs import from_torch
+from emprox import from_torch
 from emprox.spaces import ArchitectureError
 
 
@@ -264,6 +264,28 @@ def test_wrong_arguments():
     for single in ("body.gate", Gate):
         with pytest.raises(ValueError, match="put it in a list"):
             from_torch(nested(), leaf=single)
+
+
+def test_layers_made_of_layers_of_different_width_are_different():
+    layers = nn.ModuleList([nn.TransformerEncoderLayer(8, 2, width) for width in (4, 6, 6)])
+    first, second, third = operations(lambda m, x: m.all[2](m.all[1](m.all[0](x))), all=layers)
+    assert first.startswith("TransformerEncoderLayer(")
+    assert first != second == third
+    assert operations(lambda m, x: m.all[0](x), "type", all=layers) == ("TransformerEncoderLayer",)
+
+
+def test_the_mode_does_not_matter_and_is_left_as_it_was():
+    def forward(module, x):
+        x = F.dropout(module.layer(x), 0.5, module.training)
+        return x + 1 if module.training else x
+
+    module = Calls(forward, layer=nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    module.layer[0].eval()
+    modes = [each.training for each in module.modules()]
+    in_training = from_torch(module, detail="full")
+    assert [each.training for each in module.modules()] == modes
+    assert from_torch(module.eval(), detail="full") == in_training
+    assert not module.training
 
 
 def test_the_module_and_the_random_state_are_untouched():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,18 +20,12 @@ DISTANCE_WEIGHT = 3.0
 # Root mean squared distance that embeddings of unit length are to have: far apart, but with room
 # for the few that are farther.
 TYPICAL_DISTANCE = 0.7
+# Into so many stretches at most a sequence is cut, so that long ones do not make too many numbers.
+N_STRETCHES = 32
 
 
 class SeededDropout(nn.Module):
-    """Dropout that draws from a generator of its own, so that the global one is never touched.
-
-    Parameters
-    ----------
-    p : float
-        Probability of an element to be zeroed.
-    seed : int
-        Seed of the generator.
-    """
+    """Dropout that draws from a generator of its own, so that the global one is never touched."""
 
     def __init__(self, p: float, seed: int) -> None:
         super().__init__()
@@ -54,19 +48,7 @@ class SeededDropout(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Map token sequences to unit-length embeddings.
-
-    Parameters
-    ----------
-    n_tokens : int
-        Number of different tokens.
-    embedding_dim : int
-        Size H of the embedding, and of every layer.
-    dropout : float
-        Dropout after the token embedding.
-    seed : int
-        Seed of the dropout.
-    """
+    """Map token sequences to unit-length embeddings."""
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
         super().__init__()
@@ -76,20 +58,7 @@ class Encoder(nn.Module):
         self.projection = nn.Linear(2 * embedding_dim, embedding_dim)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode token sequences.
-
-        Parameters
-        ----------
-        tokens : Tensor of shape (n_samples, length)
-            Token indices.
-
-        Returns
-        -------
-        outputs : Tensor of shape (n_samples, length, embedding_dim)
-            Unit-length vector for each time step.
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Their normalised mean: the embedding e_a.
-        """
+        """Return unit-length outputs (n_samples, length, H) and the embedding (n_samples, H)."""
         inputs = self.dropout(self.token_embedding(tokens))
         hidden, _ = self.lstm(inputs)
         outputs = functional.normalize(self.projection(hidden) + inputs, dim=-1)
@@ -97,18 +66,7 @@ class Encoder(nn.Module):
 
     @staticmethod
     def pool(outputs: Tensor) -> Tensor:
-        """Pool what was encoded to an embedding.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_samples, length, embedding_dim)
-            Unit-length vector for each time step.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, embedding_dim)
-            Their normalised mean.
-        """
+        """Return the normalised mean of the outputs: the embedding."""
         return functional.normalize(outputs.mean(dim=1), dim=-1)
 
     @torch.no_grad()
@@ -119,13 +77,7 @@ class Encoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """Dot-product attention of decoder states over a memory.
-
-    Parameters
-    ----------
-    embedding_dim : int
-        Size of states and memory.
-    """
+    """Dot-product attention of decoder states over a memory (n_samples, memory_length, H)."""
 
     def __init__(self, embedding_dim: int) -> None:
         super().__init__()
@@ -133,20 +85,7 @@ class Attention(nn.Module):
         self.combine = nn.Linear(2 * embedding_dim, embedding_dim, bias=False)
 
     def forward(self, states: Tensor, memory: Tensor) -> Tensor:
-        """Combine each state with the part of the memory that it asks for.
-
-        Parameters
-        ----------
-        states : Tensor of shape (n_samples, n_steps, embedding_dim)
-            Decoder states.
-        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
-            What is attended to.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, n_steps, embedding_dim)
-            The combined states.
-        """
+        """Combine each state with the part of the memory that it asks for."""
         if memory.shape[1] == 1:
             # The softmax over a single entry is one, whatever the query.
             context = memory.expand(-1, states.shape[1], -1)
@@ -157,19 +96,7 @@ class Attention(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Map embeddings back to token sequences, one token after the other.
-
-    Parameters
-    ----------
-    n_tokens : int
-        Number of different tokens; token 0 is the start token.
-    embedding_dim : int
-        Size H of the embedding, and of every layer.
-    dropout : float
-        Dropout after the token embedding.
-    seed : int
-        Seed of the dropout.
-    """
+    """Map embeddings back to token sequences, one token after the other; 0 is the start token."""
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
         super().__init__()
@@ -182,24 +109,7 @@ class Decoder(nn.Module):
     def forward(
         self, previous: Tensor, state: tuple[Tensor, Tensor], memory: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Predict each token from the tokens before it.
-
-        Parameters
-        ----------
-        previous : Tensor of shape (n_samples, n_steps)
-            The token before each predicted one.
-        state : tuple of two Tensors of shape (1, n_samples, embedding_dim)
-            Hidden and cell state of the LSTM; `initial_state` at the start.
-        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
-            What the attention sees.
-
-        Returns
-        -------
-        logits : Tensor of shape (n_samples, n_steps, n_tokens)
-            Unnormalised log-probabilities.
-        state : tuple of two Tensors of shape (1, n_samples, embedding_dim)
-            State after the last step.
-        """
+        """Return the logits of each token, given the one before it, and the LSTM's last state."""
         inputs = self.dropout(self.token_embedding(previous))
         hidden, state = self.lstm(inputs, state)
         hidden = (hidden + inputs) * RESIDUAL_SCALE
@@ -208,38 +118,15 @@ class Decoder(nn.Module):
 
     @staticmethod
     def initial_state(embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Start the LSTM with the embedding as hidden and as cell state; there is no other bridge.
-
-        Parameters
-        ----------
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-
-        Returns
-        -------
-        tuple of two Tensors of shape (1, n_samples, embedding_dim)
-            Hidden and cell state.
-        """
+        """Start with the embedding as hidden and as cell state; there is no other bridge."""
         state = embedding[None].contiguous()
         return state, state
 
 
 class PropertyHead(nn.Sequential):
-    """Predict properties of architectures from their embeddings.
+    """Predict properties of architectures from their embeddings."""
 
-    Parameters
-    ----------
-    embedding_dim : int
-        Size of the embedding.
-    n_properties : int
-        Number of properties.
-
-    Attributes
-    ----------
-    distance_unit : Tensor of shape ()
-        Distance between properties that is a distance of 1 between embeddings.
-    """
-
+    # Distance between properties that is a distance of 1 between embeddings.
     distance_unit: Tensor
 
     def __init__(self, embedding_dim: int, n_properties: int) -> None:
@@ -250,25 +137,10 @@ class PropertyHead(nn.Sequential):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder, trained together to reconstruct token sequences.
+    """Encoder and decoder, trained together to reconstruct token sequences, and to predict.
 
-    The weights are drawn from a generator of its own, as torch draws them by default.
-
-    Parameters
-    ----------
-    n_tokens : int
-        Number of different tokens; token 0 is the start token.
-    embedding_dim : int
-        Size H of the embedding, and of every layer.
-    dropout : float
-        Dropout after the token embeddings.
-    attend_encoder : bool
-        Whether the decoder's attention sees the encoder's outputs at every time step (the
-        paper), or the embedding alone.
-    seed : int
-        Seed of the weights and the dropout.
-    n_properties : int, default=0
-        Number of properties to predict from the embedding.
+    With `attend_encoder` the decoder's attention sees the encoder's outputs at every time step (the
+    paper), else the embedding alone. With `n_properties` these are predicted from the embedding.
     """
 
     def __init__(
@@ -292,22 +164,7 @@ class Autoencoder(nn.Module):
         draw_weights(self, seed)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Embed token sequences and reconstruct them with teacher forcing.
-
-        Parameters
-        ----------
-        tokens : Tensor of shape (n_samples, length)
-            Token indices.
-
-        Returns
-        -------
-        logits : Tensor of shape (n_samples, length, n_tokens)
-            Unnormalised log-probabilities of the tokens.
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-        properties : Tensor of shape (n_samples, n_properties) or None
-            Predicted properties, if there are any.
-        """
+        """Return logits of the tokens by teacher forcing, embeddings and predicted properties."""
         outputs, embedding = self.encoder(tokens)
         previous = functional.pad(tokens[:, :-1], (1, 0))
         state = self.decoder.initial_state(embedding)
@@ -316,39 +173,29 @@ class Autoencoder(nn.Module):
         return logits, embedding, properties
 
     def memory(self, outputs: Tensor, embedding: Tensor) -> Tensor:
-        """Return what the decoder's attention sees.
-
-        Parameters
-        ----------
-        outputs : Tensor of shape (n_samples, length, embedding_dim)
-            Encoder outputs.
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, memory_length, embedding_dim)
-            The encoder outputs, or the embedding as the only entry.
-        """
+        """Return what the decoder's attention sees."""
         return outputs if self.attend_encoder else embedding[:, None]
 
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the embedding alone."""
+        return self.encoder(tokens)[1]
+
+    def describe(self, tokens: Tensor) -> Tensor:
+        """Predict properties; without any, the embedding beside means of outputs in stretches."""
+        outputs, embedding = self.encoder(tokens)
+        if self.property_head is not None:
+            return self.property_head(embedding)
+        stretches = outputs.tensor_split(min(N_STRETCHES, outputs.shape[1]), dim=1)
+        return torch.cat([embedding, *(part.mean(dim=1) for part in stretches)], dim=1)
+
+    def n_described(self, length: int) -> int:
+        """Return the number of columns of `describe`."""
+        if self.property_head is not None:
+            return cast("nn.Linear", self.property_head[-1]).out_features
+        return self.encoder.token_embedding.embedding_dim * (1 + min(N_STRETCHES, length))
+
     def decode(self, embedding: Tensor, memory: Tensor, illegal: Tensor) -> Tensor:
-        """Write the most likely token sequences, token by token.
-
-        Parameters
-        ----------
-        embedding : Tensor of shape (n_samples, embedding_dim)
-            Embeddings.
-        memory : Tensor of shape (n_samples, memory_length, embedding_dim)
-            What the attention sees.
-        illegal : Tensor of shape (length, n_tokens)
-            True for the tokens that are not allowed at a position.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, length)
-            Token indices.
-        """
+        """Write the most likely sequences, without what `illegal` (length, n_tokens) marks."""
         state = self.decoder.initial_state(embedding)
         token = torch.zeros(len(embedding), 1, dtype=torch.long, device=embedding.device)
         written = []
@@ -360,34 +207,15 @@ class Autoencoder(nn.Module):
 
 
 class TokenCrossEntropy(nn.Module):
-    """Mean negative log-likelihood of the original tokens."""
+    """Mean negative log-likelihood of the original tokens, in nats per token."""
 
     def forward(self, outputs: tuple[Tensor, Tensor, Tensor | None], tokens: Tensor) -> Tensor:
-        """Compare predictions with the original.
-
-        Parameters
-        ----------
-        outputs : tuple
-            What `Autoencoder` returns.
-        tokens : Tensor of shape (n_samples, length)
-            Token indices.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The loss, in nats per token.
-        """
+        """Compare what `Autoencoder` returns with the tokens (n_samples, length)."""
         return functional.cross_entropy(outputs[0].flatten(0, 1), tokens.flatten())
 
 
 class PropertyLoss(nn.Module):
-    """Errors of predicted properties, of distances between embeddings, and of tokens.
-
-    Parameters
-    ----------
-    distance_unit : float
-        Distance between properties that is to be a distance of 1 between embeddings.
-    """
+    """Errors of predicted properties, of distances of all pairs in the batch, and of tokens."""
 
     def __init__(self, distance_unit: float) -> None:
         super().__init__()
@@ -397,22 +225,7 @@ class PropertyLoss(nn.Module):
     def forward(
         self, outputs: tuple[Tensor, Tensor, Tensor], targets: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """Compare predictions with the original.
-
-        Parameters
-        ----------
-        outputs : tuple
-            What `Autoencoder` returns.
-        targets : tuple of two Tensors
-            Token indices, of shape (n_samples, length), and properties, of shape (n_samples,
-            n_properties).
-
-        Returns
-        -------
-        Tensor of shape ()
-            The weighted sum of the mean squared error of the properties, the mean squared error
-            of the distances of all pairs in the batch, and the cross entropy of the tokens.
-        """
+        """Compare what `Autoencoder` returns with the tokens and properties of each sample."""
         _, embedding, predicted = outputs
         tokens, properties = targets
         loss = functional.mse_loss(predicted, properties)
@@ -428,15 +241,7 @@ class PropertyLoss(nn.Module):
 
 @torch.no_grad()
 def draw_weights(module: nn.Module, seed: int) -> None:
-    """Give a module that was built on the meta device weights as torch draws them by default.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Embeddings, linear layers and LSTMs are drawn; it moves to the CPU.
-    seed : int
-        Seed of a generator of their own.
-    """
+    """Give a module that was built on the meta device weights as torch draws them by default."""
     module.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
