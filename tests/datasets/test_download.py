@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import inspect
 import json
 import socket
 import sys
@@ -68,11 +67,6 @@ class TestDataHome:
         assert get_data_home() == tmp_path / "environment"
         assert get_data_home(tmp_path / "argument") == tmp_path / "argument"
         assert not (tmp_path / "argument").exists()
-
-    def test_home_is_expanded(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setenv("USERPROFILE", str(tmp_path))
-        assert get_data_home("~/data") == tmp_path / "data"
 
     def test_default_is_the_cache_of_the_user(self, monkeypatch):
         pooch = pytest.importorskip("pooch")
@@ -180,10 +174,3 @@ class TestEveryFetcher:
             fetch()
         assert hashlib.sha256(file.read_bytes()).hexdigest() in str(caught.value)
         assert file.read_text() == "<html>log in first</html>"
-
-    def test_parameters_are_alike(self, fetch):
-        keywords = [
-            *("data_home", "download_if_missing", "verbose"),
-            *("return_X_y", "as_frame"),
-        ]
-        assert list(inspect.signature(fetch).parameters)[-5:] == keywords

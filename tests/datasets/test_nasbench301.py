@@ -3,7 +3,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 
 from emprox.datasets import fetch_nasbench301
 from emprox.spaces import get_space
@@ -81,14 +80,3 @@ class TestRealFile:
             assert np.abs(counts - np.rint(counts)).max() < 2e-3
         correlations = np.corrcoef(bunch.target.T)[np.triu_indices(3, 1)]
         assert np.abs(correlations).max() < 0.125
-
-    def test_the_archive_repeats_the_accuracies(self, bunch):
-        with zipfile.ZipFile(bunch.filename) as file:
-            members = [
-                {row["arch"]: row["val_accuracy"] for row in json.loads(file.read(name))}
-                for name in file.namelist()
-                if name.endswith("nasbench301--svhn--0.json")
-            ]
-        assert len(members) == 13
-        assert all(member == members[0] for member in members)
-        assert_array_equal(sorted(members[0].values()), np.sort(bunch.target[:, 0]))

@@ -1,5 +1,4 @@
 import bz2
-import os
 import pickle
 import tracemalloc
 from collections import OrderedDict
@@ -34,19 +33,13 @@ def accuracy(number, epochs, trained_on, tested_on, seed):
 def make_run(number, architecture, epochs, trained_on, seed):
     """Make the record of one training, as the benchmark's ResultsCount writes it down."""
     return {
-        "name": trained_on,
         "net_state_dict": None,
-        "train_acc1es": OrderedDict((epoch, 50.0) for epoch in range(epochs)),
-        "train_acc5es": None,
-        "train_losses": OrderedDict((epoch, 1.0) for epoch in range(epochs)),
         "train_times": OrderedDict((epoch, 2.0 + number) for epoch in range(epochs)),
         "arch_config": {"channel": 16, "num_cells": 5, "arch_str": architecture, "class_num": 10},
         "params": np.float64(0.25 + number),
         "flop": 34.5 + number,
-        "seed": seed,
         "epochs": epochs,
         "latency": [0.01 * (number + 1)],
-        "eval_names": list(TESTED_ON[trained_on]),
         "eval_acc1es": {
             # Before the last epoch, accuracies that must not be read.
             f"{name}@{epoch}": accuracy(number, epochs, trained_on, name, seed)
@@ -55,8 +48,6 @@ def make_run(number, architecture, epochs, trained_on, seed):
             for name in TESTED_ON[trained_on]
             for epoch in range(epochs)
         },
-        "eval_times": {},
-        "eval_losses": {},
     }
 
 
@@ -65,7 +56,6 @@ def make_results(number, architecture, trainings=("12", "200")):
         (
             hp,
             {
-                "arch_index": number,
                 "arch_str": architecture,
                 "all_results": {
                     (name, seed): make_run(number, architecture, int(hp), name, seed)
@@ -73,7 +63,6 @@ def make_results(number, architecture, trainings=("12", "200")):
                     for seed in SEEDS
                 },
                 "dataset_seed": {name: list(SEEDS) for name in TESTED_ON},
-                "clear_net_done": True,
             },
         )
         for hp in trainings
@@ -85,12 +74,7 @@ def save(content, path, protocol=4):
 
 
 def make_meta(architectures, infos=None):
-    return {
-        "meta_archs": architectures,
-        "total_archs": len(architectures),
-        "arch2infos": infos,
-        "evaluated_indexes": set(infos or ()),
-    }
+    return {"meta_archs": architectures, "arch2infos": infos, "total_archs": len(architectures)}
 
 
 @pytest.fixture
@@ -137,12 +121,6 @@ class TestFolder:
         assert bunch.epochs == 12
         assert bunch.target_names[1] == "cifar10_validation_params"
 
-    def test_processes_and_text_path(self, topology):
-        X, y = read_nats_bench(str(topology), return_X_y=True, n_jobs=2)
-        again = read_nats_bench(topology)
-        assert X.tolist() == again.data.tolist()
-        assert y.tolist() == again.target.tolist()
-
     def test_missing_architectures_are_left_out(self, topology):
         (topology / "000001.pickle.pbz2").unlink()
         assert read_nats_bench(topology).data.tolist() == [CELLS[0], CELLS[2]]
@@ -184,16 +162,6 @@ class TestSingleFile:
         folder = read_nats_bench(topology, "cifar100", "test", target=TARGETS)
         assert bunch.data.tolist() == folder.data.tolist()
         np.testing.assert_array_equal(bunch.target, folder.target)
-
-    def test_meta_file_alone(self, topology):
-        with pytest.raises(ValueError, match=r"no 'arch2infos'.*pass the folder"):
-            read_nats_bench(topology / "meta.pickle.pbz2")
-
-    def test_results_of_an_unknown_architecture(self, tmp_path):
-        file = tmp_path / "all.pickle.pbz2"
-        save(make_meta(CELLS, {3: make_results(3, CELLS[0])}), file)
-        with pytest.raises(ValueError, match=r"all\.pickle\.pbz2.*architecture"):
-            read_nats_bench(file)
 
 
 class TestWrongArguments:
@@ -249,67 +217,14 @@ class TestMalformed:
             read_nats_bench(topology)
         assert "000000.pickle.pbz2" in str(caught.value)
 
-    def test_file_beyond_the_list_of_architectures(self, topology):
-        save(make_results(0, CELLS[0]), topology / "000003.pickle.pbz2")
-        with pytest.raises(ValueError, match="there are only 3 architectures"):
-            read_nats_bench(topology)
-
-    def test_meta_without_architectures(self, topology):
-        for content in ([], {}, {"meta_archs": [1, 2]}):
-            save(content, topology / "meta.pickle.pbz2")
-            with pytest.raises(ValueError, match="does not list architectures"):
-                read_nats_bench(topology)
-
     @pytest.mark.parametrize("content", [b"", b"not bzip2", bz2.compress(b"no pickle")])
     def test_damaged_file(self, topology, content):
         (topology / "000002.pickle.pbz2").write_bytes(content)
         with pytest.raises(pickle.UnpicklingError, match=r"000002\.pickle\.pbz2 is damaged"):
             read_nats_bench(topology)
 
-    def test_truncated_file(self, topology):
-        file = topology / "000002.pickle.pbz2"
-        file.write_bytes(file.read_bytes()[:-20])
-        with pytest.raises(pickle.UnpicklingError, match="is damaged"):
-            read_nats_bench(topology)
-
 
 class TestSafety:
-    def test_malicious_pickle_runs_nothing(self, topology, tmp_path, call):
-        target = tmp_path / "created"
-        results = make_results(0, CELLS[0])
-        results["200"]["net_state_dict"] = call(os.mkdir, str(target))
-        save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(pickle.UnpicklingError, match=r"000000.*asks for (posix|nt)\.mkdir"):
-            read_nats_bench(topology)
-        assert not target.exists()
-
-    def test_trained_weights_are_refused_with_advice(self, topology):
-        torch = pytest.importorskip("torch")
-        results = make_results(0, CELLS[0])
-        run = results["200"]["all_results"]["cifar10-valid", 777]
-        run["net_state_dict"] = OrderedDict(weight=torch.zeros(2))
-        save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(pickle.UnpicklingError, match="-simple"):
-            read_nats_bench(topology)
-
-    @pytest.mark.parametrize(
-        "number", [np.float64(1.5), np.float32(-2.5), np.int64(7), np.int32(7)]
-    )
-    @pytest.mark.parametrize("protocol", [3, 4, 5])
-    def test_numbers_of_numpy_are_read(self, topology, number, protocol):
-        results = make_results(0, CELLS[0])
-        for run in results["200"]["all_results"].values():
-            run["flop"] = number
-        save(results, topology / "000000.pickle.pbz2", protocol)
-        assert read_nats_bench(topology, target="flops").target[0] == number
-
-    def test_other_types_of_numpy_are_not(self, topology):
-        results = make_results(0, CELLS[0])
-        results["200"]["note"] = np.datetime64("2020-08-31")
-        save(results, topology / "000000.pickle.pbz2")
-        with pytest.raises(pickle.UnpicklingError, match="not allowed"):
-            read_nats_bench(topology)
-
     def test_bombs_are_not_unpacked(self, topology):
         # A thousand bytes that unpack to a list of 120 million zeros.
         file = topology / "000000.pickle.pbz2"

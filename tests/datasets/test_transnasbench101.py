@@ -94,14 +94,6 @@ def test_valid_cells_are_those_without_a_useless_edge(publish, archive):
         assert (list(cell) in cells.tolist()) == useful
 
 
-def test_several_tasks(publish, archive):
-    publish("all_benchmarks_zen.zip", archive)
-    bunch = fetch_transnasbench101(["jigsaw", "class_scene"], cells="all")
-    assert bunch.target_names == ["jigsaw_validation_top1", "class_scene_validation_top1"]
-    assert_array_equal(bunch.target[:, 0], fetch_transnasbench101("jigsaw", cells="all").target)
-    assert fetch_transnasbench101(["jigsaw"], cells="all").target.shape == (4096, 1)
-
-
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="Did you mean 'class_scene'"):
         fetch_transnasbench101("class_scenes")
