@@ -113,28 +113,21 @@ def make_architectures(
 def _accuracy(architecture: Architecture) -> float:
     """Return the accuracy without noise, in percent."""
     operations = architecture.operations
-    sources: list[list[int]] = [[] for _ in operations]
-    targets: list[list[int]] = [[] for _ in operations]
-    for source, target in architecture.edges:
-        sources[target].append(source)
-        targets[source].append(target)
-
     nodes = range(len(operations))
-    counts = [operation not in _PASSING for operation in operations]
-    # Most operations on a path that ends here; -1 where no signal arrives.
-    depth = [-1] * len(operations)
+    sources = {node: [start for start, end in architecture.edges if end == node] for node in nodes}
+    targets = {node: [end for start, end in architecture.edges if start == node] for node in nodes}
+    depth: dict[int, int] = {}  # most operations on a path that ends here, where a signal arrives
     for node in nodes:
-        before = [depth[source] for source in sources[node] if depth[source] >= 0]
+        before = [depth[source] for source in sources[node] if source in depth]
         if operations[node] not in _BLOCKING and (before or not sources[node]):
-            depth[node] = max(before, default=0) + counts[node]
-    used = [False] * len(operations)
+            depth[node] = max(before, default=0) + (operations[node] not in _PASSING)
+    used: set[int] = set()
     for node in reversed(nodes):
-        leads_on = not targets[node] or any(used[target] for target in targets[node])
-        used[node] = depth[node] >= 0 and leads_on
-
-    deepest = max((depth[node] for node in nodes if used[node]), default=-1)
-    if deepest < 0:
+        if node in depth and (not targets[node] or used.intersection(targets[node])):
+            used.add(node)
+    if not used:
         return _CHANCE
-    weights = [crc32(operations[i].encode()) / 2**31 - 1 for i in nodes if used[i] and counts[i]]
+    counted = [operations[node] for node in sorted(used) if operations[node] not in _PASSING]
+    weights = [crc32(name.encode()) / 2**31 - 1 for name in counted]
     quality = sum(weights) / len(weights) if weights else 0.0
-    return 90 + 4 * quality - 30 / 2**deepest
+    return 90 + 4 * quality - 30 / 2 ** max(depth[node] for node in used)

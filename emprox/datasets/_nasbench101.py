@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from array import array
 from collections.abc import Sequence
@@ -33,14 +32,9 @@ from ._tfrecord import read_records
 
 _SPACE = NASBench101Space()
 # The fields of the message EvaluationData, and of ModelMetrics.
-_EVALUATION_FIELDS = {
-    "training_time": 2,
-    "train_accuracy": 3,
-    "validation_accuracy": 4,
-    "test_accuracy": 5,
-}
-_TARGETS = (*_EVALUATION_FIELDS, "trainable_parameters")
-_EVALUATIONS, _TRAINABLE_PARAMETERS = 1, 2
+_MEASURED = ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
+_TARGETS = (*_MEASURED, "trainable_parameters")
+_FIRST_MEASURED, _EVALUATIONS, _TRAINABLE_PARAMETERS = 2, 1, 2
 _STAGES = ("start", "halfway", "final")
 # The names in NASLib's file; only one is called otherwise here, to match the official file.
 _PROXIES = "epe_nas fisher grad_norm grasp jacov l2_norm plain snip synflow"
@@ -269,8 +263,7 @@ def _read_official(
                 _check_cell(adjacency, operations)
                 cells.append(f"{adjacency}:{operations}")
         except ValueError as error:
-            reason = one_line(str(error), 200)
-            raise ValueError(f"{path}, record {number}: {reason}") from error
+            raise ValueError(one_line(f"{path}, record {number}: {error}", 500)) from error
         rows.append(cell)
         for name, value in zip(targets, values, strict=True):
             found[name].append(value)
@@ -298,8 +291,7 @@ def _read_row(record: bytes) -> tuple[str, int, str, str, str]:
     row = parse_json(record, "not a row of NAS-Bench-101")
     if not isinstance(row, list) or [type(field) for field in row] != [str, int, str, str, str]:
         raise ValueError(
-            "not a row of NAS-Bench-101, which is a list of the hash, the number of epochs, the"
-            " adjacency matrix, the operations and the metrics"
+            "not a list of the hash, the number of epochs, the matrix, the operations, the metrics"
         )
     return tuple(row)
 
@@ -323,16 +315,12 @@ def _check_parts(adjacency: str, operations: str) -> None:
 
 def _read_metrics(encoded: str, targets: Sequence[str], stage: int) -> list[float]:
     """Read targets from a ModelMetrics message, a protocol buffer, in base64."""
-    try:
-        message = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"the metrics are not in base64: {error}") from error
-    fields = list(read_fields(message))
+    fields = list(read_fields(base64.b64decode(encoded, validate=True)))
     evaluations = [value for field, value in fields if field == _EVALUATIONS]
     if len(evaluations) != len(_STAGES) or not isinstance(evaluations[stage], bytes):
         raise ValueError(f"the metrics have {len(evaluations)} evaluations, not three")
     measured = dict(read_fields(evaluations[stage]))
-    found = {name: measured.get(field) for name, field in _EVALUATION_FIELDS.items()}
+    found = {name: measured.get(n) for n, name in enumerate(_MEASURED, start=_FIRST_MEASURED)}
     found["trainable_parameters"] = dict(fields).get(_TRAINABLE_PARAMETERS)
     values = []
     for name in targets:

@@ -14,10 +14,8 @@ from ..utils._texts import one_line
 from ._base import choose_targets, finite, make_bunch, shape_bunch
 from ._json_files import read_archive
 
-_TARGETS = (
-    *("validation_loss", "test_loss", "training_loss", "last_validation_loss"),
-    *("n_parameters", "seconds"),
-)
+_LOSSES = ("validation_loss", "test_loss", "training_loss", "last_validation_loss")
+_TARGETS = (*_LOSSES, "n_parameters", "seconds")
 
 
 def read_nasbench_nlp(
@@ -87,8 +85,8 @@ def read_nasbench_nlp(
         try:
             recipe, results = _read_log(log)
         except (ValueError, TypeError, KeyError) as error:
-            reason = one_line(f"{type(error).__name__}: {error}", 200)
-            raise ValueError(f"{file}, member {name}: not a training log: {reason}") from error
+            reason = f"{file}, member {name}: not a training log: {type(error).__name__}: {error}"
+            raise ValueError(one_line(reason, 500)) from error
         if results is None:
             failed.append(recipe)
         else:

@@ -156,14 +156,13 @@ def _load(path: Path) -> dict[Any, dict[str, Any]]:
         try:
             results = load_restricted_pickle(stream, numpy_stand_ins())
         except pickle.UnpicklingError as error:
-            raise type(error)(f"{path}: {error}") from error
+            raise pickle.UnpicklingError(f"{path}: {error}") from error
     if not isinstance(results, dict) or not results:
         raise ValueError(f"{path}: {_EXPECTED}, got {type(results).__name__}")
     for number, record in enumerate(results.values()):
         if not isinstance(record, dict) or not record or not all(map(_is_name, record)):
-            raise ValueError(
-                f"{path}, architecture {number}: {_EXPECTED}, got {type(record).__name__}"
-            )
+            kind = type(record).__name__
+            raise ValueError(f"{path}, architecture {number}: {_EXPECTED}, got {kind}")
     return results
 
 
@@ -180,26 +179,24 @@ def _choose_dataset(
         (dataset,) = first
     if dataset is None or dataset not in first:
         raise ValueError(f"{path}: choose dataset= among {', '.join(map(repr, first))}")
-    for number, record in enumerate(results.values()):
-        if not isinstance(record.get(dataset), dict):
-            raise ValueError(f"{path}, architecture {number}: no results on {dataset!r}")
-    return dataset, [_flatten(record[dataset]) for record in results.values()]
+    return dataset, [_flatten(record.get(dataset)) for record in results.values()]
 
 
-def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten(record: Any) -> dict[str, Any]:
+    """Take results out of the level below; where there are none, they will be missed."""
     flat: dict[str, Any] = {}
+    if not isinstance(record, dict):
+        return flat
     for name, value in record.items():
         flat.update(value if isinstance(value, dict) else {name: value})
     return {name: value for name, value in flat.items() if _is_name(name)}
 
 
 def _guess_space(path: Path, architecture: Any) -> str:
-    if isinstance(architecture, str):
-        return "nasbench201"
-    if isinstance(architecture, tuple):
-        if len(architecture) == 6 and all(isinstance(number, int) for number in architecture):
+    match architecture:
+        case str() | (int(), int(), int(), int(), int(), int()):
             return "nasbench201"
-        if len(architecture) == 2 and all(isinstance(cell, tuple) for cell in architecture):
+        case (tuple(), tuple()):
             return "darts"
     raise ValueError(f"{path}: cannot tell the search space; {_EXPECTED}, or say space=")
 

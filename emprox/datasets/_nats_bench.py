@@ -165,41 +165,31 @@ def _read_folder(folder: Path, extract: _Extract, n_jobs: int | None) -> list[di
     meta = folder / f"meta{_EXTENSION}"
     if not meta.exists():
         raise FileNotFoundError(f"{meta} is missing: this is no folder of NATS-Bench. {_INSTEAD}")
-    names = _architectures(meta, _load(meta))
-    numbered = {
-        int(file.name.partition(".")[0]): file for file in folder.glob(f"[0-9]*{_EXTENSION}")
-    }
-    if not numbered:
-        raise ValueError(f"{folder} holds no file of an architecture, such as 000000{_EXTENSION}")
-    if (last := max(numbered)) >= len(names):
-        raise ValueError(f"{numbered[last]}: there are only {len(names)} architectures")
+    files = {int(file.name[:6]): file for file in sorted(folder.glob(f"{'[0-9]' * 6}{_EXTENSION}"))}
+    names = _names(meta, _load(meta).get("meta_archs"), files)
+    jobs = (delayed(_read_architecture)(files[n], names[n], extract) for n in sorted(files))
+    return list(Parallel(n_jobs=n_jobs)(jobs))
 
-    def read(number: int) -> dict[str, Any]:
-        return extract(numbered[number], names[number], _load(numbered[number]))
 
-    return list(Parallel(n_jobs=n_jobs)(delayed(read)(number) for number in sorted(numbered)))
+def _read_architecture(file: Path, architecture: str, extract: _Extract) -> dict[str, Any]:
+    return extract(file, architecture, _load(file))
 
 
 def _read_file(file: Path, extract: _Extract, n_jobs: int | None) -> list[dict[str, Any]]:
     if file.exists() and not file.name.endswith(_EXTENSION):
         raise ValueError(f"{file} does not end in {_EXTENSION}. {_INSTEAD}")
     content = _load(file)
-    names = _architectures(file, content)
-    infos = content.get("arch2infos")
-    if not isinstance(infos, dict) or not infos:
-        raise ValueError(
-            f"{file} holds no results of architectures (no 'arch2infos'); if it is the meta file"
-            " of a folder, pass the folder"
-        )
-    if not all(isinstance(number, int) and 0 <= number < len(names) for number in infos):
-        raise ValueError(f"{file} has results of an architecture that its list does not have")
-    return [extract(file, names[number], infos[number]) for number in sorted(infos)]
+    results: Any = content.get("arch2infos")
+    names = _names(file, content.get("meta_archs"), results)
+    return [extract(file, names[number], results[number]) for number in sorted(results)]
 
 
-def _architectures(file: Path, content: Any) -> list[str]:
-    names = content.get("meta_archs") if isinstance(content, dict) else None
+def _names(file: Path, names: Any, results: Any) -> list[str]:
+    """Check the list of all architectures, and the numbers of those that there are results of."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{file} is not of NATS-Bench: it does not list architectures as strings")
+        raise ValueError(f"{file} does not list architectures as strings. {_INSTEAD}")
+    if not isinstance(results, dict) or not set(results) <= set(range(len(names))) or not results:
+        raise ValueError(f"{file}: there are no results, or not only of the {len(names)} listed")
     return names
 
 
@@ -237,7 +227,7 @@ def _extract(
                 sum(run["train_times"].values()) for run in runs.values() if run["train_times"]
             ),
         }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         reason = str(error) if isinstance(error, ValueError) else type(error).__name__
         raise ValueError(f"{file}: malformed results: {one_line(reason, 200)}") from error
 
@@ -256,13 +246,16 @@ def _consistent(by_seed: Mapping[int, float]) -> float:
     return _mean(sizes)
 
 
-def _load(file: Path) -> Any:
+def _load(file: Path) -> dict[Any, Any]:
     max_bytes = _MAX_BYTES + _MAX_RATIO * file.stat().st_size
     try:
         with bz2.open(file) as stream:
-            return load_restricted_pickle(cast(BinaryIO, stream), numpy_stand_ins(), max_bytes)
+            content = load_restricted_pickle(cast(BinaryIO, stream), numpy_stand_ins(), max_bytes)
     except pickle.UnpicklingError as error:
         raise pickle.UnpicklingError(
             f"{file} is damaged, or not of NATS-Bench: {error}. (A folder that ends in -full holds"
             f" trained weights as torch objects.) {_INSTEAD}"
         ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} is not of NATS-Bench: it holds no dictionary. {_INSTEAD}")
+    return content
