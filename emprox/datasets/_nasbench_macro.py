@@ -97,12 +97,13 @@ def fetch_nasbench_macro(
     Rows of the same network have the same canonical form, and so a side of the split:
 
     >>> from emprox.datasets import fetch_nasbench_macro
-    >>> from emprox.model_selection import IsomorphismShuffleSplit
+    >>> from emprox.model_selection import isomorphism_groups
+    >>> from sklearn.model_selection import GroupShuffleSplit
     >>> X, y = fetch_nasbench_macro(return_X_y=True)  # doctest: +SKIP
     >>> X.shape, y.shape  # doctest: +SKIP
     ((6561,), (6561,))
-    >>> cv = IsomorphismShuffleSplit(space="nasbench_macro", random_state=0)
-    >>> train, test = next(cv.split(X, y))  # doctest: +SKIP
+    >>> groups = isomorphism_groups(X, "nasbench_macro")  # doctest: +SKIP
+    >>> split = GroupShuffleSplit(random_state=0).split(X, y, groups)  # doctest: +SKIP
     """
     chosen = choose_targets(target, _TARGETS)
     file = fetch_file("nas-bench-macro_cifar10.json", data_home, download_if_missing, verbose)

@@ -131,12 +131,13 @@ def fetch_transnasbench101(
     Cells that are the same network have the same canonical form, and so a side of the split:
 
     >>> from emprox.datasets import fetch_transnasbench101
-    >>> from emprox.model_selection import IsomorphismShuffleSplit
+    >>> from emprox.model_selection import isomorphism_groups
+    >>> from sklearn.model_selection import GroupShuffleSplit
     >>> X, y = fetch_transnasbench101(return_X_y=True)  # doctest: +SKIP
     >>> X.shape, y.shape  # doctest: +SKIP
     ((2128,), (2128,))
-    >>> cv = IsomorphismShuffleSplit(space="transnasbench101_micro", random_state=0)
-    >>> train, test = next(cv.split(X, y))  # doctest: +SKIP
+    >>> groups = isomorphism_groups(X, "transnasbench101_micro")  # doctest: +SKIP
+    >>> split = GroupShuffleSplit(random_state=0).split(X, y, groups)  # doctest: +SKIP
     """
     tasks = choose_targets(task, _METRICS)
     if cells not in ("valid", "all"):
