@@ -1,0 +1,1 @@
+"""Every table of the README and the documentation, one script for each."""
