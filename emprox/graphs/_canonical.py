@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sequences import IntArray
+from ._graphs import BoolArray, IntArray
 
-BoolArray = NDArray[np.bool_]
 Colours = NDArray[np.uint64]
 
 # So many ways to break the symmetries of a graph are followed side by side at most.

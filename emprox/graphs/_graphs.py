@@ -1,0 +1,273 @@
+"""A batch of directed acyclic graphs whose nodes are operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# In `Graphs.operations`: no such node, and a node that only passes on what it reads.
+ABSENT, WIRE = -1, -2
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Many directed acyclic graphs over the same nodes.
+
+    A node adds up what it reads, or concatenates it, and applies its operation. Which operation a
+    node has, and which of the edges are there, differs from graph to graph. One object holds a
+    hundred thousand cells of seven nodes, or a single network of thousands.
+
+    Parameters
+    ----------
+    operations : ndarray of shape (n_graphs, n_nodes)
+        Operation of each node, an index into `names`; `WIRE` for a node that only passes on what it
+        reads, such as an input, a sum or the output, and `ABSENT` where a graph has no such node.
+        The first `n_inputs` nodes are the inputs, the last node is the output.
+    edges : sequence of (int, int)
+        Source and target of every edge that a graph may have, sources before targets, sorted by
+        target.
+    names : sequence of str
+        Names of the operations.
+    present : ndarray of shape (n_graphs, n_edges) or None, default=None
+        Which edges are there; None for all of them. An edge of a node that is absent is not there.
+    n_inputs : int, default=1
+        Number of inputs. In a cell that reads earlier cells, input i is the output of the cell
+        ``n_inputs - i`` places before.
+    inputs : sequence of str, default=()
+        Names of the inputs, if they have any.
+    concatenates : frozenset of int, default=frozenset()
+        Nodes that concatenate what they read; all others add it up.
+    kind : str, default=""
+        Name of the kind of cell, for the names of columns; empty if there is only one.
+    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default={}
+        Numbers of the nodes, such as their width or their number of weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.graphs import WIRE, Graphs
+    >>> graphs = Graphs(
+    ...     np.array([[WIRE, 0, 1, WIRE], [WIRE, 0, 0, WIRE]]),
+    ...     edges=[(0, 1), (0, 2), (1, 3), (2, 3)],
+    ...     names=["conv", "pool"],
+    ...     present=np.array([[True, True, True, True], [True, True, True, False]]),
+    ... )
+    >>> graphs.live().operations
+    array([[-2,  0,  1, -2],
+           [-2,  0, -1, -2]])
+    """
+
+    operations: NDArray[np.integer[Any]]
+    edges: tuple[tuple[int, int], ...]
+    names: tuple[str, ...]
+    present: BoolArray | None = None
+    n_inputs: int = 1
+    inputs: tuple[str, ...] = ()
+    concatenates: frozenset[int] = frozenset()
+    kind: str = ""
+    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple((int(s), int(t)) for s, t in self.edges))
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+
+    @property
+    def n_graphs(self) -> int:
+        """Number of graphs."""
+        return len(self.operations)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, the inputs and the output among them."""
+        return self.operations.shape[1]
+
+    @cached_property
+    def there(self) -> BoolArray:
+        """Which edges are there, with both their nodes: shape (n_edges, n_graphs)."""
+        nodes = np.ascontiguousarray(self.operations.T != ABSENT)
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        there = nodes[sources] & nodes[targets]
+        return there if self.present is None else there & self.present.T
+
+    @cached_property
+    def into(self) -> dict[int, list[int]]:
+        """The edges that may lead to each node, for all nodes that are no inputs."""
+        into: dict[int, list[int]] = {node: [] for node in range(self.n_inputs, self.n_nodes)}
+        for edge, (_, target) in enumerate(self.edges):
+            into[target].append(edge)
+        return into
+
+    @property
+    def adjacency(self) -> BoolArray:
+        """Adjacency matrices of shape (n_graphs, n_nodes, n_nodes), strictly upper triangular."""
+        matrices = np.zeros((self.n_graphs, self.n_nodes, self.n_nodes), dtype=bool)
+        if self.edges:
+            sources, targets = np.array(self.edges).T
+            matrices[:, sources, targets] = self.there.T
+        return matrices
+
+    @property
+    def connected(self) -> BoolArray:
+        """Whether any path leads from an input to the output: shape (n_graphs,)."""
+        return self._reached()[-1]
+
+    def live(self) -> Graphs:
+        """Leave out the nodes and edges that are on no path from an input to the output.
+
+        Returns
+        -------
+        Graphs
+            The same graphs with nothing in their place. Inputs and the output stay.
+        """
+        alive = self._reached() & self._needed()
+        alive[: self.n_inputs] = alive[-1] = True
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        return replace(
+            self,
+            operations=np.where(alive.T, self.operations, ABSENT),
+            present=(self.there & alive[sources] & alive[targets]).T,
+        )
+
+    def without(self, operations: Sequence[int]) -> Graphs:
+        """Leave out the nodes with some operations, such as those that hand nothing on.
+
+        Parameters
+        ----------
+        operations : sequence of int
+            Indices into `names`.
+
+        Returns
+        -------
+        Graphs
+            The graphs with nothing in their place.
+        """
+        gone = np.isin(self.operations, list(operations))
+        return replace(self, operations=np.where(gone, ABSENT, self.operations))
+
+    def lookup(self, values: Sequence[float], wire: float = 0, absent: float = 0) -> Floats:
+        """Look up a number of every node's operation.
+
+        Parameters
+        ----------
+        values : sequence of float of length n_names
+            Number of each operation.
+        wire, absent : float, default=0
+            Number of a node that only passes on, and of one that is not there.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, n_graphs)
+            The numbers.
+        """
+        # WIRE and ABSENT are -2 and -1, and count from the end.
+        return np.array([*values, wire, absent], dtype=float)[self.operations.T]
+
+    def sum_over_paths(self, gains: Floats) -> Floats:
+        """Add up, over all paths from an input to the output, the product of the nodes' gains.
+
+        Parameters
+        ----------
+        gains : ndarray of shape (n_nodes, ..., n_graphs)
+            Gain of each node.
+
+        Returns
+        -------
+        ndarray of shape (..., n_graphs)
+            The sums, 0 where there is no path.
+        """
+        sums = np.zeros(gains.shape)
+        sums[: self.n_inputs] = gains[: self.n_inputs]
+        for node, edges in self.into.items():
+            for edge in edges:
+                sums[node] += sums[self.edges[edge][0]] * self.there[edge]
+            sums[node] *= gains[node]
+        return sums[-1]
+
+    def longest_paths(self, lengths: Floats) -> Floats:
+        """Add up the nodes' lengths along the path on which they are most.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, ..., n_graphs)
+            The most on any path from an input up to and with each node; minus infinity where none
+            leads there.
+        """
+        longest = np.full(lengths.shape, -np.inf)
+        longest[: self.n_inputs] = lengths[: self.n_inputs]
+        for node, edges in self.into.items():
+            for edge in edges:
+                source = longest[self.edges[edge][0]]
+                np.maximum(longest[node], source, out=longest[node], where=self.there[edge])
+            longest[node] += lengths[node]
+        return longest
+
+    def shortest_paths(self, lengths: Floats) -> Floats:
+        """Add up the nodes' lengths along the path on which they are fewest.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, ..., n_graphs)
+            The fewest on any path from an input up to and with each node; infinity where none
+            leads there.
+        """
+        return -self.longest_paths(-lengths)
+
+    def reading_inputs(self) -> BoolArray:
+        """Say which nodes read an input, directly or over wires: shape (n_nodes, n_graphs)."""
+        wire = self.operations.T == WIRE
+        reading = np.zeros(wire.shape, dtype=bool)
+        near = np.zeros(wire.shape, dtype=bool)
+        near[: self.n_inputs] = True
+        for node, edges in self.into.items():
+            for edge in edges:
+                reading[node] |= near[self.edges[edge][0]] & self.there[edge]
+            near[node] = reading[node] & wire[node]
+        return reading
+
+    def read_by_output(self) -> BoolArray:
+        """Say which nodes the output reads, directly or over wires: shape (n_nodes, n_graphs)."""
+        wire = self.operations.T == WIRE
+        read = np.zeros(wire.shape, dtype=bool)
+        near = wire & False
+        near[-1] = True
+        for node in range(self.n_nodes - 1, -1, -1):
+            if node < self.n_nodes - 1:
+                near[node] = read[node] & wire[node]
+            for edge in self.into.get(node, ()):
+                read[self.edges[edge][0]] |= near[node] & self.there[edge]
+        return read
+
+    def _reached(self) -> BoolArray:
+        reached = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
+        reached[: self.n_inputs] = True
+        for edge, (source, target) in enumerate(self.edges):
+            reached[target] |= self.there[edge] & reached[source]
+        return reached
+
+    def _needed(self) -> BoolArray:
+        needed = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
+        needed[-1] = True
+        for edge in range(len(self.edges) - 1, -1, -1):
+            source, target = self.edges[edge]
+            needed[source] |= self.there[edge] & needed[target]
+        return needed
