@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._architecture import Architecture
+
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -120,6 +122,36 @@ class Graphs:
     def connected(self) -> BoolArray:
         """Whether any path leads from an input to the output: shape (n_graphs,)."""
         return self._reached()[-1]
+
+    def architectures(self, space: str | None = None) -> list[Architecture]:
+        """Write each graph as an `Architecture`.
+
+        Parameters
+        ----------
+        space : str, default=None
+            Name of the search space that they come from.
+
+        Returns
+        -------
+        list of Architecture
+            The graphs without the nodes that are absent. Inputs are labelled "input", or with their
+            name, the output "output", and other nodes that only pass on "sum".
+        """
+        wires = [*(self.inputs or ["input"] * self.n_inputs)]
+        wires += ["sum"] * (self.n_nodes - len(wires) - 1) + ["output"]
+        there = self.there.T
+        edges = np.array(self.edges, dtype=np.int64).reshape(-1, 2)
+        found = []
+        for row, operations in enumerate(self.operations.tolist()):
+            kept = [node for node, operation in enumerate(operations) if operation != ABSENT]
+            places = {node: place for place, node in enumerate(kept)}
+            labels = [
+                wires[node] if operations[node] == WIRE else self.names[operations[node]]
+                for node in kept
+            ]
+            joined = [(places[s], places[t]) for s, t in edges[there[row]].tolist()]
+            found.append(Architecture(tuple(labels), tuple(joined), space))
+        return found
 
     def live(self) -> Graphs:
         """Leave out the nodes and edges that are on no path from an input to the output.

@@ -10,35 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
-from ._sequences import IntArray, TokenSequence
-from ._signals import CellGraphs, SignalOperation, Skeleton
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
+from ..utils._random import RandomState, as_generator
+from ._parsing import numbers_in, read_choices, refuse, split
+from ._sequences import IntArray, TokenSequence, check_tokens
+from ._signals import SignalOperation, Skeleton
 
 # Up to this size a sample without replacement is drawn by number, beyond it by rejection.
 _MAX_NUMBERED = 10_000_000
 # So many random changes are tried before a mutation is given up.
 _MAX_TRIES = 10_000
+# So many architectures are listed at once.
+_CHUNK = 4096
 
 
 class SearchSpace(ABC):
     """A family of architectures, each described by the same number of decisions.
 
-    A space works on two forms of its architectures. `Architecture` objects and texts are for
-    people. The *decision matrix*, with one row of small integers for each architecture, is for
-    speed: everything that has to work on a million architectures takes and returns it, and the
-    methods for single architectures are written in terms of it.
+    Every method works on many architectures at once, as a *decision matrix* with one row of small
+    integers for each; `encode` makes one of whatever people have, `format` and `decode` write it as
+    texts and as graphs. A single architecture is a batch of one.
 
-    A subclass sets the attributes below and implements `decode`, `format`, `tokenize`,
-    `detokenize` and the private ``_read``, which turns one architecture of any accepted form into
-    its decisions. It overrides `canonicalize` if the space has different descriptions of the same
-    network, and `is_valid` if not every combination of choices is allowed; then it also extends
-    ``_check_decisions``, to say what is wrong with those that are not.
-
-    A subclass that knows the graph behind the decisions also overrides `cell_graphs`, and
-    `signal_operations` and `skeleton`, as properties or with plain class attributes; then
-    `StructuralProperties` can describe its architectures.
+    A subclass sets the attributes below and implements ``_write_text`` and ``_read_text``. It
+    overrides `graphs` if there is a graph behind the decisions, `canonicalize` if the space has
+    different descriptions of the same network, and ``_faults`` if not every combination of choices
+    is allowed. `check_search_space` tests the result.
 
     Attributes
     ----------
@@ -46,17 +42,23 @@ class SearchSpace(ABC):
         The name that the space is registered under.
     title : str
         One line for people: what the space is and where it was published.
+    choices : mapping of str to tuple
+        The decisions by name, each with the names of its choices.
     operations : tuple of str
-        Names of the operations; an architecture's decisions index into it where they choose one.
-    n_choices : tuple of int
-        Number of choices of each decision.
+        Names of the operations.
     sequences : mapping of str to TokenSequence
         The ways to write an architecture as tokens.
     default_sequence : str
-        The sequence that holds only what varies.
+        Key of the sequence that holds only what varies.
     proximity_sequence : str
-        The sequence to embed for prediction, in which architectures that behave alike look
+        Key of the sequence to embed for prediction, in which architectures that behave alike look
         alike; `default_sequence` unless a subclass says otherwise.
+    signal_operations : tuple of SignalOperation
+        What each operation of `signal_graphs` does to a signal; by default only their names.
+    skeleton : Skeleton
+        How a network stacks its cells; by default it is a single cell.
+    accepted : str
+        What `encode` reads, for its error messages.
 
     See Also
     --------
@@ -76,15 +78,12 @@ class SearchSpace(ABC):
 
     name: str
     title: str
+    choices: Mapping[str, Sequence[Any]]
     operations: tuple[str, ...]
-    n_choices: tuple[int, ...]
     sequences: Mapping[str, TokenSequence]
     default_sequence: str
-
-    @property
-    def is_open(self) -> bool:
-        """Whether operations and size have yet to be learned from architectures; see `learn`."""
-        return False
+    skeleton: Skeleton = Skeleton()
+    accepted: str = "a text"
 
     @property
     def proximity_sequence(self) -> str:
@@ -93,31 +92,99 @@ class SearchSpace(ABC):
 
     @property
     def signal_operations(self) -> tuple[SignalOperation, ...]:
-        """What each operation of `cell_graphs` does to a signal; here nothing but their names."""
+        """What each operation of `signal_graphs` does to a signal; here only their names."""
         return tuple(map(SignalOperation, self.operations))
 
     @property
-    def skeleton(self) -> Skeleton:
-        """How a network stacks its cells; in the base class it is a single cell."""
-        return Skeleton()
+    def is_open(self) -> bool:
+        """Whether operations and size have yet to be learned from architectures; see `learn`."""
+        return False
 
     @property
     def positional(self) -> bool:
-        """Whether a decision means the same thing in every architecture.
-
-        Then it makes sense to compare architectures decision by decision. Where decisions describe
-        a graph whose nodes could be named otherwise, it does not. By default it is so in spaces
-        without `cell_graphs`.
-        """
-        return type(self).cell_graphs is SearchSpace.cell_graphs
+        """Whether a decision means the same in every architecture, as it does without a graph."""
+        return type(self).graphs is SearchSpace.graphs
 
     @property
     def pathless(self) -> IntArray | None:
         """Decisions of an architecture that no signal passes; None if there is none."""
         return None
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write architectures as graphs with operations on the edges.
+    @property
+    def n_choices(self) -> tuple[int, ...]:
+        """Number of choices of each decision."""
+        return tuple(map(len, self.choices.values()))
+
+    @property
+    def n_decisions(self) -> int:
+        """Number of decisions that describe an architecture."""
+        return len(self.choices)
+
+    @property
+    def size(self) -> int:
+        """Number of architectures, different descriptions of the same network counted apart."""
+        return math.prod(self.n_choices)
+
+    def learn(self, architectures: Any) -> SearchSpace:
+        """Return the space that these architectures are of.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that `encode` reads.
+
+        Returns
+        -------
+        SearchSpace
+            For an open space, the space that holds these architectures. Any other space returns
+            itself and does not look at them.
+        """
+        return self
+
+    def encode(self, architectures: Any, at_least: int = 0) -> IntArray:
+        """Read architectures and return their decisions.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that the space documents: texts, `Architecture` objects and
+            their JSON form, tuples with a choice for each decision, by name or by number; or a
+            decision matrix.
+        at_least : int, default=0
+            How many there have to be.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Raises
+        ------
+        ArchitectureError
+            If an item is not an architecture of this space; ``index`` says which.
+        TypeError
+            If a single text is given instead of several.
+        ValueError
+            If there are fewer than `at_least`.
+        """
+        items = self._split(architectures)
+        if len(items) < at_least:
+            raise ValueError(
+                f"found {len(items)} architectures ({len(items)} samples): at least {at_least}"
+                f" {'is' if at_least == 1 else 'are'} required"
+            )
+        if isinstance(items, np.ndarray):
+            return self._check(items)
+        decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
+        for index, item in enumerate(items):
+            try:
+                decisions[index] = self._read(item)
+            except ArchitectureError as error:
+                raise ArchitectureError(error.message, index) from error
+        return self._check(decisions)
+
+    def format(self, decisions: ArrayLike) -> list[str]:
+        """Write architectures in the space's usual text form.
 
         Parameters
         ----------
@@ -126,23 +193,13 @@ class SearchSpace(ABC):
 
         Returns
         -------
-        tuple of CellGraphs
-            One batch of graphs for each kind of cell. The base class returns none: it knows of no
-            graph behind the decisions.
+        list of str
+            Texts that `encode` reads.
         """
-        return ()
+        return [self._write_text(row) for row in self._check(decisions).tolist()]
 
-    @abstractmethod
-    def _read(self, architecture: Any) -> Sequence[int]:
-        """Return the decisions of one architecture in any accepted form."""
-
-    def _items(self, architectures: Any) -> list[Any] | NDArray[Any]:
-        """Take a container apart: a list of single architectures, or a decision matrix."""
-        return _as_items(architectures)
-
-    @abstractmethod
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
-        """Build architectures from their decisions.
+        """Build labelled graphs from decisions.
 
         Parameters
         ----------
@@ -152,27 +209,79 @@ class SearchSpace(ABC):
         Returns
         -------
         list of Architecture
-            The architectures.
+            The architectures. In a space without graphs they are chains of choices.
         """
+        (graphs,) = self.graphs(decisions)
+        return graphs.architectures(self.name)
 
-    @abstractmethod
-    def format(self, architecture: Any) -> str:
-        """Write an architecture in the space's usual text form.
+    def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write architectures as graphs of operations, as they are and not in canonical form.
 
         Parameters
         ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
 
         Returns
         -------
-        str
-            The text, which `parse` reads.
+        tuple of Graphs
+            One batch of graphs for each kind of cell; none if there is no graph behind the
+            decisions.
         """
+        return ()
 
-    @abstractmethod
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write canonical forms as the graphs that signals pass.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of Graphs
+            As `graphs`, with whatever a signal meets beside the operations that were chosen. The
+            names of their operations are those of `signal_operations`.
+        """
+        return self.graphs(self.canonicalize(decisions))
+
+    def canonicalize(self, decisions: ArrayLike) -> IntArray:
+        """Replace each architecture by the representative of those that compute the same function.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix. The base class knows of no equivalences and changes nothing.
+        """
+        return self._check(decisions)
+
+    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
+        """Say which combinations of choices are architectures of this space.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix with every entry in range.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures,)
+            True where valid.
+        """
+        matrix = np.asarray(decisions)
+        valid = np.ones(len(matrix), dtype=bool)
+        for wrong in self._faults(matrix).values():
+            valid &= ~wrong
+        return valid
+
     def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
-        """Write architectures as token sequences.
+        """Write architectures as token sequences, as they are and not in canonical form.
 
         Parameters
         ----------
@@ -185,9 +294,14 @@ class SearchSpace(ABC):
         -------
         ndarray of shape (n_architectures, length)
             Token matrix.
-        """
 
-    @abstractmethod
+        Raises
+        ------
+        ValueError
+            If the space has no such sequence.
+        """
+        return self._sequence(sequence).write(self._check(decisions))
+
     def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
         """Read decisions from token sequences.
 
@@ -208,160 +322,25 @@ class SearchSpace(ABC):
         ArchitectureError
             If a row is not the sequence of an architecture of this space.
         """
+        spec = self._sequence(sequence)
+        matrix = check_tokens(tokens, spec)
+        decisions = spec.read(matrix)
+        wrong = ((decisions < 0) | (decisions >= self.n_choices)).any(axis=1)
+        wrong[~wrong] = ~self.is_valid(decisions[~wrong])
+        # Tokens may say more than the decisions; what does not follow from these is wrong.
+        wrong[~wrong] = (spec.write(decisions[~wrong]) != matrix[~wrong]).any(axis=1)
+        if wrong.any():
+            row = int(wrong.argmax())
+            words = " ".join(repr(spec.vocabulary[token]) for token in matrix[row].tolist())
+            raise ArchitectureError(
+                f"these tokens are not the sequence of an architecture: {words}", row
+            )
+        return decisions
 
-    def encode(self, architectures: Any) -> IntArray:
-        """Read architectures and return their decisions.
-
-        Parameters
-        ----------
-        architectures : sequence, array, Series or one-column DataFrame
-            Architectures in any form that `parse` reads, or a decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Raises
-        ------
-        ArchitectureError
-            If an item is not an architecture of this space; ``index`` says which.
-        TypeError
-            If a single text is given instead of several.
-        """
-        items = self._items(architectures)
-        if isinstance(items, np.ndarray):
-            return self._check_decisions(items)
-        decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
-        for index, item in enumerate(items):
-            try:
-                decisions[index] = self._read(item)
-            except ArchitectureError as error:
-                raise ArchitectureError(error.message, index) from error
-        return self._check_decisions(decisions)
-
-    def learn(self, architectures: Any) -> SearchSpace:
-        """Return the space that these architectures are of.
-
-        Parameters
-        ----------
-        architectures : sequence, array, Series or DataFrame
-            Architectures in any form that `parse` reads.
-
-        Returns
-        -------
-        SearchSpace
-            For an open space, whose operations and size are not known beforehand, the space that
-            holds these architectures. Any other space returns itself and does not look at them.
-        """
-        return self
-
-    def parse(self, architecture: Any) -> Architecture:
-        """Read one architecture.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An `Architecture`, the usual text form, its JSON form, or whatever other forms the
-            space documents.
-
-        Returns
-        -------
-        Architecture
-            The architecture.
-
-        Raises
-        ------
-        ArchitectureError
-            If it is not an architecture of this space.
-        """
-        return self.decode(self._encode_one(architecture))[0]
-
-    def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each architecture by the representative of those that compute the same function.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix. The base class knows of no equivalences and changes nothing.
-        """
-        return self._check_decisions(decisions)
-
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Describe the same architectures in another way, chosen at random.
-
-        Where a space has descriptions that differ only in names, such as the order of nodes that
-        no edge joins, this picks another one, so that the invariance of the canonical form can
-        be tested.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix. The base class knows of no names to exchange and changes nothing.
-        """
-        return self._check_decisions(decisions)
-
-    def canonical(self, architecture: Any) -> Architecture:
-        """Return the representative of the architectures that compute the same function.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-
-        Returns
-        -------
-        Architecture
-            Its canonical form.
-        """
-        return self.decode(self.canonicalize(self._encode_one(architecture)))[0]
-
-    def isomorphism_key(self, architecture: Any) -> bytes:
-        """Return a key that is equal for architectures with the same canonical form.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-
-        Returns
-        -------
-        bytes
-            The key.
-        """
-        return self.canonicalize(self._encode_one(architecture)).tobytes()
-
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say which combinations of choices are architectures of this space.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix with every entry in range.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures,)
-            True where valid. In the base class every combination is.
-        """
-        return np.ones(len(np.asarray(decisions)), dtype=bool)
-
-    def sample_decisions(
+    def sample(
         self, n_architectures: int, random_state: RandomState = None, replace: bool = False
     ) -> IntArray:
-        """Draw architectures uniformly at random, as a decision matrix.
+        """Draw architectures uniformly at random.
 
         Parameters
         ----------
@@ -390,50 +369,30 @@ class SearchSpace(ABC):
                 f" {self.name!r} holds {self.size}; take fewer or set replace=True"
             )
         rng = as_generator(random_state)
-        if not replace and self._n_combinations <= _MAX_NUMBERED:
-            numbers = rng.permutation(self._n_combinations)
-            if self.size < self._n_combinations:
+        n_combinations = math.prod(self.n_choices)
+        if not replace and n_combinations <= _MAX_NUMBERED:
+            numbers = rng.permutation(n_combinations)
+            if self.size < n_combinations:
                 numbers = numbers[self.is_valid(self._from_numbers(numbers))]
             return self._from_numbers(numbers[:n_architectures])
         drawn = np.empty((0, self.n_decisions), dtype=np.int64)
         while len(drawn) < n_architectures:
-            batch = rng.integers(self.n_choices, size=(n_architectures, self.n_decisions))
+            batch = self._draw(n_architectures, rng)
             drawn = np.concatenate([drawn, batch[self.is_valid(batch)]])
             if not replace:
                 first = np.unique(drawn, axis=0, return_index=True)[1]
                 drawn = drawn[np.sort(first)]
         return drawn[:n_architectures]
 
-    def sample(
-        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
-    ) -> list[Architecture]:
-        """Draw architectures uniformly at random.
-
-        Parameters
-        ----------
-        n_architectures : int
-            How many.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-        replace : bool, default=False
-            Whether the same architecture may be drawn twice.
-
-        Returns
-        -------
-        list of Architecture
-            The architectures.
-        """
-        return self.decode(self.sample_decisions(n_architectures, random_state, replace))
-
     def mutate(
-        self, architecture: Any, n_mutations: int = 1, random_state: RandomState = None
-    ) -> Architecture:
-        """Change some decisions of an architecture at random.
+        self, decisions: ArrayLike, n_mutations: int = 1, random_state: RandomState = None
+    ) -> IntArray:
+        """Change some decisions of each architecture at random.
 
         Parameters
         ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
         n_mutations : int, default=1
             How many decisions to change, each to another choice.
         random_state : int, Generator, RandomState or None, default=None
@@ -441,8 +400,8 @@ class SearchSpace(ABC):
 
         Returns
         -------
-        Architecture
-            A valid architecture that differs in exactly `n_mutations` decisions.
+        ndarray of shape (n_architectures, n_decisions)
+            For each architecture a valid one that differs in exactly `n_mutations` decisions.
 
         Raises
         ------
@@ -450,142 +409,130 @@ class SearchSpace(ABC):
             If `n_mutations` is not between 1 and the number of decisions that have a choice, or
             no valid architecture with so many changes is found.
         """
-        parent = self._encode_one(architecture)[0]
-        choices = np.asarray(self.n_choices)
-        open_decisions = np.flatnonzero(choices > 1)
-        if not 1 <= n_mutations <= len(open_decisions):
-            raise ValueError(
-                f"n_mutations has to be between 1 and {len(open_decisions)}, got {n_mutations}"
-            )
-        rng = as_generator(random_state)
+        parents = self._check(decisions)
+        children, rng = parents.copy(), as_generator(random_state)
+        n_choices = np.asarray(self.n_choices)
+        changeable = self._changeable(parents)
+        most = int(changeable.sum(axis=1).min(initial=self.n_decisions))
+        if not 1 <= n_mutations <= most:
+            raise ValueError(f"n_mutations has to be between 1 and {most}, got {n_mutations}")
+        rest = np.arange(len(parents))
         for _ in range(_MAX_TRIES):
-            child = parent.copy()
-            changed = rng.choice(open_decisions, n_mutations, replace=False)
-            steps = rng.integers(1, choices[changed])
-            child[changed] = (parent[changed] + steps) % choices[changed]
-            if self.is_valid(child[None])[0]:
-                return self.decode(child[None])[0]
+            if not len(rest):
+                return children
+            chance = np.where(changeable[rest], rng.random((len(rest), self.n_decisions)), 2)
+            changed = np.argsort(chance, axis=1)[:, :n_mutations]
+            rows = rest[:, None]
+            steps = rng.integers(1, n_choices[changed])
+            children[rest] = parents[rest]
+            children[rows, changed] = (parents[rows, changed] + steps) % n_choices[changed]
+            rest = rest[~self.is_valid(children[rest])]
         raise ValueError(
             f"found no valid architecture that differs in exactly {n_mutations} decisions from"
-            f" {self.format(self.decode(parent[None])[0])}; try fewer mutations"
+            f" {self.format(parents[rest[:1]])[0]}; try fewer mutations"
         )
 
-    def neighbors(self, architecture: Any) -> list[Architecture]:
-        """Return all architectures that differ in exactly one decision.
+    def neighbors(self, decisions: ArrayLike) -> tuple[IntArray, IntArray]:
+        """List all architectures that differ in exactly one decision.
 
         Parameters
         ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
 
         Returns
         -------
-        list of Architecture
-            The neighbours, by decision and then by choice.
+        neighbors : ndarray of shape (n_neighbors, n_decisions)
+            The neighbours of the first architecture, by decision and then by choice, then those of
+            the next.
+        rows : ndarray of shape (n_neighbors,)
+            Which architecture each is a neighbour of.
         """
-        center = self._encode_one(architecture)[0]
-        changes = [
-            (decision, choice)
-            for decision, n_choices in enumerate(self.n_choices)
-            for choice in range(n_choices)
-            if choice != center[decision]
-        ]
-        around = np.tile(center, (len(changes), 1))
-        for row, (decision, choice) in enumerate(changes):
-            around[row, decision] = choice
-        return self.decode(around[self.is_valid(around)])
+        matrix = self._check(decisions)
+        places = np.repeat(np.arange(self.n_decisions), self.n_choices)
+        values = np.concatenate([np.arange(n) for n in self.n_choices])
+        rows = np.repeat(np.arange(len(matrix)), len(places))
+        around = matrix[rows]
+        changes = np.tile(places, len(matrix)), np.tile(values, len(matrix))
+        kept = around[np.arange(len(around)), changes[0]] != changes[1]
+        kept &= self._changeable(matrix)[rows, changes[0]]
+        around[np.arange(len(around)), changes[0]] = changes[1]
+        kept[kept] = self.is_valid(around[kept])
+        return around[kept], rows[kept]
 
-    def enumerate(self) -> Iterator[Architecture]:
+    def enumerate(self) -> Iterator[IntArray]:
         """Go through all architectures of the space, in the order of their decisions.
 
         Yields
         ------
-        Architecture
-            The next architecture.
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix of the next few thousand architectures.
         """
-        chunk = 4096
-        for start in range(0, self._n_combinations, chunk):
-            numbers = np.arange(start, min(start + chunk, self._n_combinations))
+        n_combinations = math.prod(self.n_choices)
+        for start in range(0, n_combinations, _CHUNK):
+            numbers = np.arange(start, min(start + _CHUNK, n_combinations))
             decisions = self._from_numbers(numbers)
-            yield from self.decode(decisions[self.is_valid(decisions)])
+            yield decisions[self.is_valid(decisions)]
 
-    @property
-    def n_decisions(self) -> int:
-        """Number of decisions that describe an architecture."""
-        return len(self.n_choices)
+    @abstractmethod
+    def _write_text(self, choices: list[int]) -> str:
+        """Write one architecture in the usual text form."""
 
-    @property
-    def size(self) -> int:
-        """Number of architectures, different descriptions of the same network counted apart."""
-        return self._n_combinations
+    def _read_text(self, text: str) -> Sequence[int]:
+        """Read the usual text form, without spaces around it."""
+        raise refuse(text, self.accepted)
 
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """Meaning of each token of the default sequence."""
-        return self.get_sequence().vocabulary
+    def _read_items(self, items: list[Any]) -> Sequence[int]:
+        """Read a tuple or list: here a choice for each decision, by name or by number."""
+        return read_choices(items, self.choices)
 
-    @property
-    def sequence_length(self) -> int:
-        """Number of tokens of the default sequence."""
-        return self.get_sequence().length
+    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
+        """Read a graph that `decode` makes; that it is one is checked elsewhere."""
+        raise refuse(architecture, self.accepted)
 
-    def tokens(self, architecture: Any, sequence: str | None = None) -> IntArray:
-        """Write one architecture as a token sequence, as it is and not in canonical form.
+    def _read_other(self, item: Any) -> Sequence[int]:
+        """Read whatever else the space accepts."""
+        raise refuse(item, f"{self.accepted} or an Architecture")
 
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-        sequence : str, default=None
-            A key of `sequences`; None stands for `default_sequence`.
+    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
+        """Say what can be wrong with decisions that are in range, and for each row whether it is."""
+        return {}
 
-        Returns
-        -------
-        ndarray of shape (length,)
-            The tokens.
-        """
-        return self.tokenize(self._encode_one(architecture), sequence)[0]
+    def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
+        """Say which decisions of each architecture `mutate` and `neighbors` may change."""
+        return np.broadcast_to(np.asarray(self.n_choices) > 1, decisions.shape)
 
-    def get_sequence(self, sequence: str | None = None) -> TokenSequence:
-        """Look up one of the token sequences.
+    def _draw(self, n_architectures: int, rng: np.random.Generator) -> IntArray:
+        """Draw decisions, some of which may not be valid."""
+        return rng.integers(self.n_choices, size=(n_architectures, self.n_decisions))
 
-        Parameters
-        ----------
-        sequence : str, default=None
-            A key of `sequences`; None stands for `default_sequence`.
+    def _split(self, architectures: Any) -> list[Any] | NDArray[Any]:
+        """Take a container apart: a list of single architectures, or a decision matrix."""
+        return split(architectures)
 
-        Returns
-        -------
-        TokenSequence
-            Length and vocabulary of the sequence.
+    def _read(self, item: Any) -> Sequence[int]:
+        """Return the decisions of one architecture in any accepted form."""
+        if isinstance(item, str):
+            text = item.strip()
+            if text.startswith("{"):
+                return self._read_checked_graph(Architecture.from_string(text))
+            numbers = numbers_in(text)
+            return self._read_text(text) if numbers is None else self._read_items(numbers)
+        if isinstance(item, Architecture):
+            return self._read_checked_graph(item)
+        if isinstance(item, (tuple, list, np.ndarray)):
+            return self._read_items(list(item))
+        return self._read_other(item)
 
-        Raises
-        ------
-        ValueError
-            If the space has no such sequence.
-        """
-        name = self.default_sequence if sequence is None else sequence
-        if name not in self.sequences:
-            raise ValueError(
-                f"the space {self.name!r} has no sequence {sequence!r};"
-                f" it has {', '.join(map(repr, self.sequences))}"
-            )
-        return self.sequences[name]
+    def _read_checked_graph(self, architecture: Architecture) -> Sequence[int]:
+        decisions = self._read_graph(architecture)
+        again = self.decode(self._check([decisions]))[0]
+        if (again.operations, again.edges) != (architecture.operations, architecture.edges):
+            raise ArchitectureError(f"the graph is not one of the space {self.name!r}")
+        return decisions
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
-
-    @property
-    def _n_combinations(self) -> int:
-        return math.prod(self.n_choices)
-
-    def _from_numbers(self, numbers: NDArray[np.int64]) -> IntArray:
-        return np.stack(np.unravel_index(numbers, self.n_choices), axis=1).astype(np.int64)
-
-    def _encode_one(self, architecture: Any) -> IntArray:
-        return self._check_decisions(np.array([self._read(architecture)], dtype=np.int64))
-
-    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
+    def _check(self, decisions: ArrayLike) -> IntArray:
+        """Return a decision matrix; refuse what is not in range or not valid."""
         matrix: NDArray[Any] = np.asarray(decisions)
         if matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
             raise ArchitectureError(
@@ -600,44 +547,59 @@ class SearchSpace(ABC):
                 f" to {self.n_choices[column] - 1}",
                 index=row,
             )
-        return matrix.astype(np.int64)
+        matrix = matrix.astype(np.int64)
+        faults = self._faults(matrix)
+        rows = {text: int(wrong.argmax()) for text, wrong in faults.items() if wrong.any()}
+        if rows:
+            text = min(rows, key=lambda fault: rows[fault])
+            raise ArchitectureError(text, rows[text])
+        return matrix
 
-    def _check_tokens(self, tokens: ArrayLike, sequence: str | None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix: NDArray[Any] = np.asarray(tokens)
-        if matrix.ndim != 2 or matrix.shape[1] != spec.length:
-            raise ArchitectureError(
-                f"the sequences of the space {self.name!r} have {spec.length} tokens,"
-                f" got an array of shape {matrix.shape}"
+    def _sequence(self, sequence: str | None) -> TokenSequence:
+        name = self.default_sequence if sequence is None else sequence
+        if name not in self.sequences:
+            raise ValueError(
+                f"the space {self.name!r} has no sequence {sequence!r};"
+                f" it has {', '.join(map(repr, self.sequences))}"
             )
-        wrong = np.argwhere((matrix < 0) | (matrix >= spec.vocabulary_size))
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"token {matrix[row, column]} at position {column} is not in the vocabulary"
-                f" (0 to {spec.vocabulary_size - 1})",
-                index=row,
-            )
-        return matrix.astype(np.int64)
+        return self.sequences[name]
 
+    def _from_numbers(self, numbers: NDArray[np.int64]) -> IntArray:
+        return np.stack(np.unravel_index(numbers, self.n_choices), axis=1).astype(np.int64)
 
-def _as_items(architectures: Any) -> list[Any] | NDArray[Any]:
-    """Return a list of architectures, or the decision matrix if numbers are given in rows."""
-    if isinstance(architectures, (str, bytes, Architecture)):
-        raise TypeError(
-            f"expected several architectures, got one {type(architectures).__name__}:"
-            " put it into a list"
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        """What was given to `__init__`; spaces of the same class that share it are equal."""
+        return {}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, SearchSpace)
+            and type(self) is type(other)
+            and (self.name, self._parameters) == (other.name, other._parameters)
         )
-    if isinstance(architectures, (list, tuple)):
-        return list(architectures)
-    array = np.asarray(architectures)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 1:
-        return array.tolist()
-    if array.ndim == 2:
-        return array if np.issubdtype(array.dtype, np.number) else [tuple(row) for row in array]
-    raise ArchitectureError(
-        "expected architectures in one dimension, or as rows of a decision matrix,"
-        f" got an array of shape {array.shape}"
-    )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    # A space never changes, so that a copy of it is the space itself.
+    def __copy__(self) -> SearchSpace:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SearchSpace:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from ._registry import get_space, is_registered
+
+        if is_registered(self):
+            return get_space, (self.name,)
+        return _make, (type(self), self._parameters)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _make(cls: type[SearchSpace], parameters: dict[str, Any]) -> SearchSpace:
+    """Build a space anew, when it is unpickled."""
+    return cls(**parameters)

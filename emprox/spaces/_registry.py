@@ -113,6 +113,11 @@ def list_spaces() -> list[str]:
     return sorted(_SPACES)
 
 
+def is_registered(space: SearchSpace) -> bool:
+    """Say whether this very space is the one that is known by its name."""
+    return _SPACES.get(space.name) is space
+
+
 for _space in (
     DAGSpace(),
     DARTSSpace(),

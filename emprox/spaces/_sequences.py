@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._errors import ArchitectureError
+from ..graphs import ArchitectureError
+from ..graphs._graphs import IntArray
 
 PADDING = 0
 NO_EDGE, EDGE = 1, 2
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class TokenSequence:
         Meaning of each token; token 0 is padding.
     description : str
         What the sequence holds, in a line.
+    write : callable
+        Turns a decision matrix into a token matrix.
+    read : callable
+        Turns a token matrix into a decision matrix, as far as it is one: `SearchSpace.detokenize`
+        checks by writing it again.
 
     Examples
     --------
@@ -39,6 +45,8 @@ class TokenSequence:
     length: int
     vocabulary: tuple[str, ...]
     description: str
+    write: Callable[[IntArray], IntArray] = field(repr=False)
+    read: Callable[[IntArray], IntArray] = field(repr=False)
 
     @property
     def vocabulary_size(self) -> int:
@@ -46,23 +54,29 @@ class TokenSequence:
         return len(self.vocabulary)
 
 
+def check_tokens(tokens: ArrayLike, sequence: TokenSequence) -> IntArray:
+    """Return a token matrix; refuse what is not in the vocabulary."""
+    matrix: NDArray[Any] = np.asarray(tokens)
+    if matrix.ndim != 2 or matrix.shape[1] != sequence.length:
+        raise ArchitectureError(
+            f"the sequences have {sequence.length} tokens, got an array of shape {matrix.shape}"
+        )
+    wrong = np.argwhere((matrix < 0) | (matrix >= sequence.vocabulary_size))
+    if len(wrong):
+        row, column = (int(position) for position in wrong[0])
+        raise ArchitectureError(
+            f"token {matrix[row, column]} at position {column} is not in the vocabulary"
+            f" (0 to {sequence.vocabulary_size - 1})",
+            index=row,
+        )
+    return matrix.astype(np.int64)
+
+
 def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntArray:
     """Write labelled graphs column by column, as the EmProx paper does (section 3.1, Figure 4).
 
     For every node but the first, in order: one token for each earlier node that says whether an
     edge leads here (2) or not (1), then the token of the node's operation.
-
-    Parameters
-    ----------
-    adjacency : ndarray of shape (n_nodes, n_nodes) or (n_graphs, n_nodes, n_nodes)
-        Upper triangular adjacency, common to all graphs or one for each.
-    node_tokens : ndarray of shape (n_graphs, n_nodes)
-        Token of each node's operation; the first node's is not written.
-
-    Returns
-    -------
-    ndarray of shape (n_graphs, (n_nodes - 1) * (n_nodes + 2) / 2)
-        The token sequences.
     """
     n_graphs, n_nodes = node_tokens.shape
     edges = np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)) != 0
@@ -74,83 +88,28 @@ def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntAr
 
 
 def unflatten_graphs(tokens: IntArray, n_nodes: int) -> tuple[NDArray[np.bool_], IntArray]:
-    """Read adjacency and node tokens from sequences written by `flatten_graphs`.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_graphs, (n_nodes - 1) * (n_nodes + 2) / 2)
-        Token sequences.
-    n_nodes : int
-        Number of nodes.
-
-    Returns
-    -------
-    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
-        Upper triangular adjacency.
-    node_tokens : ndarray of shape (n_graphs, n_nodes)
-        Token of each node's operation, 0 for the first node.
-
-    Raises
-    ------
-    ArchitectureError
-        If a token that says whether there is an edge says something else.
-    """
+    """Read adjacency matrices and node tokens from sequences written by `flatten_graphs`."""
     adjacency = np.zeros((len(tokens), n_nodes, n_nodes), dtype=bool)
     node_tokens = np.zeros((len(tokens), n_nodes), dtype=np.int64)
     start = 0
     for node in range(1, n_nodes):
-        entries = tokens[:, start : start + node]
-        wrong = np.argwhere((entries != NO_EDGE) & (entries != EDGE))
-        if len(wrong):
-            row, source = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"token {int(entries[row, source])} at position {start + source} has to be"
-                f" {NO_EDGE} (no edge) or {EDGE} (edge)",
-                index=row,
-            )
-        adjacency[:, :node, node] = entries == EDGE
+        adjacency[:, :node, node] = tokens[:, start : start + node] == EDGE
         node_tokens[:, node] = tokens[:, start + node]
         start += node + 1
     return adjacency, node_tokens
 
 
 def shift_left(tokens: IntArray, length: int | None = None) -> IntArray:
-    """Move the padding of every row to its end, keeping the order of the other tokens.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_rows, n_tokens)
-        Rows with padding (0) anywhere.
-    length : int, default=None
-        Number of columns to keep; None keeps all.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, length)
-        The rows with their padding at the end.
-    """
+    """Move the padding of every row to its end, keeping the order of the other tokens."""
     order = np.argsort(tokens == PADDING, axis=1, kind="stable")
     return np.take_along_axis(tokens, order[:, :length], axis=1)
 
 
 def sorted_words(words: IntArray, present: NDArray[np.bool_], end: int, length: int) -> IntArray:
-    """Write a set of words per row in sorted order, each followed by an end token.
+    """Write a set of words per row, longest first, then by their tokens, each with an end token.
 
-    Parameters
-    ----------
-    words : ndarray of shape (n_rows, n_words, word_length)
-        Tokens of each word; padding inside a word is dropped.
-    present : ndarray of shape (n_rows, n_words)
-        Which words there are.
-    end : int
-        The token that ends a word. It has to be larger than every other token.
-    length : int
-        Number of columns of the result.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, length)
-        The words, longest first and otherwise in the order of their tokens, padded with 0.
+    Padding inside a word of `words`, of shape (n_rows, n_words, word_length), is dropped; `end`
+    has to be larger than every other token.
     """
     n_rows, _, word_length = words.shape
     words = shift_left(words.reshape(-1, word_length)).reshape(words.shape)
