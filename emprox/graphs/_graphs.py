@@ -96,18 +96,31 @@ class Graphs:
     @cached_property
     def there(self) -> BoolArray:
         """Which edges are there, with both their nodes: shape (n_edges, n_graphs)."""
-        nodes = np.ascontiguousarray(self.operations.T != ABSENT)
         sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
-        there = nodes[sources] & nodes[targets]
+        there = self.nodes[sources] & self.nodes[targets]
         return there if self.present is None else there & self.present.T
 
     @cached_property
-    def into(self) -> dict[int, list[int]]:
-        """The edges that may lead to each node, for all nodes that are no inputs."""
-        into: dict[int, list[int]] = {node: [] for node in range(self.n_inputs, self.n_nodes)}
-        for edge, (_, target) in enumerate(self.edges):
-            into[target].append(edge)
-        return into
+    def nodes(self) -> BoolArray:
+        """Which nodes are there: shape (n_nodes, n_graphs)."""
+        return np.ascontiguousarray(self.operations.T != ABSENT)
+
+    @cached_property
+    def reads(self) -> dict[int, list[tuple[int, BoolArray | None]]]:
+        """What each node reads in any graph, for all nodes that are no inputs.
+
+        Each source comes with the graphs in which it is read, an array of shape (n_graphs,); None
+        stands for all graphs that have both nodes. Edges that no graph has are left out.
+        """
+        reads: dict[int, list[tuple[int, BoolArray | None]]]
+        reads = {node: [] for node in range(self.n_inputs, self.n_nodes)}
+        for edge, (source, target) in enumerate(self.edges):
+            there = self.there[edge]
+            if there.any():
+                joined = self.nodes[source] & self.nodes[target]
+                everywhere = self.present is None or np.array_equal(there, joined)
+                reads[target].append((source, None if everywhere else there))
+        return reads
 
     @property
     def adjacency(self) -> BoolArray:
@@ -219,19 +232,48 @@ class Graphs:
         """
         sums = np.zeros(gains.shape)
         sums[: self.n_inputs] = gains[: self.n_inputs]
-        for node, edges in self.into.items():
-            for edge in edges:
-                sums[node] += sums[self.edges[edge][0]] * self.there[edge]
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                sums[node] += sums[source] if where is None else sums[source] * where
             sums[node] *= gains[node]
+            sums[node] *= self.nodes[node]
         return sums[-1]
 
-    def longest_paths(self, lengths: Floats) -> Floats:
+    def total_lengths(self, lengths: Floats) -> tuple[Floats, Floats]:
+        """Add up the nodes' lengths along each path from an input to the output, over all paths.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+
+        Returns
+        -------
+        totals : ndarray of shape (..., n_graphs)
+            The sums, 0 where there is no path.
+        n_paths : ndarray of shape (n_graphs,)
+            Number of paths.
+        """
+        totals, n_paths = np.zeros(lengths.shape), np.zeros((self.n_nodes, self.n_graphs))
+        totals[: self.n_inputs], n_paths[: self.n_inputs] = lengths[: self.n_inputs], 1
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                totals[node] += totals[source] if where is None else totals[source] * where
+                n_paths[node] += n_paths[source] if where is None else n_paths[source] * where
+            n_paths[node] *= self.nodes[node]
+            totals[node] += lengths[node] * n_paths[node]
+            totals[node] *= self.nodes[node]
+        return totals[-1], n_paths[-1]
+
+    def longest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
         """Add up the nodes' lengths along the path on which they are most.
 
         Parameters
         ----------
         lengths : ndarray of shape (n_nodes, ..., n_graphs)
             Length of each node.
+        start : int, default=None
+            The input that paths begin at; None for all inputs.
 
         Returns
         -------
@@ -239,22 +281,29 @@ class Graphs:
             The most on any path from an input up to and with each node; minus infinity where none
             leads there.
         """
-        longest = np.full(lengths.shape, -np.inf)
-        longest[: self.n_inputs] = lengths[: self.n_inputs]
-        for node, edges in self.into.items():
-            for edge in edges:
-                source = longest[self.edges[edge][0]]
-                np.maximum(longest[node], source, out=longest[node], where=self.there[edge])
+        longest = np.full(lengths.shape, -np.inf, dtype=lengths.dtype)
+        starts = slice(self.n_inputs) if start is None else start
+        longest[starts] = lengths[starts]
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                far = longest[source]
+                if where is not None:
+                    far = far + _unless(where, lengths.dtype)
+                np.maximum(longest[node], far, out=longest[node])
             longest[node] += lengths[node]
+            if not self.nodes[node].all():
+                longest[node] += _unless(self.nodes[node], lengths.dtype)
         return longest
 
-    def shortest_paths(self, lengths: Floats) -> Floats:
+    def shortest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
         """Add up the nodes' lengths along the path on which they are fewest.
 
         Parameters
         ----------
         lengths : ndarray of shape (n_nodes, ..., n_graphs)
             Length of each node.
+        start : int, default=None
+            The input that paths begin at; None for all inputs.
 
         Returns
         -------
@@ -262,7 +311,7 @@ class Graphs:
             The fewest on any path from an input up to and with each node; infinity where none
             leads there.
         """
-        return -self.longest_paths(-lengths)
+        return -self.longest_paths(-lengths, start)
 
     def reading_inputs(self) -> BoolArray:
         """Say which nodes read an input, directly or over wires: shape (n_nodes, n_graphs)."""
@@ -270,23 +319,21 @@ class Graphs:
         reading = np.zeros(wire.shape, dtype=bool)
         near = np.zeros(wire.shape, dtype=bool)
         near[: self.n_inputs] = True
-        for node, edges in self.into.items():
-            for edge in edges:
-                reading[node] |= near[self.edges[edge][0]] & self.there[edge]
-            near[node] = reading[node] & wire[node]
+        for edge, (source, target) in enumerate(self.edges):
+            reading[target] |= near[source] & self.there[edge]
+            near[target] = reading[target] & wire[target]
         return reading
 
     def read_by_output(self) -> BoolArray:
         """Say which nodes the output reads, directly or over wires: shape (n_nodes, n_graphs)."""
         wire = self.operations.T == WIRE
         read = np.zeros(wire.shape, dtype=bool)
-        near = wire & False
-        near[-1] = True
-        for node in range(self.n_nodes - 1, -1, -1):
-            if node < self.n_nodes - 1:
-                near[node] = read[node] & wire[node]
-            for edge in self.into.get(node, ()):
-                read[self.edges[edge][0]] |= near[node] & self.there[edge]
+        read[-1] = True
+        for edge in range(len(self.edges) - 1, -1, -1):
+            source, target = self.edges[edge]
+            near = read[target] & wire[target] if target < self.n_nodes - 1 else True
+            read[source] |= near & self.there[edge]
+        read[-1] = False
         return read
 
     def _reached(self) -> BoolArray:
@@ -303,3 +350,8 @@ class Graphs:
             source, target = self.edges[edge]
             needed[source] |= self.there[edge] & needed[target]
         return needed
+
+
+def _unless(where: BoolArray, dtype: Any) -> Floats:
+    """Return minus infinity for graphs where something is not so, and 0 where it is."""
+    return np.where(where, 0, -np.inf).astype(dtype, copy=False)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..graphs import Graphs
 from ..spaces import SignalOperation, Skeleton
-from ._cells import Array, Columns, LiveCells
+from ._counts import Columns
 from ._propagation import (
     MAX_BLURS,
-    Wiring,
     blur_autocovariances,
     gradients,
     path_statistics,
     propagate,
     renewed_correlation,
 )
+from ._wiring import Array, Wiring
 
 # How white signals are: the covariances of white noise to these powers. At 0 a blur changes
 # nothing, at 1 it does to a signal what it does to white noise.
@@ -30,64 +32,50 @@ _FLOOR = 0.1
 
 
 def signal_columns(
-    kinds: Sequence[LiveCells], operations: Sequence[SignalOperation], skeleton: Skeleton
+    kinds: Sequence[Graphs], operations: Sequence[SignalOperation], skeleton: Skeleton
 ) -> Columns:
-    """Send signals through the whole network and describe them in the first and last cells.
-
-    Parameters
-    ----------
-    kinds : sequence of LiveCells
-        The cells of each kind.
-    operations : sequence of SignalOperation
-        The operations of the space.
-    skeleton : Skeleton
-        Where the cells stand.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name; NaN for architectures that no signal passes.
-    """
+    """Send signals through the whole network and describe them in the first and last cells."""
     covariances = np.ones((1, 1))
     if any(operation.effect == "blur" for operation in operations):
         covariances = blur_autocovariances(2 * MAX_BLURS) ** np.array(WHITENESS)[:, None]
-    n_settings, n_cells = len(covariances), kinds[0].n_cells
+    n_settings = len(covariances)
+    n_rows = n_settings * kinds[0].n_graphs
     places: dict[int, list[int]] = {}
     for place, position in enumerate(skeleton.positions):
         places.setdefault(position.kind, []).append(place)
-    n_back = max(cells.n_inputs for cells in kinds)
-    variances = [np.ones(n_settings * n_cells)] * n_back
-    correlations = [np.full(n_settings * n_cells, _FIRST_CORRELATION)] * n_back
+    n_back = max(graphs.n_inputs for graphs in kinds)
+    variances = [np.ones(n_rows)] * n_back
+    correlations = [np.full(n_rows, _FIRST_CORRELATION)] * n_back
     wirings: dict[tuple[int, bool], Wiring] = {}
     columns: Columns = {}
-    log_jacobian = np.zeros(n_settings * n_cells)
+    log_jacobian = np.zeros(n_rows)
     n_stages = 0
     for place, position in enumerate(skeleton.positions):
-        cells = kinds[position.kind]
+        graphs = kinds[position.kind]
         key = position.kind, position.strided
         if key not in wirings:
-            wirings[key] = Wiring(cells, operations, covariances, position.strided)
+            wirings[key] = Wiring(graphs, operations, covariances, position.strided)
         wiring = wirings[key]
         entering = _enter(
             position.entry,
-            np.array(variances[-cells.n_inputs :]),
-            np.array(correlations[-cells.n_inputs :]),
+            np.array(variances[-graphs.n_inputs :]),
+            np.array(correlations[-graphs.n_inputs :]),
         )
         signals = propagate(wiring, *entering)
-        output = cells.n_nodes - 1
-        jacobian = signals.jacobians[output]
-        log_jacobian += np.log(np.maximum(jacobian, _LEAST_JACOBIAN))
+        output = wiring.output
+        log_here = np.log(np.maximum(signals.jacobians[output], _LEAST_JACOBIAN))
+        log_jacobian += log_here
         first, last = places[position.kind][0], places[position.kind][-1]
         if place in (first, last):
-            where = f"{'last' if place == last else 'first'} {cells.name} cell".replace("  ", " ")
+            where = f"{'last' if place == last else 'first'} {graphs.kind} cell".replace("  ", " ")
             weights = ("variance", "jacobian") if place == last else ("variance",)
             for by in weights:
                 for name, column in path_statistics(wiring, signals, by).items():
                     columns[f"{where}: {name} by {by}"] = column
             columns[f"{where}: log variance"] = np.log(signals.variances[output])
             columns[f"{where}: correlation"] = signals.correlations[output]
-            columns[f"{where}: log jacobian"] = np.log(np.maximum(jacobian, _LEAST_JACOBIAN))
-            total = np.zeros(n_settings * n_cells)
+            columns[f"{where}: log jacobian"] = log_here
+            total = np.zeros(n_rows)
             for name, gradient in gradients(wiring, signals).items():
                 total += gradient
                 columns[f"{where}: log gradient of {name}"] = np.log(_FLOOR + gradient)
@@ -100,7 +88,7 @@ def signal_columns(
             columns[f"stage {n_stages}: log variance"] = np.log(variances[-1])
             columns[f"stage {n_stages}: correlation"] = correlations[-1]
     columns["network: log jacobian"] = log_jacobian
-    return _by_setting(columns, n_settings, np.any([cells.connected for cells in kinds], axis=0))
+    return _by_setting(columns, n_settings, np.any([graphs.connected for graphs in kinds], axis=0))
 
 
 def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Array]:
@@ -114,8 +102,8 @@ def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Ar
     return variances, correlations
 
 
-def _by_setting(columns: Columns, n_settings: int, connected: Array) -> Columns:
-    """Give each setting a column of its own."""
+def _by_setting(columns: Columns, n_settings: int, connected: NDArray[np.bool_]) -> Columns:
+    """Give each setting a column of its own; NaN for architectures that no signal passes."""
     separate: Columns = {}
     for name, rows in columns.items():
         for setting, column in enumerate(rows.reshape(n_settings, -1)):
