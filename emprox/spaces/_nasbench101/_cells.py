@@ -134,8 +134,8 @@ def write_adjacency(decisions: IntArray) -> IntArray:
     there = np.repeat(labels[:, None] > 0, N_NODES, axis=1)
     there &= there.swapaxes(1, 2)
     # Each node but the first has a column for each of the nodes before it and for itself.
-    nodes = [(node, source) for node in range(1, N_NODES) for source in range(node + 1)]
-    return shift_left(np.where(there[:, *np.transpose(nodes)], tokens, PADDING))
+    columns = np.array([(node, other) for node in range(1, N_NODES) for other in range(node + 1)])
+    return shift_left(np.where(there[:, columns[:, 0], columns[:, 1]], tokens, PADDING))
 
 
 def read_adjacency(tokens: IntArray) -> IntArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -136,29 +137,31 @@ class NASBench101Space(SearchSpace):
     # Between two stacks there is a max-pooling alone, the same for all cells, and the cell after
     # it reads it through projections, which renew it anyhow.
     skeleton = Skeleton.of_stages((128, 256, 512), (32, 16, 8), n_cells=3)
-    sequences = {
-        "nodes": TokenSequence(
-            2 * OUTPUT - 1,
-            ("padding", *OPERATIONS, *_SETS),
-            "for each node the set of nodes that lead to it, then its operation",
-            write_nodes,
-            read_nodes,
-        ),
-        "paths": TokenSequence(
-            2 * OUTPUT - 1 + PATHS_LENGTH,
-            ("padding", *OPERATIONS, *_SETS, "end of path"),
-            "the sequence 'nodes', then the operations along each path in sorted order",
-            write_paths,
-            read_nodes,
-        ),
-        "adjacency": TokenSequence(
-            27,
-            ("padding", "no edge", "edge", *OPERATIONS, "output"),
-            "adjacency and operations, column by column (EmProx paper)",
-            write_adjacency,
-            read_adjacency,
-        ),
-    }
+    sequences = MappingProxyType(
+        {
+            "nodes": TokenSequence(
+                2 * OUTPUT - 1,
+                ("padding", *OPERATIONS, *_SETS),
+                "for each node the set of nodes that lead to it, then its operation",
+                write_nodes,
+                read_nodes,
+            ),
+            "paths": TokenSequence(
+                2 * OUTPUT - 1 + PATHS_LENGTH,
+                ("padding", *OPERATIONS, *_SETS, "end of path"),
+                "the sequence 'nodes', then the operations along each path in sorted order",
+                write_paths,
+                read_nodes,
+            ),
+            "adjacency": TokenSequence(
+                27,
+                ("padding", "no edge", "edge", *OPERATIONS, "output"),
+                "adjacency and operations, column by column (EmProx paper)",
+                write_adjacency,
+                read_adjacency,
+            ),
+        }
+    )
     accepted = (
         "a text such as '0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output', a pair"
         " (matrix, operations) or the 26 decisions"
@@ -286,7 +289,7 @@ def _without_dead_nodes(n_inner: int) -> Iterator[IntArray]:
         cells[:, len(EDGES) + n_inner :] = NO_NODE
         cells = cells[cells[:, possible].sum(axis=1) <= MAX_EDGES]
         live = cell_graphs(cells).live()
-        dead = (live.there.T != (cells[:, : len(EDGES)] > 0)).any(axis=1)
+        dead = ((cells[:, : len(EDGES)] > 0) != live.there.T).any(axis=1)
         dead |= (live.operations[:, 1 : n_inner + 1] < 0).any(axis=1)
         yield cells[~dead & live.there.any(axis=0)]
 
