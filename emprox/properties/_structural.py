@@ -29,10 +29,9 @@ _LIMIT = 8.0
 
 @dataclass(frozen=True)
 class _Reference:
-    """Which columns vary, their names, means and scales, and the weights of their groups."""
+    """Which columns vary, by group and name, their means and scales, and the groups' weights."""
 
-    kept: NDArray[np.bool_]
-    names: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -62,7 +61,7 @@ class StructuralProperties(ArchitectureTransformer):
     n_reference : int, default=1000
         Number of architectures that are drawn from the space, always the same, to find which
         columns vary, and their means and standard deviations. 0 takes the architectures given to
-        `fit` instead, and so does a space that has to be learned from architectures.
+        `fit` instead, and so does a space of any graphs, of which random ones say little.
 
     Attributes
     ----------
@@ -153,17 +152,18 @@ class StructuralProperties(ArchitectureTransformer):
     def _learn(self, decisions: IntArray, y: Any) -> list[str]:
         space = self.space_
         self.groups_ = _choose_groups(space, self.groups, decisions)
-        if get_space(self.space).is_open or self.n_reference == 0:
+        typical = space.sample_is_typical and not get_space(self.space).is_open
+        if not typical or self.n_reference == 0:
             self._reference = _refer(space, self.groups_, decisions)
         else:
             n_reference = min(self.n_reference, space.size)
             self._reference = _refer_to_sample(space, self.groups_, n_reference)
-        return list(self._reference.names)
+        return [name for _, name in self._reference.keys]
 
-    def _describe(self, decisions: IntArray) -> NDArray[np.float64]:
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[np.float64]:
         reference = self._reference
-        columns = _compute(self.space_, self.groups_, decisions)
-        part = np.array(list(columns.values()), dtype=np.float64).T[:, reference.kept]
+        columns = _compute(space, self.groups_, decisions)
+        part = np.array([columns[key] for key in reference.keys], dtype=np.float64).T
         if self.standardize:
             part -= reference.means
             part /= reference.scales
@@ -260,10 +260,9 @@ def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _R
             " were to be compared on: give fit more different architectures, or set n_reference to"
             " 1000"
         )
-    keys = [key for key, keep in zip(columns, kept, strict=True) if keep]
+    keys = tuple(key for key, keep in zip(columns, kept, strict=True) if keep)
     weights = np.array([WEIGHTS.get(group, 1.0) for group, _ in keys])
-    names = tuple(name for _, name in keys)
-    return _Reference(kept, names, means[kept], scales[kept], weights)
+    return _Reference(keys, means[kept], scales[kept], weights)
 
 
 def _check_descriptions(space: SearchSpace, decisions: IntArray) -> None:

@@ -101,6 +101,11 @@ class SearchSpace(ABC):
         return False
 
     @property
+    def sample_is_typical(self) -> bool:
+        """Whether what `sample` draws is like the architectures that people have."""
+        return True
+
+    @property
     def positional(self) -> bool:
         """Whether a decision means the same in every architecture, as it does without a graph."""
         return type(self).graphs is SearchSpace.graphs
@@ -138,6 +143,23 @@ class SearchSpace(ABC):
         SearchSpace
             For an open space, the space that holds these architectures. Any other space returns
             itself and does not look at them.
+        """
+        return self
+
+    def extend(self, architectures: Any) -> SearchSpace:
+        """Return a space that holds these architectures as well as all of this one.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that `encode` reads.
+
+        Returns
+        -------
+        SearchSpace
+            For a space that was learned from others, one that further has the operations and sizes
+            of these, if they go beyond it. Any other space returns itself and does not look at
+            them.
         """
         return self
 

@@ -92,7 +92,8 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples, n_columns)
             The columns.
         """
-        return self._write(self._fit(X, y, **fit_params))
+        decisions = self._fit(X, y, **fit_params)
+        return self._write(self.space_, decisions)
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Describe architectures.
@@ -105,7 +106,9 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         ndarray of shape (n_samples, n_columns)
-            The columns. A row depends on nothing but its architecture.
+            The columns. A row depends on nothing but its architecture. In a space that was learned
+            in fit, what the architectures given there lacked has no columns, and what is around it
+            is described as ever.
 
         Raises
         ------
@@ -113,7 +116,8 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
             If a sample is not an architecture of the space; says which and why.
         """
         check_is_fitted(self)
-        return self._write(self.space_.encode(X, at_least=1))
+        space = self.space_.extend(X)
+        return self._write(space, space.encode(X, at_least=1))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the columns.
@@ -136,8 +140,8 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         """Find out about the columns of ``space_`` from the given architectures; name them."""
 
     @abstractmethod
-    def _describe(self, decisions: IntArray) -> NDArray[Any]:
-        """Write the columns of some architectures."""
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[Any]:
+        """Write the columns of architectures of ``space_``, or of a space that extends it."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X: Any, y: Any = None, **fit_params: Any) -> IntArray:
@@ -147,9 +151,9 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         self.n_features_out_ = len(self._names)
         return decisions
 
-    def _write(self, decisions: IntArray) -> NDArray[Any]:
+    def _write(self, space: SearchSpace, decisions: IntArray) -> NDArray[Any]:
         parts = [
-            self._describe(decisions[start : start + _AT_ONCE])
+            self._describe(space, decisions[start : start + _AT_ONCE])
             for start in range(0, len(decisions), _AT_ONCE)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
