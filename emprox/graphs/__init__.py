@@ -1,7 +1,7 @@
 """The one graph: directed acyclic graphs of operations, many at once, and what walks them."""
 
 from ._architecture import Architecture
-from ._canonical import canonical_orders, reorder, topological_orders
+from ._canonical import canonical_orders, contract, isomorphism_classes, reorder, topological_orders
 from ._errors import ArchitectureError
 from ._graphs import ABSENT, WIRE, Graphs
 
@@ -12,6 +12,8 @@ __all__ = [
     "ArchitectureError",
     "Graphs",
     "canonical_orders",
+    "contract",
+    "isomorphism_classes",
     "reorder",
     "topological_orders",
 ]

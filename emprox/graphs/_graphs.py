@@ -35,8 +35,8 @@ class Graphs:
         reads, such as an input, a sum or the output, and `ABSENT` where a graph has no such node.
         The first `n_inputs` nodes are the inputs, the last node is the output.
     edges : sequence of (int, int)
-        Source and target of every edge that a graph may have, sources before targets, sorted by
-        target.
+        Source and target of every edge that a graph may have, sources before targets. They are
+        kept sorted by target.
     names : sequence of str
         Names of the operations.
     present : ndarray of shape (n_graphs, n_edges) or None, default=None
@@ -69,19 +69,77 @@ class Graphs:
     """
 
     operations: NDArray[np.integer[Any]]
-    edges: tuple[tuple[int, int], ...]
-    names: tuple[str, ...]
+    edges: Sequence[tuple[int, int]]
+    names: Sequence[str]
     present: BoolArray | None = None
     n_inputs: int = 1
-    inputs: tuple[str, ...] = ()
+    inputs: Sequence[str] = ()
     concatenates: frozenset[int] = frozenset()
     kind: str = ""
     numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "edges", tuple((int(s), int(t)) for s, t in self.edges))
+        edges = [(int(source), int(target)) for source, target in self.edges]
+        if wrong := [
+            e for e in edges if not 0 <= e[0] < e[1] < self.n_nodes or e[1] < self.n_inputs
+        ]:
+            raise ValueError(
+                f"an edge leads from a node to a later one that is no input, got {wrong[0]} among"
+                f" {self.n_nodes} nodes with {self.n_inputs} inputs"
+            )
+        order = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
+        if order != list(range(len(edges))):
+            edges = [edges[edge] for edge in order]
+            if self.present is not None:
+                object.__setattr__(self, "present", self.present[:, order])
+        object.__setattr__(self, "edges", tuple(edges))
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "inputs", tuple(self.inputs))
+
+    @classmethod
+    def chain(
+        cls,
+        operations: NDArray[np.integer[Any]],
+        names: Sequence[str],
+        numbers: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Graphs:
+        """Put operations one after the other, between an input and the output.
+
+        Parameters
+        ----------
+        operations : ndarray of shape (n_graphs, n_operations)
+            The operations, `ABSENT` after the last if they are fewer.
+        names : sequence of str
+            Names of the operations.
+        numbers : mapping of str to ndarray of shape (n_graphs, n_operations), default=None
+            Numbers of the operations; input and output get those of the nodes beside them.
+
+        Returns
+        -------
+        Graphs
+            The chains.
+        """
+        n_nodes = operations.shape[1] + 2
+        edges = [(node - 1, node) for node in range(1, n_nodes)]
+        # From each node that may be the last one.
+        edges += [(node, n_nodes - 1) for node in range(n_nodes - 2)]
+        nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
+        present = np.ones((len(nodes), len(edges)), dtype=bool)
+        present[:, n_nodes - 1 :] = nodes[:, 1:-1] == ABSENT
+        present[:, n_nodes - 1 :] &= nodes[:, :-2] != ABSENT
+        beside = {
+            name: np.pad(values, ((0, 0), (1, 1)), mode="edge")
+            for name, values in (numbers or {}).items()
+        }
+        if present[:, n_nodes - 1 :].any():
+            return cls(nodes, edges, names, present, numbers=beside)
+        return cls(nodes, edges[: n_nodes - 1], names, numbers=beside)
+
+    @property
+    def wire_names(self) -> list[str]:
+        """How each node is called in an `Architecture` if it only passes on."""
+        names = [*(self.inputs or ["input"] * self.n_inputs)]
+        return [*names, *["sum"] * (self.n_nodes - len(names) - 1), "output"]
 
     @property
     def n_graphs(self) -> int:
@@ -150,8 +208,7 @@ class Graphs:
             The graphs without the nodes that are absent. Inputs are labelled "input", or with their
             name, the output "output", and other nodes that only pass on "sum".
         """
-        wires = [*(self.inputs or ["input"] * self.n_inputs)]
-        wires += ["sum"] * (self.n_nodes - len(wires) - 1) + ["output"]
+        wires = self.wire_names
         there = self.there.T
         edges = np.array(self.edges, dtype=np.int64).reshape(-1, 2)
         found = []
@@ -198,6 +255,31 @@ class Graphs:
         """
         gone = np.isin(self.operations, list(operations))
         return replace(self, operations=np.where(gone, ABSENT, self.operations))
+
+    def along_paths(self) -> tuple[IntArray, BoolArray]:
+        """Write the operations along every path that leads from an input to the output.
+
+        Returns
+        -------
+        operations : ndarray of shape (n_graphs, n_paths, n_nodes_between)
+            For every path that the edges allow the operations between input and output, `ABSENT`
+            after the last.
+        present : ndarray of shape (n_graphs, n_paths)
+            Which paths are there.
+        """
+        # Paths that end at each node, as the edges along them.
+        ending: list[list[tuple[int, ...]]] = [[()]] * self.n_inputs
+        for edges in self.into.values():
+            ending.append([(*p, edge) for edge in edges for p in ending[self.edges[edge][0]]])
+        paths, n_between = ending[-1], max(map(len, ending[-1]), default=1) - 1
+        between = np.zeros((len(paths), n_between), dtype=np.int64)
+        is_there = np.zeros((len(paths), n_between), dtype=bool)
+        present = np.empty((self.n_graphs, len(paths)), dtype=bool)
+        for number, path in enumerate(paths):
+            between[number, : len(path) - 1] = [self.edges[edge][1] for edge in path[:-1]]
+            is_there[number, : len(path) - 1] = True
+            present[:, number] = self.there[list(path)].all(axis=0)
+        return np.where(is_there, self.operations[:, between], ABSENT), present
 
     def lookup(self, values: Sequence[float], wire: float = 0, absent: float = 0) -> Floats:
         """Look up a number of every node's operation.

@@ -2,61 +2,50 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
-from ..utils._random import RandomState, as_generator
+from ..graphs import Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import IntArray
+from ..utils._texts import shown
+from ._decisions import Decisions
 from ._parsing import numbers_in, read_choices, refuse, split
-from ._sequences import IntArray, TokenSequence, check_tokens
+from ._sequences import TokenSequence, adjacency_sequence, check_tokens, decision_sequence
 from ._signals import SignalOperation, Skeleton
 
-# Up to this size a sample without replacement is drawn by number, beyond it by rejection.
-_MAX_NUMBERED = 10_000_000
-# So many random changes are tried before a mutation is given up.
-_MAX_TRIES = 10_000
-# So many architectures are listed at once.
-_CHUNK = 4096
+# Up to so many architectures are listed to find the one that a graph is of.
+_MAX_LISTED = 200_000
 
 
-class SearchSpace(ABC):
+class SearchSpace(Decisions):
     """A family of architectures, each described by the same number of decisions.
 
     Every method works on many architectures at once, as a *decision matrix* with one row of small
     integers for each; `encode` makes one of whatever people have, `format` and `decode` write it as
     texts and as graphs. A single architecture is a batch of one.
 
-    A subclass sets the attributes below and implements ``_write_text`` and ``_read_text``. It
-    overrides `graphs` if there is a graph behind the decisions, `canonicalize` if the space has
-    different descriptions of the same network, and ``_faults`` if not every combination of choices
-    is allowed. `check_search_space` tests the result.
+    A subclass sets `name` and `choices`, and overrides `graphs` if there is a graph behind the
+    decisions. It overrides `canonicalize` if the space has different descriptions of the same
+    network, ``_faults`` and `size` if not every combination of choices is allowed, and
+    ``_write_text`` and ``_read_text`` if there is a usual text form; otherwise the names of the
+    choices, joined by commas, are the text. `check_search_space` tests the result.
 
     Attributes
     ----------
     name : str
         The name that the space is registered under.
     title : str
-        One line for people: what the space is and where it was published.
+        One line for people: what the space is and where it was published; by default its name.
     choices : mapping of str to tuple
         The decisions by name, each with the names of its choices.
-    operations : tuple of str
-        Names of the operations.
-    sequences : mapping of str to TokenSequence
-        The ways to write an architecture as tokens.
-    default_sequence : str
-        Key of the sequence that holds only what varies.
-    proximity_sequence : str
-        Key of the sequence to embed for prediction, in which architectures that behave alike look
-        alike; `default_sequence` unless a subclass says otherwise.
-    signal_operations : tuple of SignalOperation
-        What each operation of `signal_graphs` does to a signal; by default only their names.
     skeleton : Skeleton
         How a network stacks its cells; by default it is a single cell.
+    default_sequence : str
+        Key of the sequence that holds only what varies; by default "decisions".
     accepted : str
         What `encode` reads, for its error messages.
 
@@ -77,13 +66,29 @@ class SearchSpace(ABC):
     """
 
     name: str
-    title: str
     choices: Mapping[str, Sequence[Any]]
-    operations: tuple[str, ...]
-    sequences: Mapping[str, TokenSequence]
-    default_sequence: str
+    default_sequence: str = "decisions"
     skeleton: Skeleton = Skeleton()
-    accepted: str = "a text"
+    accepted: str = "a text, a choice for each decision"
+
+    @property
+    def title(self) -> str:
+        """One line for people; by default the name."""
+        return self.name
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """Names of the operations; by default those of the graphs."""
+        kinds = self.graphs(np.empty((0, self.n_decisions), dtype=np.int64))
+        return tuple(dict.fromkeys(name for graphs in kinds for name in graphs.names))
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        return {
+            "decisions": decision_sequence(self.choices, "the choice of each decision"),
+            "adjacency": adjacency_sequence(self),
+        }
 
     @property
     def proximity_sequence(self) -> str:
@@ -121,14 +126,9 @@ class SearchSpace(ABC):
         return tuple(map(len, self.choices.values()))
 
     @property
-    def n_decisions(self) -> int:
-        """Number of decisions that describe an architecture."""
-        return len(self.choices)
-
-    @property
-    def size(self) -> int:
-        """Number of architectures, different descriptions of the same network counted apart."""
-        return math.prod(self.n_choices)
+    def decision_names(self) -> tuple[str, ...]:
+        """Name of each decision."""
+        return tuple(self.choices)
 
     def learn(self, architectures: Any) -> SearchSpace:
         """Return the space that these architectures are of.
@@ -233,8 +233,7 @@ class SearchSpace(ABC):
         list of Architecture
             The architectures. In a space without graphs they are chains of choices.
         """
-        (graphs,) = self.graphs(decisions)
-        return graphs.architectures(self.name)
+        return self._whole(decisions).architectures(self.name)
 
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write architectures as graphs of operations, as they are and not in canonical form.
@@ -353,156 +352,18 @@ class SearchSpace(ABC):
         wrong[~wrong] = (spec.write(decisions[~wrong]) != matrix[~wrong]).any(axis=1)
         if wrong.any():
             row = int(wrong.argmax())
-            words = " ".join(repr(spec.vocabulary[token]) for token in matrix[row].tolist())
-            raise ArchitectureError(
-                f"these tokens are not the sequence of an architecture: {words}", row
-            )
+            words = ", ".join(spec.vocabulary[token] for token in matrix[row].tolist())
+            raise ArchitectureError(f"no architecture has the tokens {shown(words)}", row)
         return decisions
 
-    def sample(
-        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
-    ) -> IntArray:
-        """Draw architectures uniformly at random.
-
-        Parameters
-        ----------
-        n_architectures : int
-            How many.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-        replace : bool, default=False
-            Whether the same architecture may be drawn twice.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Raises
-        ------
-        ValueError
-            If more are wanted without replacement than the space holds.
-        """
-        if n_architectures < 0:
-            raise ValueError(f"n_architectures has to be at least 0, got {n_architectures}")
-        if not replace and n_architectures > self.size:
-            raise ValueError(
-                f"{n_architectures} architectures are wanted without replacement, but the space"
-                f" {self.name!r} holds {self.size}; take fewer or set replace=True"
-            )
-        rng = as_generator(random_state)
-        n_combinations = math.prod(self.n_choices)
-        if not replace and n_combinations <= _MAX_NUMBERED:
-            numbers = rng.permutation(n_combinations)
-            if self.size < n_combinations:
-                numbers = numbers[self.is_valid(self._from_numbers(numbers))]
-            return self._from_numbers(numbers[:n_architectures])
-        drawn = np.empty((0, self.n_decisions), dtype=np.int64)
-        while len(drawn) < n_architectures:
-            batch = self._draw(n_architectures, rng)
-            drawn = np.concatenate([drawn, batch[self.is_valid(batch)]])
-            if not replace:
-                first = np.unique(drawn, axis=0, return_index=True)[1]
-                drawn = drawn[np.sort(first)]
-        return drawn[:n_architectures]
-
-    def mutate(
-        self, decisions: ArrayLike, n_mutations: int = 1, random_state: RandomState = None
-    ) -> IntArray:
-        """Change some decisions of each architecture at random.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-        n_mutations : int, default=1
-            How many decisions to change, each to another choice.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            For each architecture a valid one that differs in exactly `n_mutations` decisions.
-
-        Raises
-        ------
-        ValueError
-            If `n_mutations` is not between 1 and the number of decisions that have a choice, or
-            no valid architecture with so many changes is found.
-        """
-        parents = self._check(decisions)
-        children, rng = parents.copy(), as_generator(random_state)
-        n_choices = np.asarray(self.n_choices)
-        changeable = self._changeable(parents)
-        most = int(changeable.sum(axis=1).min(initial=self.n_decisions))
-        if not 1 <= n_mutations <= most:
-            raise ValueError(f"n_mutations has to be between 1 and {most}, got {n_mutations}")
-        rest = np.arange(len(parents))
-        for _ in range(_MAX_TRIES):
-            if not len(rest):
-                return children
-            chance = np.where(changeable[rest], rng.random((len(rest), self.n_decisions)), 2)
-            changed = np.argsort(chance, axis=1)[:, :n_mutations]
-            rows = rest[:, None]
-            steps = rng.integers(1, n_choices[changed])
-            children[rest] = parents[rest]
-            children[rows, changed] = (parents[rows, changed] + steps) % n_choices[changed]
-            rest = rest[~self.is_valid(children[rest])]
-        raise ValueError(
-            f"found no valid architecture that differs in exactly {n_mutations} decisions from"
-            f" {self.format(parents[rest[:1]])[0]}; try fewer mutations"
-        )
-
-    def neighbors(self, decisions: ArrayLike) -> tuple[IntArray, IntArray]:
-        """List all architectures that differ in exactly one decision.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        neighbors : ndarray of shape (n_neighbors, n_decisions)
-            The neighbours of the first architecture, by decision and then by choice, then those of
-            the next.
-        rows : ndarray of shape (n_neighbors,)
-            Which architecture each is a neighbour of.
-        """
-        matrix = self._check(decisions)
-        places = np.repeat(np.arange(self.n_decisions), self.n_choices)
-        values = np.concatenate([np.arange(n) for n in self.n_choices])
-        rows = np.repeat(np.arange(len(matrix)), len(places))
-        around = matrix[rows]
-        changes = np.tile(places, len(matrix)), np.tile(values, len(matrix))
-        kept = around[np.arange(len(around)), changes[0]] != changes[1]
-        kept &= self._changeable(matrix)[rows, changes[0]]
-        around[np.arange(len(around)), changes[0]] = changes[1]
-        kept[kept] = self.is_valid(around[kept])
-        return around[kept], rows[kept]
-
-    def enumerate(self) -> Iterator[IntArray]:
-        """Go through all architectures of the space, in the order of their decisions.
-
-        Yields
-        ------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix of the next few thousand architectures.
-        """
-        n_combinations = math.prod(self.n_choices)
-        for start in range(0, n_combinations, _CHUNK):
-            numbers = np.arange(start, min(start + _CHUNK, n_combinations))
-            decisions = self._from_numbers(numbers)
-            yield decisions[self.is_valid(decisions)]
-
-    @abstractmethod
     def _write_text(self, choices: list[int]) -> str:
         """Write one architecture in the usual text form."""
+        named = zip(self.choices.values(), choices, strict=True)
+        return ",".join(str(names[choice]) for names, choice in named)
 
     def _read_text(self, text: str) -> Sequence[int]:
         """Read the usual text form, without spaces around it."""
-        raise refuse(text, self.accepted)
+        return read_choices(text.split(","), self.choices)
 
     def _read_items(self, items: list[Any]) -> Sequence[int]:
         """Read a tuple or list: here a choice for each decision, by name or by number."""
@@ -510,23 +371,40 @@ class SearchSpace(ABC):
 
     def _read_graph(self, architecture: Architecture) -> Sequence[int]:
         """Read a graph that `decode` makes; that it is one is checked elsewhere."""
-        raise refuse(architecture, self.accepted)
+        try:
+            return self._rows_of_graphs[architecture.operations, architecture.edges]
+        except KeyError:
+            raise refuse(architecture, f"a graph of the space {self.name!r}") from None
+
+    @cached_property
+    def _rows_of_graphs(self) -> dict[Any, list[int]]:
+        if self.size > _MAX_LISTED:
+            raise NotImplementedError(f"{type(self).__name__} has to implement _read_graph")
+        return {
+            (architecture.operations, architecture.edges): row
+            for decisions in self.enumerate()
+            for architecture, row in zip(self.decode(decisions), decisions.tolist(), strict=True)
+        }
 
     def _read_other(self, item: Any) -> Sequence[int]:
         """Read whatever else the space accepts."""
         raise refuse(item, f"{self.accepted} or an Architecture")
 
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
-        """Say what can be wrong with decisions that are in range, and for each row whether it is."""
+        """Say what can be wrong with decisions in range, and for each row whether it is."""
         return {}
 
-    def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
-        """Say which decisions of each architecture `mutate` and `neighbors` may change."""
-        return np.broadcast_to(np.asarray(self.n_choices) > 1, decisions.shape)
-
-    def _draw(self, n_architectures: int, rng: np.random.Generator) -> IntArray:
-        """Draw decisions, some of which may not be valid."""
-        return rng.integers(self.n_choices, size=(n_architectures, self.n_decisions))
+    def _whole(self, decisions: ArrayLike) -> Graphs:
+        """Write each architecture as a single graph, as `decode` shows it."""
+        if kinds := self.graphs(decisions):
+            (graphs,) = kinds
+            return graphs
+        matrix = self._check(decisions)
+        starts = np.cumsum([0, *self.n_choices[:-1]])
+        return Graphs.chain(
+            matrix + starts,
+            [f"{name}={choice}" for name, choices in self.choices.items() for choice in choices],
+        )
 
     def _split(self, architectures: Any) -> list[Any] | NDArray[Any]:
         """Take a container apart: a list of single architectures, or a decision matrix."""
@@ -547,21 +425,31 @@ class SearchSpace(ABC):
         return self._read_other(item)
 
     def _read_checked_graph(self, architecture: Architecture) -> Sequence[int]:
+        if architecture.space not in (None, self.name):
+            raise ArchitectureError(
+                f"expected an architecture of the space {self.name!r}, got one of"
+                f" {shown(architecture.space)}"
+            )
         decisions = self._read_graph(architecture)
         again = self.decode(self._check([decisions]))[0]
         if (again.operations, again.edges) != (architecture.operations, architecture.edges):
-            raise ArchitectureError(f"the graph is not one of the space {self.name!r}")
+            raise refuse(architecture, f"a graph of the space {self.name!r}")
         return decisions
 
     def _check(self, decisions: ArrayLike) -> IntArray:
         """Return a decision matrix; refuse what is not in range or not valid."""
-        matrix: NDArray[Any] = np.asarray(decisions)
-        if matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
+        try:
+            matrix: NDArray[Any] = np.asarray(decisions)
+        except (ValueError, OverflowError) as error:
+            raise ArchitectureError(f"not a decision matrix: {error}") from error
+        is_number = matrix.dtype.kind in "biuf" or not matrix.size
+        if not is_number or matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
             raise ArchitectureError(
-                f"a decision matrix of the space {self.name!r} has {self.n_decisions} columns,"
-                f" got an array of shape {matrix.shape}"
+                f"a decision matrix of the space {self.name!r} holds numbers in"
+                f" {self.n_decisions} columns, got an array of shape {matrix.shape} and type"
+                f" {matrix.dtype}"
             )
-        wrong = np.argwhere((matrix < 0) | (matrix >= self.n_choices) | (matrix != matrix // 1))
+        wrong = np.argwhere(~((matrix >= 0) & (matrix < self.n_choices) & (matrix % 1 == 0)))
         if len(wrong):
             row, column = (int(position) for position in wrong[0])
             raise ArchitectureError(
@@ -585,9 +473,6 @@ class SearchSpace(ABC):
                 f" it has {', '.join(map(repr, self.sequences))}"
             )
         return self.sequences[name]
-
-    def _from_numbers(self, numbers: NDArray[np.int64]) -> IntArray:
-        return np.stack(np.unravel_index(numbers, self.n_choices), axis=1).astype(np.int64)
 
     @property
     def _parameters(self) -> dict[str, Any]:

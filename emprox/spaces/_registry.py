@@ -5,18 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
-from ._dag import DAGSpace
-from ._darts import DARTSSpace
-from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
-from ._nasbench_asr import NASBenchASRSpace
-from ._nasbench_graph import NASBenchGraphSpace
-from ._nasbench_macro import NASBenchMacroSpace
-from ._nasbench_nlp import NASBenchNLPSpace
-from ._natsbench_size import NATSBenchSizeSpace
-from ._sequence_space import SequenceSpace
-from ._transnasbench101_macro import TransNASBench101MacroSpace
-from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 _SPACES: dict[str, SearchSpace] = {}
 
@@ -118,18 +107,5 @@ def is_registered(space: SearchSpace) -> bool:
     return _SPACES.get(space.name) is space
 
 
-for _space in (
-    DAGSpace(),
-    DARTSSpace(),
-    NASBench101Space(),
-    NASBench201Space(),
-    NASBenchASRSpace(),
-    NASBenchGraphSpace(),
-    NASBenchMacroSpace(),
-    NASBenchNLPSpace(),
-    NATSBenchSizeSpace(),
-    SequenceSpace(),
-    TransNASBench101MacroSpace(),
-    TransNASBench101MicroSpace(),
-):
+for _space in (NASBench201Space(),):
     register_space(_space)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..graphs import ArchitectureError
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
+
+if TYPE_CHECKING:
+    from ._base import SearchSpace
 
 PADDING = 0
 NO_EDGE, EDGE = 1, 2
@@ -45,8 +48,8 @@ class TokenSequence:
     length: int
     vocabulary: tuple[str, ...]
     description: str
-    write: Callable[[IntArray], IntArray] = field(repr=False)
-    read: Callable[[IntArray], IntArray] = field(repr=False)
+    write: Callable[[IntArray], IntArray] = field(repr=False, compare=False)
+    read: Callable[[IntArray], IntArray] = field(repr=False, compare=False)
 
     @property
     def vocabulary_size(self) -> int:
@@ -70,6 +73,123 @@ def check_tokens(tokens: ArrayLike, sequence: TokenSequence) -> IntArray:
             index=row,
         )
     return matrix.astype(np.int64)
+
+
+def choice_tokens(
+    choices: Mapping[str, Sequence[Any]],
+    left_out: Any = PADDING,
+    name: Callable[[Sequence[str], Any], str] = lambda decisions, choice: str(choice),
+) -> tuple[list[str], IntArray]:
+    """Give a token to each choice; decisions with the same choices share their tokens."""
+    # A choice that stands for nothing is padding, and -1 fills the rows of the table.
+    sharing: dict[tuple[Any, ...], list[str]] = {}
+    for decision, some in choices.items():
+        # True equals 1, but does not mean the same.
+        kind = tuple((isinstance(choice, bool), choice) for choice in some if choice != left_out)
+        sharing.setdefault(kind, []).append(decision)
+    vocabulary, places = ["padding"], {decision: row for row, decision in enumerate(choices)}
+    tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
+    for kind, decisions in sharing.items():
+        for decision in decisions:
+            written = [choice != left_out for choice in choices[decision]]
+            numbers = np.where(written, np.cumsum(written) + len(vocabulary) - 1, PADDING)
+            tokens[places[decision], : len(numbers)] = numbers
+        vocabulary += [name(decisions, choice) for _, choice in kind]
+    return vocabulary, tokens
+
+
+def decision_sequence(
+    choices: Mapping[str, Sequence[Any]],
+    description: str,
+    left_out: Any = PADDING,
+    vocabulary: Sequence[str] | None = None,
+) -> TokenSequence:
+    """Write decisions as one token each; a vocabulary may give the order of the tokens."""
+    if vocabulary is None:
+        vocabulary, tokens = choice_tokens(choices, left_out)
+    else:
+        tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
+        for row, some in enumerate(choices.values()):
+            tokens[row, : len(some)] = [vocabulary.index(choice) for choice in some]
+    rows = np.arange(len(tokens))
+
+    def read(matrix: IntArray) -> IntArray:
+        matches = tokens == matrix[:, :, None]
+        return np.where(matches.any(axis=2), matches.argmax(axis=2), -1)
+
+    return TokenSequence(
+        len(tokens), tuple(vocabulary), description, lambda decisions: tokens[rows, decisions], read
+    )
+
+
+def path_sequence(
+    decisions: TokenSequence,
+    graphs: Callable[[IntArray], Graphs],
+    length: int,
+    description: str,
+) -> TokenSequence:
+    """Write decisions, and after them the operations along each path in sorted order.
+
+    The operations of the graphs have to come first in the vocabulary of the decisions.
+    """
+    end = decisions.vocabulary_size
+
+    def write(matrix: IntArray) -> IntArray:
+        operations, present = graphs(matrix).along_paths()
+        words = np.where(operations < 0, PADDING, operations + 1)
+        return np.hstack([decisions.write(matrix), sorted_words(words, present, end, length)])
+
+    return TokenSequence(
+        decisions.length + length,
+        (*decisions.vocabulary, "end of path"),
+        description,
+        write,
+        lambda tokens: decisions.read(tokens[:, : decisions.length]),
+    )
+
+
+def adjacency_sequence(
+    space: SearchSpace,
+    description: str = "adjacency and operations, column by column (EmProx paper)",
+    wires: Sequence[str] = ("output",),
+) -> TokenSequence:
+    """Write the graphs of `decode` column by column; `wires` name the nodes without operation."""
+    whole = space._whole(np.empty((0, space.n_decisions), dtype=np.int64))
+    n_nodes = whole.n_nodes
+    vocabulary = ("padding", "no edge", "edge", *whole.names, *wires)
+    token_of_wire = [
+        vocabulary.index(name) if name in wires else PADDING for name in whole.wire_names
+    ]
+
+    def write(decisions: IntArray) -> IntArray:
+        graphs = space._whole(decisions)
+        there = graphs.operations != ABSENT
+        tokens = np.where(graphs.operations == WIRE, token_of_wire, graphs.operations + EDGE + 1)
+        adjacency = graphs.adjacency
+        if not there.all():
+            order = np.argsort(~there, axis=1, kind="stable")
+            there, tokens = (np.take_along_axis(each, order, axis=1) for each in (there, tokens))
+            rows = np.arange(len(order))[:, None, None]
+            adjacency = adjacency[rows, order[:, :, None], order[:, None, :]]
+        # The column of a node that is not there says nothing about its edges either.
+        written = np.repeat(there[:, 1:], np.arange(2, n_nodes + 1), axis=1)
+        return np.where(written, flatten_graphs(adjacency, tokens), PADDING)
+
+    def read(tokens: IntArray) -> IntArray:
+        adjacency, nodes = unflatten_graphs(tokens, n_nodes)
+        decisions = np.empty((len(tokens), space.n_decisions), dtype=np.int64)
+        for row, (edges, labels) in enumerate(zip(adjacency, nodes.tolist(), strict=True)):
+            names = [vocabulary[token] for token in labels[1:] if token != PADDING]
+            joined = [edge for edge in np.argwhere(edges).tolist() if edge[1] <= len(names)]
+            graph = Architecture((whole.wire_names[0], *names), tuple(joined))
+            try:
+                decisions[row] = space._read_checked_graph(graph)
+            except ArchitectureError as error:
+                raise ArchitectureError(error.message, row) from error
+        return decisions
+
+    length = (n_nodes - 1) * (n_nodes + 2) // 2
+    return TokenSequence(length, vocabulary, description, write, read)
 
 
 def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntArray:
