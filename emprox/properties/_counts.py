@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,9 +18,10 @@ Columns = dict[str, NDArray[np.float64]]
 def operation_counts(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
     """Count each operation: in all, next to the input and next to the output."""
     columns: Columns = {}
+    kinds = graphs.operations.T
     first, last = graphs.reading_inputs(), graphs.read_by_output()
     for number, operation in enumerate(operations):
-        there = graphs.operations.T == number
+        there = kinds == number
         count = there.sum(axis=0)
         columns[f"number of {operation.name}"] = count
         columns[f"has {operation.name}"] = count > 0
@@ -36,15 +38,16 @@ def weights_and_work(
         return {}
     mixing = graphs.lookup([operation.mixing for operation in operations])
     depthwise = graphs.lookup([operation.depthwise for operation in operations])
-    widths, resolutions = (graphs.numbers.get(name) for name in ("width", "resolution"))
+    widths, resolutions = (graphs.numbers.get(name) for name in ("widths", "resolutions"))
     weights = work = np.zeros(graphs.n_graphs)
-    for position in skeleton.positions:
-        if position.kind == kind:
-            width = position.width * (1 if widths is None else widths.T)
-            area = position.resolution**2 * (1 if resolutions is None else resolutions.T**2)
-            here = mixing * width**2 + depthwise * width
-            weights = weights + here.sum(axis=0)
-            work = work + (here * area).sum(axis=0)
+    places = Counter((p.width, p.resolution) for p in skeleton.positions if p.kind == kind)
+    for (width, resolution), times in places.items():
+        size = width if widths is None else width * widths.T
+        here = times * (mixing * size**2 + depthwise * size)
+        weights = weights + here.sum(axis=0)
+        if resolutions is not None:
+            here *= resolutions.T**2
+        work = work + here.sum(axis=0) * resolution**2
     return {
         "log weights": np.log1p(weights),
         "log multiply-adds": np.log1p(work),

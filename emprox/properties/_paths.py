@@ -47,7 +47,8 @@ def path_lengths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
     for operation in operations:
         lengths[f"of {operation.name}"] = [float(other is operation) for other in operations]
     steps = np.stack([graphs.lookup(length) for length in lengths.values()], axis=1)
-    longest, shortest = graphs.longest_paths(steps)[-1], graphs.shortest_paths(steps)[-1]
+    both_ways = graphs.longest_paths(np.concatenate([steps, -steps], axis=1))[-1]
+    longest, shortest = both_ways[: len(lengths)], -both_ways[len(lengths) :]
     total, n_paths = graphs.total_lengths(steps)
     any_path = n_paths > 0
     columns: Columns = {"paths": n_paths, "log paths": np.log1p(n_paths)}
@@ -82,12 +83,9 @@ def linear_paths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
 
 
 def soft_path_sums(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
-    """Take the logarithms of sums over all paths of the product of gains along the path.
-
-    A sum is small if all paths hold operations with a small gain, and is ruled by the paths with
-    many operations of a large gain. The gain of an operation depends on what it does to a signal,
-    or, where that is not known, there is one pair of sums for each operation.
-    """
+    """Take the logarithms of sums over all paths of the product of gains along the path."""
+    # A sum is small if all paths hold operations with a small gain, and is ruled by the paths with
+    # many operations of a large gain.
     gains: dict[str, list[float]] = {}
     if is_known(operations):
         for copies, wide, narrow, blurs in GAINS:

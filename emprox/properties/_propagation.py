@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._counts import Columns
-from ._wiring import Array, Concatenation, Renewal, Wiring
+from ._wiring import TINY, Array, Concatenation, Renewal, Wiring
 
 # Variance of a rectified standard normal variable (a batch normalisation follows), and the mean
 # squared slope of its rectification and normalisation.
@@ -19,7 +19,6 @@ _RECTIFIED_VARIANCE = 0.5 - 1 / (2 * np.pi)
 _SLOPE = 0.5 / _RECTIFIED_VARIANCE
 # Blurring a signal more often than this changes its correlation with itself by little.
 MAX_BLURS = 3
-_TINY = 1e-12
 
 
 def renewed_correlation(correlation: Array) -> Array:
@@ -61,13 +60,12 @@ class Signals:
 def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
     """Send signals, given for each input and row, through a batch of cells."""
     n_inputs, n_rows = variances.shape
-    source_variances = np.ones((wiring.n_sources, n_rows))
-    source_correlations = np.zeros((wiring.n_sources, n_rows))
-    source_jacobians = np.ones((wiring.n_sources, n_rows))
-    source_variances[:n_inputs] = variances
-    source_correlations[:n_inputs] = correlations
+    # Variance, covariance with the other signal, and jacobian of each source.
+    sources = np.ones((3, wiring.n_sources, n_rows))
+    sources[0, :n_inputs] = variances
+    sources[1, :n_inputs] = variances * correlations
     variance, correlation = list(variances), list(correlations)
-    jacobian = [np.ones(n_rows) for _ in range(n_inputs)]
+    jacobian = [np.ones(n_rows)] * n_inputs
     renewed: dict[int, list[Array]] = {}
     for step in wiring.steps:
         arrival = step.arrival
@@ -78,35 +76,30 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
                     renewed[arrival].append(renewed_correlation(renewed[arrival][-1]))
             slope = _SLOPE * jacobian[arrival] / variance[arrival]
             if wiring.max_layers == 1:
-                source_correlations[step.source] = renewed[arrival][0]
-            else:
-                layers = wiring.row_layers[step.node]
-                for n_layers, after in enumerate(renewed[arrival], start=1):
-                    source_correlations[step.source] += after * (layers == n_layers)
-                slope = slope * _SLOPE ** np.maximum(layers - 1, 0)
-            source_jacobians[step.source] = slope
+                sources[1, step.source], sources[2, step.source] = renewed[arrival][0], slope
+                continue
+            layers = wiring.row_layers[step.node]
+            sources[1, step.source] = sum(
+                after * (layers == n_layers)
+                for n_layers, after in enumerate(renewed[arrival], start=1)
+            )
+            sources[2, step.source] = slope * _SLOPE ** np.maximum(layers - 1, 0)
             continue
         if isinstance(step, Concatenation):
-            weighted = list(zip(step.shares, step.parts, strict=True))
-            v = sum(share * variance[part] for share, part in weighted)
-            covariance = sum(share * variance[part] * correlation[part] for share, part in weighted)
-            derivative = sum(share * jacobian[part] for share, part in weighted)
+            arriving = sum(
+                share * np.array([variance[p], variance[p] * correlation[p], jacobian[p]])
+                for share, p in zip(step.shares, step.parts, strict=True)
+            )
         else:
-            n_sources = len(step.powers)
-            contributions = step.powers * source_variances[:n_sources]
-            v = contributions.sum(axis=0)
-            covariance = np.einsum("sr,sr->r", contributions, source_correlations[:n_sources])
-            derivative = np.einsum("sr,sr->r", step.powers, source_jacobians[:n_sources])
+            arriving = np.einsum("sr,ksr->kr", step.powers, sources[:, : len(step.powers)])
         # Where no signal arrives, any numbers do.
-        alive = v > 0
-        variance.append(np.where(alive, v, 1))
-        correlation.append(covariance / variance[-1])
-        jacobian.append(np.where(alive, derivative, 1))
+        alive = arriving[0] > 0
+        variance.append(np.where(alive, arriving[0], 1))
+        correlation.append(arriving[1] / variance[-1])
+        jacobian.append(np.where(alive, arriving[2], 1))
         if isinstance(step, Concatenation):
-            source_variances[step.source] = variance[-1]
-            source_correlations[step.source] = correlation[-1]
-            source_jacobians[step.source] = jacobian[-1]
-    return Signals(variance, correlation, jacobian, source_variances, source_jacobians)
+            sources[:, step.source] = variance[-1], arriving[1], jacobian[-1]
+    return Signals(variance, correlation, jacobian, sources[0], sources[2])
 
 
 def gradients(wiring: Wiring, signals: Signals) -> Columns:
@@ -196,14 +189,14 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
             after[wide_last] = is_wide
             after[[none, empty, blur_last]] = 0
             continue
-        here = np.zeros((len(names), n_rows))
         if isinstance(step, Concatenation):
+            here = np.zeros((len(names), n_rows))
             sizes = [s * of_arrival[part] for s, part in zip(step.shares, step.parts, strict=True)]
-            total = np.maximum(sum(sizes), _TINY)
+            total = np.maximum(sum(sizes), TINY)
             for size, part in zip(sizes, step.parts, strict=True):
                 share = size / total
                 here += share * at_arrival[part]
-                here[entropy] -= share * np.log(share + _TINY)
+                here[entropy] -= share * np.log(share + TINY)
             at_source[step.source] = here
             at_arrival.append(here)
             continue
@@ -213,16 +206,13 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
         shares /= np.where(total > 0, total, 1)
         sources = at_source[:n_sources]
         here = np.einsum("sr,snr->nr", shares, sources)
-        here[entropy] -= (shares * np.log(shares + _TINY)).sum(axis=0)
-        if step.order_shares is not None:
-            spread = wiring.spread(step.order_shares)
-            unblurred = shares * spread[:, 0]
-            for row in (no_blur, empty, wide_last, blur_last):
-                here[row] = np.einsum("sr,sr->r", unblurred, sources[:, row])
+        here[entropy] -= (shares * np.log(shares + TINY)).sum(axis=0)
+        if step.blurs is not None:
+            unblurred = shares * step.blurs.none
+            last = slice(no_blur, blur_last + 1)
+            here[last] = np.einsum("sr,snr->nr", unblurred, sources[:, last])
             here[blur_last] += (shares - unblurred).sum(axis=0)
-            for order in range(1, wiring.n_orders):
-                here[blurs] += order * np.einsum("sr,sr->r", shares, spread[:, order])
-            uncertainty = -(step.order_shares * np.log(step.order_shares + _TINY)).sum(axis=1)
-            here[entropy] += (shares * wiring.spread(uncertainty)).sum(axis=0)
+            here[blurs] += np.einsum("sr,sr->r", shares, step.blurs.mean)
+            here[entropy] += np.einsum("sr,sr->r", shares, step.blurs.entropy)
         at_arrival.append(here)
     return dict(zip(names, at_arrival[wiring.output], strict=True))

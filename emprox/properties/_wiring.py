@@ -19,22 +19,31 @@ from ..graphs import WIRE, Graphs
 from ..spaces import SignalOperation
 
 Array = NDArray[np.float64]
+# Added to shares before their logarithm is taken.
+TINY = 1e-12
 # A source or node and the rows in which it is read, None for all.
 Term = tuple[int, Array | None]
 
 
 @dataclass(frozen=True)
 class Sum:
-    """An arrival that adds up what some nodes hand on.
-
-    `powers`, of shape (n_sources, n_rows), are the shares of each source's variance that arrive,
-    and `order_shares`, of shape (n_sources, n_orders, n_rows), how these were blurred.
-    """
+    """An arrival that adds up what some nodes hand on."""
 
     arrival: int
     terms: list[Term]
+    # The share of each source's variance that arrives: shape (n_sources, n_rows).
     powers: Array
-    order_shares: Array | None
+    # How it was blurred, of the same shape; None if it was not.
+    blurs: Blurs | None
+
+
+@dataclass(frozen=True)
+class Blurs:
+    """How a source was blurred on its ways: share of ways without, mean number and entropy."""
+
+    none: Array
+    mean: Array
+    entropy: Array
 
 
 @dataclass(frozen=True)
@@ -215,11 +224,14 @@ class Wiring:
             return renewed
         return handed_on
 
-    def _shares(self, coefficients: Array) -> tuple[Array, Array | None]:
-        """Work out the share of each source's variance, and how it was blurred."""
-        if self.n_orders == 1:
+    def _shares(self, coefficients: Array) -> tuple[Array, Blurs | None]:
+        """Work out the share of each source's variance that arrives, and how it was blurred."""
+        n_orders = self.n_orders
+        while n_orders > 1 and not coefficients[:, n_orders - 1].any():
+            n_orders -= 1
+        if n_orders == 1:
             return self.spread(coefficients[:, 0] ** 2), None
-        orders = np.arange(self.n_orders)
+        coefficients, orders = coefficients[:, :n_orders], np.arange(n_orders)
         squares = {
             (i, j): coefficients[:, i] * coefficients[:, j] for i in orders for j in range(i + 1)
         }
@@ -227,5 +239,11 @@ class Wiring:
             sum((1 if i == j else 2) * row[i + j] * square for (i, j), square in squares.items())
             for row in self._covariances
         ]
-        total = coefficients.sum(axis=1, keepdims=True)
-        return np.concatenate(powers, axis=1), coefficients / np.where(total > 0, total, 1)
+        total = coefficients.sum(axis=1)
+        shares = coefficients / np.where(total > 0, total, 1)[:, None]
+        blurs = Blurs(
+            none=self.spread(shares[:, 0]),
+            mean=self.spread(np.einsum("sog,o->sg", shares, orders)),
+            entropy=self.spread(-(shares * np.log(shares + TINY)).sum(axis=1)),
+        )
+        return np.concatenate(powers, axis=1), blurs
