@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._architecture import Architecture
 
@@ -159,9 +159,14 @@ class Graphs:
         return there if self.present is None else there & self.present.T
 
     @cached_property
+    def by_node(self) -> NDArray[np.integer[Any]]:
+        """The operations of each node: shape (n_nodes, n_graphs)."""
+        return np.ascontiguousarray(self.operations.T)
+
+    @cached_property
     def nodes(self) -> BoolArray:
         """Which nodes are there: shape (n_nodes, n_graphs)."""
-        return np.ascontiguousarray(self.operations.T != ABSENT)
+        return self.by_node != ABSENT
 
     @cached_property
     def reads(self) -> dict[int, list[tuple[int, BoolArray | None]]]:
@@ -281,23 +286,26 @@ class Graphs:
             present[:, number] = self.there[list(path)].all(axis=0)
         return np.where(is_there, self.operations[:, between], ABSENT), present
 
-    def lookup(self, values: Sequence[float], wire: float = 0, absent: float = 0) -> Floats:
-        """Look up a number of every node's operation.
+    def lookup(self, values: ArrayLike, wire: float = 0, absent: float = 0) -> Floats:
+        """Look up a number of every node's operation, or several.
 
         Parameters
         ----------
-        values : sequence of float of length n_names
-            Number of each operation.
+        values : array-like of shape (n_names,) or (n_values, n_names)
+            Numbers of each operation.
         wire, absent : float, default=0
             Number of a node that only passes on, and of one that is not there.
 
         Returns
         -------
-        ndarray of shape (n_nodes, n_graphs)
+        ndarray of shape (n_nodes, n_graphs) or (n_nodes, n_values, n_graphs)
             The numbers.
         """
+        table = np.asarray(values, dtype=float)
+        ends = np.broadcast_to([wire, absent], (*table.shape[:-1], 2))
         # WIRE and ABSENT are -2 and -1, and count from the end.
-        return np.array([*values, wire, absent], dtype=float)[self.operations.T]
+        numbers = np.concatenate([table, ends], axis=-1).take(self.by_node, axis=-1)
+        return np.ascontiguousarray(numbers.swapaxes(0, 1)) if table.ndim == 2 else numbers
 
     def sum_over_paths(self, gains: Floats) -> Floats:
         """Add up, over all paths from an input to the output, the product of the nodes' gains.
@@ -397,7 +405,7 @@ class Graphs:
 
     def reading_inputs(self) -> BoolArray:
         """Say which nodes read an input, directly or over wires: shape (n_nodes, n_graphs)."""
-        wire = self.operations.T == WIRE
+        wire = self.by_node == WIRE
         reading = np.zeros(wire.shape, dtype=bool)
         near = np.zeros(wire.shape, dtype=bool)
         near[: self.n_inputs] = True
@@ -408,7 +416,7 @@ class Graphs:
 
     def read_by_output(self) -> BoolArray:
         """Say which nodes the output reads, directly or over wires: shape (n_nodes, n_graphs)."""
-        wire = self.operations.T == WIRE
+        wire = self.by_node == WIRE
         read = np.zeros(wire.shape, dtype=bool)
         read[-1] = True
         for edge in range(len(self.edges) - 1, -1, -1):

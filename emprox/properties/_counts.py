@@ -18,10 +18,9 @@ Columns = dict[str, NDArray[np.float64]]
 def operation_counts(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
     """Count each operation: in all, next to the input and next to the output."""
     columns: Columns = {}
-    kinds = graphs.operations.T
     first, last = graphs.reading_inputs(), graphs.read_by_output()
     for number, operation in enumerate(operations):
-        there = kinds == number
+        there = graphs.by_node == number
         count = there.sum(axis=0)
         columns[f"number of {operation.name}"] = count
         columns[f"has {operation.name}"] = count > 0
@@ -62,7 +61,7 @@ def successions(graphs: Graphs, operations: Sequence[SignalOperation]) -> Column
     handed_on = np.zeros((graphs.n_nodes, n_operations, graphs.n_graphs))
     counts = np.zeros((n_operations, n_operations, graphs.n_graphs))
     for node, sources in graphs.reads.items():
-        kind = graphs.operations[:, node]
+        kind = graphs.by_node[node]
         read = np.zeros((n_operations, graphs.n_graphs))
         for source, where in sources:
             read += handed_on[source] if where is None else handed_on[source] * where

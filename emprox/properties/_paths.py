@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..graphs import Graphs
 from ..spaces import SignalOperation
@@ -46,7 +45,7 @@ def path_lengths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
         }
     for operation in operations:
         lengths[f"of {operation.name}"] = [float(other is operation) for other in operations]
-    steps = np.stack([graphs.lookup(length) for length in lengths.values()], axis=1)
+    steps = graphs.lookup(list(lengths.values()))
     both_ways = graphs.longest_paths(np.concatenate([steps, -steps], axis=1))[-1]
     longest, shortest = both_ways[: len(lengths)], -both_ways[len(lengths) :]
     total, n_paths = graphs.total_lengths(steps)
@@ -71,7 +70,7 @@ def linear_paths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
         [operation.effect == "copy" for operation in operations],
         [True] * len(operations),
     ]
-    linear, copying, every = _sums(graphs, allowed)
+    linear, copying, every = graphs.sum_over_paths(graphs.lookup(allowed, wire=1))
     return {
         "linear paths": linear,
         "has linear path": linear > 0,
@@ -104,14 +103,8 @@ def soft_path_sums(graphs: Graphs, operations: Sequence[SignalOperation]) -> Col
                 gains[f"soft paths ({operation.name} {gain_of_one})"] = [
                     gain_of_one if other is operation else 1 for other in operations
                 ]
-    sums = _sums(graphs, list(gains.values()))
+    sums = graphs.sum_over_paths(graphs.lookup(list(gains.values()), wire=1))
     return dict(zip(gains, np.log(sums + _FLOOR), strict=True))
-
-
-def _sums(graphs: Graphs, gains: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Return the sum over paths for each list of gains."""
-    of_nodes = np.stack([graphs.lookup(gain, wire=1) for gain in gains], axis=1)
-    return graphs.sum_over_paths(of_nodes)
 
 
 def _n_layers(operation: SignalOperation) -> int:

@@ -32,11 +32,14 @@ _FLOOR = 0.1
 
 
 def signal_columns(
-    kinds: Sequence[Graphs], operations: Sequence[SignalOperation], skeleton: Skeleton
+    kinds: Sequence[Graphs],
+    operations: Sequence[SignalOperation],
+    skeleton: Skeleton,
+    with_blurs: bool,
 ) -> Columns:
     """Send signals through the whole network and describe them in the first and last cells."""
     covariances = np.ones((1, 1))
-    if any(operation.effect == "blur" for operation in operations):
+    if with_blurs:
         covariances = blur_autocovariances(2 * MAX_BLURS) ** np.array(WHITENESS)[:, None]
     n_settings = len(covariances)
     n_rows = n_settings * kinds[0].n_graphs

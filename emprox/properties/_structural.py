@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spaces import SearchSpace, get_space
+from ..spaces import SearchSpace, SignalOperation, get_space
 from ..spaces._sequences import IntArray
 from ..spaces._transformer import ArchitectureTransformer
 from ..utils._sklearn import Interval, StrOptions
@@ -162,7 +162,7 @@ class StructuralProperties(ArchitectureTransformer):
 
     def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[np.float64]:
         reference = self._reference
-        columns = _compute(space, self.groups_, decisions)
+        columns = _compute(space, self.space_, self.groups_, decisions)
         part = np.array([columns[key] for key in reference.keys], dtype=np.float64).T
         if self.standardize:
             part -= reference.means
@@ -207,10 +207,13 @@ def _choose_groups(
 
 
 def _compute(
-    space: SearchSpace, groups: Sequence[str], decisions: IntArray
+    space: SearchSpace, learned: SearchSpace, groups: Sequence[str], decisions: IntArray
 ) -> dict[tuple[str, str], NDArray[Any]]:
-    """Compute all columns, by group and name."""
+    """Compute all columns of a learned space, by group and name, for a space that extends it."""
     operations, skeleton = space.signal_operations, space.skeleton
+    if not is_known(learned.signal_operations):
+        operations = tuple(SignalOperation(operation.name) for operation in operations)
+    with_blurs = any(operation.effect == "blur" for operation in learned.signal_operations)
     blocking = [number for number, o in enumerate(operations) if o.effect == "block"]
     kinds = [graphs.without(blocking).live() for graphs in space.signal_graphs(decisions)]
     columns: dict[tuple[str, str], NDArray[Any]] = {}
@@ -231,7 +234,7 @@ def _compute(
         if "successions" in groups:
             add("successions", successions(graphs, operations), prefix)
     if "signals" in groups:
-        add("signals", signal_columns(kinds, operations, skeleton))
+        add("signals", signal_columns(kinds, operations, skeleton, with_blurs))
     if "decisions" in groups:
         add("decisions", decision_columns(space.canonicalize(decisions), space.n_choices))
     return columns
@@ -246,7 +249,7 @@ def _refer_to_sample(space: SearchSpace, groups: tuple[str, ...], n_reference: i
 def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _Reference:
     """Find out which columns vary, and their means and scales."""
     _check_descriptions(space, decisions)
-    columns = _compute(space, groups, decisions)
+    columns = _compute(space, space, groups, decisions)
     matrix = np.array(list(columns.values()), dtype=np.float64)
     defined = ~np.isnan(matrix)
     n_defined = np.maximum(defined.sum(axis=1), 1)

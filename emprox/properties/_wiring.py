@@ -109,7 +109,7 @@ class Wiring:
     def places(self, number: int, node: int) -> Array | None:
         """Say in which rows a node has an operation; None if in none."""
         if (number, node) not in self._places:
-            there = self.graphs.operations[:, node] == number
+            there = self.graphs.by_node[node] == number
             self._places[number, node] = self.spread(there) if there.any() else None
         return self._places[number, node]
 
@@ -118,8 +118,9 @@ class Wiring:
         renewing = [operation.effect == "renew" for operation in operations]
         n_layers = [o.n_layers * new for o, new in zip(operations, renewing, strict=True)]
         is_wide = [o.kernel_size > 1 and new for o, new in zip(operations, renewing, strict=True)]
-        # An operation that training did not know hands on what it reads.
-        copying = [o.effect in ("copy", None) or o.residual for o in operations]
+        # What is not known is taken for a copy, as are blurs where they count for nothing.
+        copies = ("copy", None) if self.n_orders > 1 else ("copy", None, "blur")
+        copying = [o.effect in copies or o.residual for o in operations]
         self.copies = graphs.lookup(copying, wire=1)
         self.blurs = graphs.lookup([operation.effect == "blur" for operation in operations])
         self.renews = graphs.lookup(renewing)
@@ -130,7 +131,7 @@ class Wiring:
                 for source, where in sources:
                     if source < graphs.n_inputs:
                         at_input[node] |= True if where is None else where
-            changed = at_input & (self.copies > 0) & (graphs.operations.T != WIRE)
+            changed = at_input & (self.copies > 0) & (graphs.by_node != WIRE)
             self.copies[changed] = 0
             self.renews[changed] = 1
             layers[changed] = np.maximum(layers[changed], 1)
@@ -171,7 +172,7 @@ class Wiring:
         """Add up what some nodes hand on; return the arrival, which may be known already."""
         if len(sources) == 1 and sources[0][1] is None:
             (source, _), *_ = sources
-            if (self.graphs.operations[:, source] == WIRE).all():
+            if (self.graphs.by_node[source] == WIRE).all():
                 return self.arrival_at[source]
         key = tuple(
             (source, None if where is None else where.tobytes()) for source, where in sources
@@ -210,7 +211,7 @@ class Wiring:
     def _apply(self, node: int, arrival: int) -> Array:
         """Return the coefficients of what a node hands on."""
         arriving = self._coefficients[arrival]
-        if (self.graphs.operations[:, node] == WIRE).all():
+        if (self.graphs.by_node[node] == WIRE).all():
             return arriving
         handed_on = arriving * self.copies[node]
         if self.n_orders > 1 and self.blurs[node].any():
@@ -235,11 +236,14 @@ class Wiring:
         squares = {
             (i, j): coefficients[:, i] * coefficients[:, j] for i in orders for j in range(i + 1)
         }
+        total = coefficients.sum(axis=1)
         powers = [
-            sum((1 if i == j else 2) * row[i + j] * square for (i, j), square in squares.items())
+            # Where a blur changes nothing, all ways add up.
+            total**2
+            if (row == 1).all()
+            else sum((2 - (i == j)) * row[i + j] * square for (i, j), square in squares.items())
             for row in self._covariances
         ]
-        total = coefficients.sum(axis=1)
         shares = coefficients / np.where(total > 0, total, 1)[:, None]
         blurs = Blurs(
             none=self.spread(shares[:, 0]),
