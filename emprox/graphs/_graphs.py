@@ -102,6 +102,7 @@ class Graphs:
         operations: NDArray[np.integer[Any]],
         names: Sequence[str],
         numbers: Mapping[str, NDArray[Any]] | None = None,
+        optional: bool = False,
     ) -> Graphs:
         """Put operations one after the other, between an input and the output.
 
@@ -113,6 +114,8 @@ class Graphs:
             Names of the operations.
         numbers : mapping of str to ndarray of shape (n_graphs, n_operations), default=None
             Numbers of the operations; input and output get those of the nodes beside them.
+        optional : bool, default=False
+            Whether there may be fewer operations; then any node may lead to the output.
 
         Returns
         -------
@@ -120,20 +123,18 @@ class Graphs:
             The chains.
         """
         n_nodes = operations.shape[1] + 2
-        edges = [(node - 1, node) for node in range(1, n_nodes)]
-        # From each node that may be the last one.
-        edges += [(node, n_nodes - 1) for node in range(n_nodes - 2)]
         nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
-        present = np.ones((len(nodes), len(edges)), dtype=bool)
-        present[:, n_nodes - 1 :] = nodes[:, 1:-1] == ABSENT
-        present[:, n_nodes - 1 :] &= nodes[:, :-2] != ABSENT
         beside = {
             name: np.pad(values, ((0, 0), (1, 1)), mode="edge")
             for name, values in (numbers or {}).items()
         }
-        if present[:, n_nodes - 1 :].any():
-            return cls(nodes, edges, names, present, numbers=beside)
-        return cls(nodes, edges[: n_nodes - 1], names, numbers=beside)
+        edges = [(node - 1, node) for node in range(1, n_nodes)]
+        if not optional:
+            return cls(nodes, edges, names, numbers=beside)
+        is_last = (nodes[:, :-2] != ABSENT) & (nodes[:, 1:-1] == ABSENT)
+        present = np.hstack([np.ones((len(nodes), len(edges)), dtype=bool), is_last])
+        edges += [(node, n_nodes - 1) for node in range(n_nodes - 2)]
+        return cls(nodes, edges, names, present, numbers=beside)
 
     @property
     def wire_names(self) -> list[str]:
@@ -274,7 +275,10 @@ class Graphs:
         """
         # Paths that end at each node, as the edges along them.
         ending: list[list[tuple[int, ...]]] = [[()]] * self.n_inputs
-        for edges in self.into.values():
+        into: dict[int, list[int]] = {node: [] for node in range(self.n_inputs, self.n_nodes)}
+        for edge, (_, target) in enumerate(self.edges):
+            into[target].append(edge)
+        for edges in into.values():
             ending.append([(*p, edge) for edge in edges for p in ending[self.edges[edge][0]]])
         paths, n_between = ending[-1], max(map(len, ending[-1]), default=1) - 1
         between = np.zeros((len(paths), n_between), dtype=np.int64)

@@ -2,22 +2,32 @@
 
 from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
+from ._chains import ChainSpace
 from ._edge_cells import EdgeCellSpace
 from ._nasbench201 import NASBench201Space
+from ._nasbench_macro import NASBenchMacroSpace
+from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequences import TokenSequence
 from ._signals import CellPosition, SignalOperation, Skeleton
+from ._transnasbench101_macro import TransNASBench101MacroSpace
+from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 __all__ = [
     "Architecture",
     "ArchitectureError",
     "CellPosition",
+    "ChainSpace",
     "EdgeCellSpace",
     "NASBench201Space",
+    "NASBenchMacroSpace",
+    "NATSBenchSizeSpace",
     "SearchSpace",
     "SignalOperation",
     "Skeleton",
     "TokenSequence",
+    "TransNASBench101MacroSpace",
+    "TransNASBench101MicroSpace",
     "get_space",
     "list_spaces",
     "register_space",

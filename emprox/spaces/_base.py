@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,6 @@ class SearchSpace(Decisions):
     ----------
     name : str
         The name that the space is registered under.
-    title : str
-        One line for people: what the space is and where it was published; by default its name.
-    choices : mapping of str to tuple
-        The decisions by name, each with the names of its choices.
     skeleton : Skeleton
         How a network stacks its cells; by default it is a single cell.
     default_sequence : str
@@ -66,14 +63,18 @@ class SearchSpace(Decisions):
     """
 
     name: str
-    choices: Mapping[str, Sequence[Any]]
     default_sequence: str = "decisions"
     skeleton: Skeleton = Skeleton()
     accepted: str = "a text, a choice for each decision"
 
     @property
+    @abstractmethod
+    def choices(self) -> Mapping[str, Sequence[Any]]:
+        """The decisions by name, each with the names of its choices."""
+
+    @property
     def title(self) -> str:
-        """One line for people; by default the name."""
+        """What the space is and where it was published, in a line; by default its name."""
         return self.name
 
     @property
@@ -282,25 +283,6 @@ class SearchSpace(Decisions):
         """
         return self._check(decisions)
 
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say which combinations of choices are architectures of this space.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix with every entry in range.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures,)
-            True where valid.
-        """
-        matrix = np.asarray(decisions)
-        valid = np.ones(len(matrix), dtype=bool)
-        for wrong in self._faults(matrix).values():
-            valid &= ~wrong
-        return valid
-
     def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
         """Write architectures as token sequences, as they are and not in canonical form.
 
@@ -346,7 +328,7 @@ class SearchSpace(Decisions):
         spec = self._sequence(sequence)
         matrix = check_tokens(tokens, spec)
         decisions = spec.read(matrix)
-        wrong = ((decisions < 0) | (decisions >= self.n_choices)).any(axis=1)
+        wrong = np.array(((decisions < 0) | (decisions >= self.n_choices)).any(axis=1))
         wrong[~wrong] = ~self.is_valid(decisions[~wrong])
         # Tokens may say more than the decisions; what does not follow from these is wrong.
         wrong[~wrong] = (spec.write(decisions[~wrong]) != matrix[~wrong]).any(axis=1)
@@ -390,10 +372,6 @@ class SearchSpace(Decisions):
         """Read whatever else the space accepts."""
         raise refuse(item, f"{self.accepted} or an Architecture")
 
-    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
-        """Say what can be wrong with decisions in range, and for each row whether it is."""
-        return {}
-
     def _whole(self, decisions: ArrayLike) -> Graphs:
         """Write each architecture as a single graph, as `decode` shows it."""
         if kinds := self.graphs(decisions):
@@ -436,35 +414,6 @@ class SearchSpace(Decisions):
             raise refuse(architecture, f"a graph of the space {self.name!r}")
         return decisions
 
-    def _check(self, decisions: ArrayLike) -> IntArray:
-        """Return a decision matrix; refuse what is not in range or not valid."""
-        try:
-            matrix: NDArray[Any] = np.asarray(decisions)
-        except (ValueError, OverflowError) as error:
-            raise ArchitectureError(f"not a decision matrix: {error}") from error
-        is_number = matrix.dtype.kind in "biuf" or not matrix.size
-        if not is_number or matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
-            raise ArchitectureError(
-                f"a decision matrix of the space {self.name!r} holds numbers in"
-                f" {self.n_decisions} columns, got an array of shape {matrix.shape} and type"
-                f" {matrix.dtype}"
-            )
-        wrong = np.argwhere(~((matrix >= 0) & (matrix < self.n_choices) & (matrix % 1 == 0)))
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"decision {column} is {matrix[row, column]}, but has to be a whole number from 0"
-                f" to {self.n_choices[column] - 1}",
-                index=row,
-            )
-        matrix = matrix.astype(np.int64)
-        faults = self._faults(matrix)
-        rows = {text: int(wrong.argmax()) for text, wrong in faults.items() if wrong.any()}
-        if rows:
-            text = min(rows, key=lambda fault: rows[fault])
-            raise ArchitectureError(text, rows[text])
-        return matrix
-
     def _sequence(self, sequence: str | None) -> TokenSequence:
         name = self.default_sequence if sequence is None else sequence
         if name not in self.sequences:
@@ -501,12 +450,7 @@ class SearchSpace(Decisions):
 
         if is_registered(self):
             return get_space, (self.name,)
-        return _make, (type(self), self._parameters)
+        return partial(type(self), **self._parameters), ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
-
-
-def _make(cls: type[SearchSpace], parameters: dict[str, Any]) -> SearchSpace:
-    """Build a space anew, when it is unpickled."""
-    return cls(**parameters)

@@ -1,14 +1,16 @@
-"""Ways through a search space: drawing, changing and listing its architectures."""
+"""Decision matrices: checking, drawing, changing and listing them."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..graphs import ArchitectureError
 from ..graphs._graphs import IntArray
 from ..utils._random import RandomState, as_generator
 
@@ -41,16 +43,27 @@ class Decisions(ABC):
         return math.prod(self.n_choices)
 
     @abstractmethod
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say which combinations of choices are architectures of this space."""
-
-    @abstractmethod
     def format(self, decisions: ArrayLike) -> list[str]:
         """Write architectures in the space's usual text form."""
 
-    @abstractmethod
-    def _check(self, decisions: ArrayLike) -> IntArray:
-        """Return a decision matrix; refuse what is not in range or not valid."""
+    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
+        """Say which combinations of choices are architectures of this space.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix with every entry in range.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures,)
+            True where valid.
+        """
+        matrix = np.asarray(decisions)
+        valid = np.ones(len(matrix), dtype=bool)
+        for wrong in self._faults(matrix).values():
+            valid &= ~wrong
+        return valid
 
     def sample(
         self, n_architectures: int, random_state: RandomState = None, replace: bool = False
@@ -188,6 +201,39 @@ class Decisions(ABC):
             numbers = np.arange(start, min(start + _CHUNK, n_combinations))
             decisions = self._from_numbers(numbers)
             yield decisions[self.is_valid(decisions)]
+
+    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
+        """Say what can be wrong with decisions in range, and for each row whether it is."""
+        return {}
+
+    def _check(self, decisions: ArrayLike) -> IntArray:
+        """Return a decision matrix; refuse what is not in range or not valid."""
+        try:
+            matrix: NDArray[Any] = np.asarray(decisions)
+        except (ValueError, OverflowError) as error:
+            raise ArchitectureError(f"not a decision matrix: {error}") from error
+        is_number = matrix.dtype.kind in "biuf" or not matrix.size
+        if not is_number or matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
+            raise ArchitectureError(
+                f"a decision matrix of the space {self.name!r} holds numbers in"
+                f" {self.n_decisions} columns, got an array of shape {matrix.shape} and type"
+                f" {matrix.dtype}"
+            )
+        wrong = np.argwhere(~((matrix >= 0) & (matrix < self.n_choices) & (matrix % 1 == 0)))
+        if len(wrong):
+            row, column = (int(position) for position in wrong[0])
+            raise ArchitectureError(
+                f"decision {column} is {matrix[row, column]}, but has to be a whole number from 0"
+                f" to {self.n_choices[column] - 1}",
+                index=row,
+            )
+        matrix = matrix.astype(np.int64)
+        faults = self._faults(matrix)
+        rows = {text: int(wrong.argmax()) for text, wrong in faults.items() if wrong.any()}
+        if rows:
+            text = min(rows, key=lambda fault: rows[fault])
+            raise ArchitectureError(text, rows[text])
+        return matrix
 
     def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
         """Say which decisions of each architecture `mutate` and `neighbors` may change."""

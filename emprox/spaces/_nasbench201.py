@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..graphs import ArchitectureError
-from ..utils._texts import shown
 from ._edge_cells import EdgeCellSpace
+from ._parsing import refuse
 from ._signals import SignalOperation, Skeleton
 
 N_NODES = 4
@@ -70,11 +69,11 @@ class NASBench201Space(EdgeCellSpace):
     --------
     >>> from emprox.spaces import get_space
     >>> space = get_space("nasbench201")
-    >>> cell = space.parse((0, 1, 1, 1, 2, 1))
+    >>> cell = space.encode([(0, 1, 1, 1, 2, 1)])
     >>> space.format(cell)
-    '|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|'
-    >>> space.format(space.canonical(cell))
-    '|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'
+    ['|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|']
+    >>> space.format(space.canonicalize(cell))
+    ['|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|']
     """
 
     name = "nasbench201"
@@ -106,8 +105,9 @@ class NASBench201Space(EdgeCellSpace):
     def _read_text(self, text: str) -> Sequence[int]:
         official = _TEXT.fullmatch(text)
         if official is None:
-            raise ArchitectureError(
-                f"expected three nodes, separated by '+', with one, two and three operations and"
-                f" the node that each comes from, as in {_EXAMPLE!r}, got {shown(text)}"
+            raise refuse(
+                text,
+                "three nodes, separated by '+', with one, two and three operations and the node"
+                f" that each comes from, as in {_EXAMPLE!r}",
             )
         return self._read_items(list(official.group(*_GROUPS)))

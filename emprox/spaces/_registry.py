@@ -6,6 +6,10 @@ from difflib import get_close_matches
 
 from ._base import SearchSpace
 from ._nasbench201 import NASBench201Space
+from ._nasbench_macro import NASBenchMacroSpace
+from ._natsbench_size import NATSBenchSizeSpace
+from ._transnasbench101_macro import TransNASBench101MacroSpace
+from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 _SPACES: dict[str, SearchSpace] = {}
 
@@ -107,5 +111,11 @@ def is_registered(space: SearchSpace) -> bool:
     return _SPACES.get(space.name) is space
 
 
-for _space in (NASBench201Space(),):
+for _space in (
+    NASBench201Space(),
+    NASBenchMacroSpace(),
+    NATSBenchSizeSpace(),
+    TransNASBench101MacroSpace(),
+    TransNASBench101MicroSpace(),
+):
     register_space(_space)

@@ -180,8 +180,8 @@ def adjacency_sequence(
         decisions = np.empty((len(tokens), space.n_decisions), dtype=np.int64)
         for row, (edges, labels) in enumerate(zip(adjacency, nodes.tolist(), strict=True)):
             names = [vocabulary[token] for token in labels[1:] if token != PADDING]
-            joined = [edge for edge in np.argwhere(edges).tolist() if edge[1] <= len(names)]
-            graph = Architecture((whole.wire_names[0], *names), tuple(joined))
+            joined = tuple((s, t) for s, t in np.argwhere(edges).tolist() if t <= len(names))
+            graph = Architecture((whole.wire_names[0], *names), joined)
             try:
                 decisions[row] = space._read_checked_graph(graph)
             except ArchitectureError as error:
