@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import combinations, pairwise, permutations
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...graphs import ABSENT, WIRE, Graphs
-from .._sequences import (
-    EDGE,
-    PADDING,
-    IntArray,
-    flatten_graphs,
-    shift_left,
-    sorted_words,
-    unflatten_graphs,
-)
+from .._sequences import PADDING, IntArray, shift_left
 
 N_NODES = 7
 OUTPUT = N_NODES - 1
@@ -28,13 +20,9 @@ SOURCES, TARGETS = np.array(EDGES).T
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 # The choice of an operation that says that there is no such node.
 NO_NODE = len(OPERATIONS)
-# What a valid cell needs at most for the operations along its paths and an end of each path.
-PATHS_LENGTH = 36
 
 # The tokens of the sets of nodes come behind those of the operations.
 _FIRST_SET = len(OPERATIONS) + 1
-# The inner nodes along each path through a cell that has all edges.
-_PATHS = [inner for length in range(OUTPUT) for inner in combinations(INNER, length)]
 _PROJECTION = len(OPERATIONS)
 _CONCATENATION, _OUTER_PROJECTION, _SUM = 2 * OUTPUT - 1, 2 * OUTPUT, 2 * OUTPUT + 1
 _BITS = 2 ** np.arange(len(EDGES))
@@ -125,31 +113,6 @@ def _key_weights() -> NDArray[np.float64]:
     return np.hstack([edges, operations]).T
 
 
-def write_adjacency(decisions: IntArray) -> IntArray:
-    """Write the paper's sequence; smaller cells lack the tokens of the nodes they do not have."""
-    operations = decisions[:, len(EDGES) :]
-    labels = np.where(operations == NO_NODE, PADDING, operations + EDGE + 1)
-    labels = np.pad(labels, ((0, 0), (1, 1)), constant_values=EDGE + 1 + NO_NODE)
-    tokens = flatten_graphs(_adjacency(decisions), labels)
-    there = np.repeat(labels[:, None] > 0, N_NODES, axis=1)
-    there &= there.swapaxes(1, 2)
-    # Each node but the first has a column for each of the nodes before it and for itself.
-    columns = np.array([(node, other) for node in range(1, N_NODES) for other in range(node + 1)])
-    return shift_left(np.where(there[:, columns[:, 0], columns[:, 1]], tokens, PADDING))
-
-
-def read_adjacency(tokens: IntArray) -> IntArray:
-    """Read what `write_adjacency` writes."""
-    decisions = np.full((len(tokens), len(EDGES) + len(INNER)), -1)
-    lengths = (tokens != PADDING).sum(axis=1)
-    for size in range(2, N_NODES + 1):
-        length = (size - 1) * (size + 2) // 2
-        rows = np.flatnonzero(lengths == length)
-        adjacency, labels = unflatten_graphs(tokens[rows, :length], size)
-        decisions[rows] = _decisions(adjacency, labels[:, 1:-1] - EDGE - 1)
-    return decisions
-
-
 def write_nodes(decisions: IntArray) -> IntArray:
     """Write for each node the set of nodes that lead to it, and its operation."""
     operations = decisions[:, len(EDGES) :]
@@ -173,19 +136,6 @@ def read_nodes(tokens: IntArray) -> IntArray:
         adjacency[:, :, 1:] = (sets[:, None, :] >> np.array(kept)[:, None]) & 1
         decisions[rows] = _decisions(adjacency, tokens[rows, 1 : 2 * size - 3 : 2] - 1)
     return decisions
-
-
-def write_paths(decisions: IntArray) -> IntArray:
-    """Write the sequence of nodes, and then the operations along all paths, longest path first."""
-    edges = decisions[:, : len(EDGES)] > 0
-    labels = np.pad(decisions[:, len(EDGES) :] + 1, ((0, 0), (0, 1)))
-    # No node at all, the last column, fills up short paths.
-    places = [[*(node - 1 for node in inner), *[OUTPUT - 1] * (5 - len(inner))] for inner in _PATHS]
-    passed = [[EDGES.index(edge) for edge in pairwise((0, *inner, OUTPUT))] for inner in _PATHS]
-    alive = np.stack([edges[:, path].all(axis=1) for path in passed], axis=1)
-    end = _FIRST_SET + 2**OUTPUT
-    words = sorted_words(labels[:, places], alive, end=end, length=PATHS_LENGTH)
-    return np.hstack([write_nodes(decisions), words])
 
 
 def _adjacency(decisions: IntArray) -> IntArray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...graphs import Architecture, ArchitectureError, Graphs
 from ...utils._texts import shown
 from .._base import SearchSpace
 from .._parsing import read_choices, refuse
-from .._sequences import IntArray, TokenSequence
+from .._sequences import IntArray, TokenSequence, adjacency_sequence, path_sequence
 from .._signals import SignalOperation, Skeleton
 from ._cells import (
     EDGES,
@@ -24,16 +24,12 @@ from ._cells import (
     NO_NODE,
     OPERATIONS,
     OUTPUT,
-    PATHS_LENGTH,
     cell_graphs,
     from_keys,
     least_keys,
-    read_adjacency,
     read_nodes,
     signal_graphs,
-    write_adjacency,
     write_nodes,
-    write_paths,
 )
 
 MAX_EDGES = 9
@@ -41,6 +37,8 @@ MAX_EDGES = 9
 _N_EDGE_SETS = (1, 5, 47, 840, 27_142, 1_538_083)
 # So many sets of edges are looked at at once.
 _AT_ONCE = 2**17
+# What a valid cell needs at most for the operations along its paths and an end of each path.
+_PATHS_LENGTH = 36
 _NASLIB = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
 _KEYS = (("module_adjacency", "module_operations"), ("adjacency", "operations"), ("matrix", "ops"))
 _ATTRIBUTES = (("matrix", "ops"), ("original_matrix", "original_ops"))
@@ -137,35 +135,27 @@ class NASBench101Space(SearchSpace):
     # Between two stacks there is a max-pooling alone, the same for all cells, and the cell after
     # it reads it through projections, which renew it anyhow.
     skeleton = Skeleton.of_stages((128, 256, 512), (32, 16, 8), n_cells=3)
-    sequences = MappingProxyType(
-        {
-            "nodes": TokenSequence(
-                2 * OUTPUT - 1,
-                ("padding", *OPERATIONS, *_SETS),
-                "for each node the set of nodes that lead to it, then its operation",
-                write_nodes,
-                read_nodes,
-            ),
-            "paths": TokenSequence(
-                2 * OUTPUT - 1 + PATHS_LENGTH,
-                ("padding", *OPERATIONS, *_SETS, "end of path"),
-                "the sequence 'nodes', then the operations along each path in sorted order",
-                write_paths,
-                read_nodes,
-            ),
-            "adjacency": TokenSequence(
-                27,
-                ("padding", "no edge", "edge", *OPERATIONS, "output"),
-                "adjacency and operations, column by column (EmProx paper)",
-                write_adjacency,
-                read_adjacency,
-            ),
-        }
-    )
     accepted = (
         "a text such as '0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output', a pair"
         " (matrix, operations) or the 26 decisions"
     )
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        nodes = TokenSequence(
+            2 * OUTPUT - 1,
+            ("padding", *OPERATIONS, *_SETS),
+            "for each node the set of nodes that lead to it, then its operation",
+            write_nodes,
+            read_nodes,
+        )
+        paths = "the sequence 'nodes', then the operations along each path in sorted order"
+        return {
+            "nodes": nodes,
+            "paths": path_sequence(nodes, cell_graphs, _PATHS_LENGTH, paths),
+            "adjacency": adjacency_sequence(self),
+        }
 
     @property
     def size(self) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...graphs import WIRE, Architecture, ArchitectureError, Graphs
 from ...utils._texts import shown
 from .._base import SearchSpace
 from .._parsing import read_choices, refuse
-from .._sequences import IntArray, TokenSequence, flatten_graphs, unflatten_graphs
+from .._sequences import IntArray, TokenSequence, adjacency_sequence
 from .._signals import CellPosition, SignalOperation, Skeleton
 from ._trees import (
     N_NODES,
@@ -79,17 +80,6 @@ def _read_paths(tokens: IntArray) -> IntArray:
     operations = nodes[:, ::2] - 1
     sources = find_sources(operations == SKIP, nodes[:, 1::2] - _FIRST_PLACE, numbering)
     return np.hstack([sources[:, 1:], operations])
-
-
-def _write_adjacency(decisions: IntArray) -> IntArray:
-    sources, operations = _split(decisions)
-    labels = np.pad(operations + 3, ((0, 0), (1, 1)), constant_values=3 + len(OPERATIONS))
-    return flatten_graphs(tree_graphs(sources, operations).adjacency, labels)
-
-
-def _read_adjacency(tokens: IntArray) -> IntArray:
-    adjacency, labels = unflatten_graphs(tokens, N_NODES + 2)
-    return np.hstack([adjacency[:, :, 2:-1].argmax(axis=1), labels[:, 1:-1] - 3])
 
 
 class NASBenchGraphSpace(SearchSpace):
@@ -165,44 +155,40 @@ class NASBenchGraphSpace(SearchSpace):
     )
     # One cell; the hidden layers are 64 to 256 wide, depending on the data set.
     skeleton = Skeleton((CellPosition(width=256, resolution=1),))
-    sequences = MappingProxyType(
-        {
+    accepted = (
+        "a text such as '|gcn~0|gin~1|fc~2|cheb~1|', a pair (link, operations), the seven decisions"
+        " or an object with 'link' and 'ops'"
+    )
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        sources = (f"from {source}" for source in _SOURCES)
+        vocabulary = (
+            *("padding", *OPERATIONS, *_PLACES),
+            *(f"numbering {number}" for number in range(N_NUMBERINGS)),
+            *(f"{operation} on path" for operation in OPERATIONS[:SKIP]),
+            *(f"end of path of {length}" for length in range(1, N_NODES + 1)),
+        )
+        return {
             "decisions": TokenSequence(
                 2 * N_NODES - 1,
-                ("padding", *(f"from {source}" for source in _SOURCES), *OPERATIONS),
+                ("padding", *sources, *OPERATIONS),
                 "the operation of node 1, then source and operation of each node",
                 _write_decisions,
                 _read_decisions,
             ),
             "paths": TokenSequence(
                 2 * N_NODES + 1 + PATHS_LENGTH,
-                (
-                    "padding",
-                    *OPERATIONS,
-                    *_PLACES,
-                    *(f"numbering {number}" for number in range(N_NUMBERINGS)),
-                    *(f"{operation} on path" for operation in OPERATIONS[:SKIP]),
-                    *(f"end of path of {length}" for length in range(1, N_NODES + 1)),
-                ),
+                vocabulary,
                 "for each node its operation, and its depth and whether it is a leaf; which of the"
                 " trees that do not differ in this it is; then the operations on the way to each"
                 " leaf in sorted order, skip connections left out",
                 _write_paths,
                 _read_paths,
             ),
-            "adjacency": TokenSequence(
-                20,
-                ("padding", "no edge", "edge", *OPERATIONS, "output"),
-                "adjacency and operations, column by column (EmProx paper)",
-                _write_adjacency,
-                _read_adjacency,
-            ),
+            "adjacency": adjacency_sequence(self),
         }
-    )
-    accepted = (
-        "a text such as '|gcn~0|gin~1|fc~2|cheb~1|', a pair (link, operations), the seven decisions"
-        " or an object with 'link' and 'ops'"
-    )
 
     @property
     def size(self) -> int:
