@@ -4,7 +4,9 @@ from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
 from ._chains import ChainSpace
 from ._edge_cells import EdgeCellSpace
+from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
@@ -19,7 +21,9 @@ __all__ = [
     "CellPosition",
     "ChainSpace",
     "EdgeCellSpace",
+    "NASBench101Space",
     "NASBench201Space",
+    "NASBenchGraphSpace",
     "NASBenchMacroSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
+from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
@@ -117,5 +119,7 @@ for _space in (
     NATSBenchSizeSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),
+    NASBench101Space(),
+    NASBenchGraphSpace(),
 ):
     register_space(_space)
