@@ -6,6 +6,7 @@ from ._chains import ChainSpace
 from ._edge_cells import EdgeCellSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
@@ -23,6 +24,7 @@ __all__ = [
     "EdgeCellSpace",
     "NASBench101Space",
     "NASBench201Space",
+    "NASBenchASRSpace",
     "NASBenchGraphSpace",
     "NASBenchMacroSpace",
     "NATSBenchSizeSpace",

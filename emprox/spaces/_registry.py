@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from ._base import SearchSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
+from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
@@ -115,6 +116,7 @@ def is_registered(space: SearchSpace) -> bool:
 
 for _space in (
     NASBench201Space(),
+    NASBenchASRSpace(),
     NASBenchMacroSpace(),
     NATSBenchSizeSpace(),
     TransNASBench101MacroSpace(),
