@@ -87,16 +87,10 @@ def soft_path_sums(graphs: Graphs, operations: Sequence[SignalOperation]) -> Col
     # many operations of a large gain.
     gains: dict[str, list[float]] = {}
     if is_known(operations):
-        for copies, wide, narrow, blurs in GAINS:
+        for gain in GAINS:
+            copies, wide, narrow, blurs = gain
             name = f"soft paths (copy {copies}, wide {wide}, narrow {narrow}, blur {blurs})"
-            gains[name] = [
-                {
-                    "copy": copies,
-                    "blur": blurs,
-                    "renew": wide if _is_wide(operation) else narrow,
-                }.get(operation.effect or "", 1)
-                for operation in operations
-            ]
+            gains[name] = [gain[_role(operation)] for operation in operations]
     else:
         for operation in operations:
             for gain_of_one in UNKNOWN_GAINS:
@@ -113,3 +107,10 @@ def _n_layers(operation: SignalOperation) -> int:
 
 def _is_wide(operation: SignalOperation) -> bool:
     return operation.effect == "renew" and operation.kernel_size > 1
+
+
+def _role(operation: SignalOperation) -> int:
+    """Return which of the gains an operation has; what is not known is taken for a copy."""
+    if operation.effect == "renew":
+        return 1 if _is_wide(operation) else 2
+    return 3 if operation.effect == "blur" else 0

@@ -13,10 +13,6 @@ import numpy as np
 from ._counts import Columns
 from ._wiring import TINY, Array, Concatenation, Renewal, Wiring
 
-# Variance of a rectified standard normal variable (a batch normalisation follows), and the mean
-# squared slope of its rectification and normalisation.
-_RECTIFIED_VARIANCE = 0.5 - 1 / (2 * np.pi)
-_SLOPE = 0.5 / _RECTIFIED_VARIANCE
 # Blurring a signal more often than this changes its correlation with itself by little.
 MAX_BLURS = 3
 
@@ -32,10 +28,8 @@ def renewed_correlation(correlation: Array) -> Array:
 
 
 def blur_autocovariances(n_blurs: int) -> Array:
-    """Return the covariance of white noise blurred i times and j times, for i + j up to a number.
-
-    It is the central entry of so many boxes of 3 x 3 convolved.
-    """
+    """Return the covariance of white noise blurred i times and j times, by i + j."""
+    # It is the central entry of so many boxes of 3 x 3 convolved.
     row, covariances = np.ones(1), []
     for _ in range(n_blurs + 1):
         covariances.append(row[len(row) // 2] ** 2)
@@ -45,11 +39,9 @@ def blur_autocovariances(n_blurs: int) -> Array:
 
 @dataclass(frozen=True)
 class Signals:
-    """The signals of a batch of cells: at each arrival, and of each source.
+    """The signals of a batch of cells: at each arrival, and of each source."""
 
-    A jacobian is the mean squared derivative with respect to the cell's inputs.
-    """
-
+    # A jacobian is the mean squared derivative with respect to the cell's inputs.
     variances: list[Array]
     correlations: list[Array]
     jacobians: list[Array]
@@ -72,18 +64,10 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
         if isinstance(step, Renewal):
             if arrival not in renewed:
                 renewed[arrival] = [renewed_correlation(correlation[arrival])]
-                for _ in range(1, wiring.max_layers):
+                for _ in step.depths[1:]:
                     renewed[arrival].append(renewed_correlation(renewed[arrival][-1]))
-            slope = _SLOPE * jacobian[arrival] / variance[arrival]
-            if wiring.max_layers == 1:
-                sources[1, step.source], sources[2, step.source] = renewed[arrival][0], slope
-                continue
-            layers = wiring.row_layers[step.node]
-            sources[1, step.source] = sum(
-                after * (layers == n_layers)
-                for n_layers, after in enumerate(renewed[arrival], start=1)
-            )
-            sources[2, step.source] = slope * _SLOPE ** np.maximum(layers - 1, 0)
+            sources[1, step.source] = sum(map(np.multiply, renewed[arrival], step.depths))
+            sources[2, step.source] = step.slope * jacobian[arrival] / variance[arrival]
             continue
         if isinstance(step, Concatenation):
             arriving = sum(
@@ -103,68 +87,50 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
 
 
 def gradients(wiring: Wiring, signals: Signals) -> Columns:
-    """Send gradients of unit variance back from the output of a batch of cells.
-
-    Returns for each operation that renews signals the sum of the gradient's variance over its
-    places, over the variance of the output. Gradients that come back along several copies of a
-    signal are added as if they were independent.
-    """
+    """Send gradients of unit variance back from the output, and add up what each operation gets."""
+    # Those that come back along several copies of a signal are added as if they were independent.
     output = signals.variances[wiring.output]
-    received: Columns = {
-        operation.name: np.zeros(len(output))
-        for operation in wiring.operations
-        if operation.effect == "renew"
-    }
+    received: Columns = {name: np.zeros(len(output)) for name in wiring.names.values()}
     # The gradient at each arrival, and at what each node hands on.
-    at_arrival = {wiring.output: np.ones(len(output))}
+    at_arrival: dict[int, Array] = {wiring.output: np.ones(len(output))}
     at_node: dict[int, Array] = {}
     steps = {step.arrival: step for step in wiring.steps if not isinstance(step, Renewal)}
     for arrival in range(len(wiring.readers) - 1, -1, -1):
         total = at_arrival.get(arrival, 0)
         for node in wiring.readers[arrival]:
-            if node not in at_node:
-                continue
-            through = wiring.row_copies[node]
-            if wiring.n_orders > 1:
-                through = through + wiring.row_blurs[node] * wiring.blurred_variance
-            if wiring.renews[node].any():
-                slope = _SLOPE / signals.variances[arrival]
-                if wiring.max_layers > 1:
-                    slope = slope * _SLOPE ** np.maximum(wiring.row_layers[node] - 1, 0)
-                through = through + wiring.row_renews[node] * slope
-            total = total + at_node[node] * through
-            for number, operation in enumerate(wiring.operations):
-                if operation.name in received:
-                    there = wiring.places(number, node)
-                    if there is not None:
-                        received[operation.name] += at_node[node] * there
+            arriving, through = at_node.get(node, 0), wiring.passing[node]
+            if node in wiring.renewals:
+                through = through + wiring.renewals[node].slope / signals.variances[arrival]
+                for name, there in wiring.renewals[node].operations.items():
+                    received[name] += arriving * there
+            total = total + arriving * through
         step = steps.get(arrival)
         if isinstance(step, Concatenation):
             for part, share in zip(step.parts, step.shares, strict=True):
                 at_arrival[part] = at_arrival.get(part, 0) + total * share
         elif step is not None:
             for node, where in step.terms:
-                arriving = total if where is None else total * where
-                at_node[node] = at_node.get(node, 0) + arriving
+                at_node[node] = at_node.get(node, 0) + (total if where is None else total * where)
     return {name: gradient / output for name, gradient in received.items()}
 
 
 def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
-    """Describe the paths that the output's signal has taken, by their share of it.
-
-    A path counts by its share of the output's variance, or with `weights` "jacobian" by that of the
-    squared derivative with respect to the cell's inputs.
-    """
+    """Describe the paths to the output by their share of its variance, or of its jacobian."""
     by_variance = weights == "variance"
     of_arrival = signals.variances if by_variance else signals.jacobians
     of_source = signals.source_variances if by_variance else signals.source_jacobians
     n_inputs, n_rows = wiring.graphs.n_inputs, of_source.shape[1]
-    renewing = [number for number, o in enumerate(wiring.operations) if o.effect == "renew"]
-    names = ["layers", *(wiring.operations[number].name for number in renewing)]
-    names += ["blurs", "no layer", "several layers", "wide layer", "several wide layers"]
-    names += ["no blur", "empty path", "wide layer last", "blur last", "entropy"]
+    names = ["layers", *wiring.names.values(), "blurs", "no layer", "several layers", "wide layer"]
+    names += [
+        "several wide layers",
+        "no blur",
+        "empty path",
+        "wide layer last",
+        "blur last",
+        "entropy",
+    ]
     (blurs, none, several, wide, several_wide, no_blur, empty, wide_last, blur_last, entropy) = (
-        range(len(renewing) + 1, len(names))
+        range(len(wiring.names) + 1, len(names))
     )
     untouched = np.zeros((len(names), n_rows))
     untouched[[none, no_blur, empty]] = 1
@@ -175,12 +141,10 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
         if isinstance(step, Renewal):
             before, after = at_arrival[step.arrival], at_source[step.source]
             after[:] = before
-            layers, is_wide = wiring.row_layers[step.node], wiring.row_is_wide[step.node]
+            layers, is_wide = step.layers, step.is_wide
             after[0] += layers
-            for row, number in enumerate(renewing, start=1):
-                there = wiring.places(number, step.node)
-                if there is not None:
-                    after[row] += there
+            for name, there in step.operations.items():
+                after[names.index(name)] += there
             after[several] = np.where(layers > 1, 1, 1 - before[none])
             after[several_wide] = np.where(
                 is_wide * layers > 1, 1, np.where(is_wide, before[wide], before[several_wide])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,57 +42,43 @@ def signal_columns(
     covariances = np.ones((1, 1))
     if with_blurs:
         covariances = blur_autocovariances(2 * MAX_BLURS) ** np.array(WHITENESS)[:, None]
-    n_settings = len(covariances)
-    n_rows = n_settings * kinds[0].n_graphs
-    places: dict[int, list[int]] = {}
-    for place, position in enumerate(skeleton.positions):
-        places.setdefault(position.kind, []).append(place)
-    n_back = max(graphs.n_inputs for graphs in kinds)
-    variances = [np.ones(n_rows)] * n_back
-    correlations = [np.full(n_rows, _FIRST_CORRELATION)] * n_back
-    wirings: dict[tuple[int, bool], Wiring] = {}
+    n_rows = len(covariances) * kinds[0].n_graphs
+    # Variances and correlations of what the first cell reads, and then of what cells write.
+    history = [(np.ones(n_rows), np.full(n_rows, _FIRST_CORRELATION))]
+    history *= max(graphs.n_inputs for graphs in kinds)
+    wire = cache(lambda kind, strided: Wiring(kinds[kind], operations, covariances, strided))
     columns: Columns = {}
     log_jacobian = np.zeros(n_rows)
     n_stages = 0
     for place, position in enumerate(skeleton.positions):
-        graphs = kinds[position.kind]
-        key = position.kind, position.strided
-        if key not in wirings:
-            wirings[key] = Wiring(graphs, operations, covariances, position.strided)
-        wiring = wirings[key]
-        entering = _enter(
-            position.entry,
-            np.array(variances[-graphs.n_inputs :]),
-            np.array(correlations[-graphs.n_inputs :]),
-        )
-        signals = propagate(wiring, *entering)
-        output = wiring.output
-        log_here = np.log(np.maximum(signals.jacobians[output], _LEAST_JACOBIAN))
+        graphs, wiring = kinds[position.kind], wire(position.kind, position.strided)
+        read = np.array(history[-graphs.n_inputs :]).swapaxes(0, 1)
+        signals = propagate(wiring, *_enter(position.entry, *read))
+        correlation = signals.correlations[wiring.output]
+        log_here = np.log(np.maximum(signals.jacobians[wiring.output], _LEAST_JACOBIAN))
         log_jacobian += log_here
-        first, last = places[position.kind][0], places[position.kind][-1]
-        if place in (first, last):
-            where = f"{'last' if place == last else 'first'} {graphs.kind} cell".replace("  ", " ")
-            weights = ("variance", "jacobian") if place == last else ("variance",)
-            for by in weights:
+        alike = [n for n, other in enumerate(skeleton.positions) if other.kind == position.kind]
+        is_last = place == alike[-1]
+        if is_last or place == alike[0]:
+            where = f"{'last' if is_last else 'first'} {graphs.kind} cell".replace("  ", " ")
+            for by in ("variance", "jacobian") if is_last else ("variance",):
                 for name, column in path_statistics(wiring, signals, by).items():
                     columns[f"{where}: {name} by {by}"] = column
-            columns[f"{where}: log variance"] = np.log(signals.variances[output])
-            columns[f"{where}: correlation"] = signals.correlations[output]
+            columns[f"{where}: log variance"] = np.log(signals.variances[wiring.output])
+            columns[f"{where}: correlation"] = correlation
             columns[f"{where}: log jacobian"] = log_here
             total = np.zeros(n_rows)
             for name, gradient in gradients(wiring, signals).items():
                 total += gradient
                 columns[f"{where}: log gradient of {name}"] = np.log(_FLOOR + gradient)
             columns[f"{where}: log gradient"] = np.log(_FLOOR + total)
-        variances = [*variances[1:], np.maximum(signals.variances[output], _LEAST_VARIANCE)]
-        correlations = [*correlations[1:], signals.correlations[output]]
-        following = skeleton.positions[place + 1 : place + 2]
-        if not following or following[0].width != position.width:
+        history.append((np.maximum(signals.variances[wiring.output], _LEAST_VARIANCE), correlation))
+        if [other.width for other in skeleton.positions[place + 1 : place + 2]] != [position.width]:
             n_stages += 1
-            columns[f"stage {n_stages}: log variance"] = np.log(variances[-1])
-            columns[f"stage {n_stages}: correlation"] = correlations[-1]
+            columns[f"stage {n_stages}: log variance"] = np.log(history[-1][0])
+            columns[f"stage {n_stages}: correlation"] = correlation
     columns["network: log jacobian"] = log_jacobian
-    return _by_setting(columns, n_settings, np.any([graphs.connected for graphs in kinds], axis=0))
+    return _by_setting(columns, np.any([graphs.connected for graphs in kinds], axis=0))
 
 
 def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Array]:
@@ -105,11 +92,12 @@ def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Ar
     return variances, correlations
 
 
-def _by_setting(columns: Columns, n_settings: int, connected: NDArray[np.bool_]) -> Columns:
+def _by_setting(columns: Columns, connected: NDArray[np.bool_]) -> Columns:
     """Give each setting a column of its own; NaN for architectures that no signal passes."""
     separate: Columns = {}
     for name, rows in columns.items():
-        for setting, column in enumerate(rows.reshape(n_settings, -1)):
-            suffix = f" (whiteness {WHITENESS[setting]:g})" if n_settings > 1 else ""
+        settings = rows.reshape(-1, len(connected))
+        for whiteness, column in zip(WHITENESS, settings, strict=False):
+            suffix = f" (whiteness {whiteness:g})" if len(settings) > 1 else ""
             separate[name + suffix] = np.where(connected, column, np.nan)
     return separate

@@ -20,6 +20,13 @@ from ._paths import is_known, linear_paths, path_lengths, soft_path_sums
 from ._signals import signal_columns
 
 GROUPS = ("counts", "paths", "soft paths", "successions", "signals", "decisions")
+_OF_A_CELL = (
+    ("counts", operation_counts),
+    ("paths", path_lengths),
+    ("paths", linear_paths),
+    ("soft paths", soft_path_sums),
+    ("successions", successions),
+)
 # Weights of the groups of columns once they are standardised; of all others 1.
 WEIGHTS = {"soft paths": 2.0, "decisions": 0.5, "successions": 0.5}
 # Standardised values end here: in a column that hardly varies over the space, one of the few
@@ -176,33 +183,19 @@ def _choose_groups(
     space: SearchSpace, groups: str | Sequence[str], decisions: IntArray
 ) -> tuple[str, ...]:
     """Check the groups, or choose those that make sense for a space."""
-    has_graph = bool(space.signal_graphs(decisions[:1]))
     known = is_known(space.signal_operations)
-    available = {
-        "counts": has_graph,
-        "paths": has_graph,
-        "soft paths": has_graph,
-        "successions": has_graph,
-        "signals": has_graph and known,
-        "decisions": True,
-    }
+    available = [name for name in GROUPS if known or name != "signals"]
+    if not space.signal_graphs(decisions[:1]):
+        available = ["decisions"]
     if groups == "auto":
-        skipped = {"successions"} if known else set()
-        if not space.positional:
-            skipped.add("decisions")
-        return tuple(name for name, there in available.items() if there and name not in skipped)
-    if not groups:
-        raise ValueError(f"groups is empty; take 'auto' or some of {', '.join(map(repr, GROUPS))}")
-    for name in groups:
-        if not isinstance(name, str) or name not in available:
-            raise ValueError(
-                f"unknown group {name!r}; the groups are {', '.join(map(repr, GROUPS))}"
-            )
-        if not available[name]:
-            reason = "says nothing about what its operations do" if has_graph else "has no graphs"
-            raise ValueError(
-                f"there are no columns {name!r} for the space {space.name!r}, which {reason}"
-            )
+        skipped = {"successions" if known else "", "" if space.positional else "decisions"}
+        return tuple(name for name in available if name not in skipped)
+    if not groups or any(name not in available for name in groups):
+        raise ValueError(
+            f"groups has to be 'auto' or some of {', '.join(map(repr, available))} for the space"
+            f" {space.name!r}, got {groups!r}; signals have to be described by signal_operations,"
+            " and all but decisions need graphs"
+        )
     return tuple(name for name in GROUPS if name in groups)
 
 
@@ -223,16 +216,11 @@ def _compute(
 
     for kind, graphs in enumerate(kinds):
         prefix = f"{graphs.kind}: " if graphs.kind else ""
-        if "counts" in groups:
-            add("counts", operation_counts(graphs, operations), prefix)
-            add("counts", weights_and_work(graphs, operations, skeleton, kind), prefix)
-        if "paths" in groups:
-            add("paths", path_lengths(graphs, operations), prefix)
-            add("paths", linear_paths(graphs, operations), prefix)
-        if "soft paths" in groups:
-            add("soft paths", soft_path_sums(graphs, operations), prefix)
-        if "successions" in groups:
-            add("successions", successions(graphs, operations), prefix)
+        for group, describe in _OF_A_CELL:
+            if group in groups:
+                add(group, describe(graphs, operations), prefix)
+                if group == "counts":
+                    add(group, weights_and_work(graphs, operations, skeleton, kind), prefix)
     if "signals" in groups:
         add("signals", signal_columns(kinds, operations, skeleton, with_blurs))
     if "decisions" in groups:
@@ -271,19 +259,11 @@ def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _R
 def _check_descriptions(space: SearchSpace, decisions: IntArray) -> None:
     """Refuse a space that describes some of its operations but not others."""
     operations = space.signal_operations
-    if not is_known(operations):
-        return
     occurring = {
-        int(number)
-        for graphs in space.signal_graphs(decisions)
-        for number in np.unique(graphs.operations)
+        n for graphs in space.signal_graphs(decisions) for n in np.unique(graphs.operations)
     }
-    unknown = [
-        operation.name
-        for number, operation in enumerate(operations)
-        if number in occurring and operation.effect is None
-    ]
-    if unknown:
+    unknown = [o.name for n, o in enumerate(operations) if n in occurring and o.effect is None]
+    if is_known(operations) and unknown:
         raise ValueError(
             f"the space {space.name!r} describes some of its operations, but not"
             f" {', '.join(map(repr, unknown))}: give these an effect in its signal_operations"

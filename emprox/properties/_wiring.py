@@ -18,19 +18,24 @@ from numpy.typing import NDArray
 from ..graphs import WIRE, Graphs
 from ..spaces import SignalOperation
 
+# Most are of shape (n_rows,): a row is a cell under an assumption about how white signals are.
 Array = NDArray[np.float64]
+Sources = Sequence[tuple[int, NDArray[np.bool_] | None]]
+
+# Variance of a rectified standard normal variable (a batch normalisation follows), and the mean
+# squared slope of both.
+_RECTIFIED_VARIANCE = 0.5 - 1 / (2 * np.pi)
+_SLOPE = 0.5 / _RECTIFIED_VARIANCE
 # Added to shares before their logarithm is taken.
 TINY = 1e-12
-# A source or node and the rows in which it is read, None for all.
-Term = tuple[int, Array | None]
 
 
 @dataclass(frozen=True)
 class Sum:
-    """An arrival that adds up what some nodes hand on."""
+    """An arrival that adds up what some nodes hand on, each in some of the rows or in all."""
 
     arrival: int
-    terms: list[Term]
+    terms: list[tuple[int, Array | None]]
     # The share of each source's variance that arrives: shape (n_sources, n_rows).
     powers: Array
     # How it was blurred, of the same shape; None if it was not.
@@ -60,19 +65,23 @@ class Concatenation:
 class Renewal:
     """A node whose operation, in some rows, renews what arrives there."""
 
-    node: int
     arrival: int
     source: int
+    layers: Array
+    is_wide: Array
+    # Mean squared slope, 0 where nothing is renewed.
+    slope: Array
+    # Which rows have one layer, two and so on, and which have a certain operation.
+    depths: list[Array]
+    operations: dict[str, Array]
 
 
 class Wiring:
-    """What the propagation through a batch of cells needs that does not depend on the signals.
+    """What the propagation through a batch of cells needs that does not depend on the signals."""
 
-    A row is a cell under an assumption about how white signals are, as `covariances` has them: a
-    row of covariances of a signal with itself by the number of blurs. In a `strided` cell, what
-    copies an input has to renew it.
-    """
-
+    # `covariances` has a row for each assumption about how white signals are: the covariances of a
+    # signal with itself by the number of blurs. In a `strided` cell, what copies an input has to
+    # renew it.
     def __init__(
         self,
         graphs: Graphs,
@@ -81,153 +90,134 @@ class Wiring:
         strided: bool = False,
     ) -> None:
         self.graphs = graphs
-        self.operations = operations
-        self.n_settings = len(covariances)
-        self.n_orders = (covariances.shape[1] + 1) // 2
+        # Names of the operations that renew, by their numbers.
+        self.names = {n: o.name for n, o in enumerate(operations) if o.effect == "renew"}
         self.n_sources = graphs.n_inputs
         self.steps: list[Sum | Concatenation | Renewal] = []
-        # The nodes that read each arrival, and which arrival they read.
+        self.renewals: dict[int, Renewal] = {}
+        # The nodes that read each arrival, and how much of a gradient passes each unrenewed.
         self.readers: list[list[int]] = [[] for _ in range(graphs.n_inputs)]
-        self.arrival_at = {node: node for node in range(graphs.n_inputs)}
-        self.blurred_variance = np.repeat(
-            covariances[:, min(2, 2 * self.n_orders - 2)], graphs.n_graphs
-        )
+        self.passing: dict[int, Array] = {}
         self._covariances = covariances
-        self._places: dict[tuple[int, int], Array | None] = {}
-        self._look_up(strided)
+        self._n_orders = (covariances.shape[1] + 1) // 2
+        self._look_up(operations, strided)
         self._lay_out()
-
-    @property
-    def output(self) -> int:
-        """The arrival at the output."""
-        return self.arrival_at[self.graphs.n_nodes - 1]
 
     def spread(self, per_graph: Array) -> Array:
         """Repeat what is given for each graph for each of the settings."""
-        return np.tile(per_graph, self.n_settings)
+        return np.tile(per_graph, len(self._covariances))
 
-    def places(self, number: int, node: int) -> Array | None:
-        """Say in which rows a node has an operation; None if in none."""
-        if (number, node) not in self._places:
-            there = self.graphs.by_node[node] == number
-            self._places[number, node] = self.spread(there) if there.any() else None
-        return self._places[number, node]
-
-    def _look_up(self, strided: bool) -> None:
-        graphs, operations = self.graphs, self.operations
-        renewing = [operation.effect == "renew" for operation in operations]
-        n_layers = [o.n_layers * new for o, new in zip(operations, renewing, strict=True)]
-        is_wide = [o.kernel_size > 1 and new for o, new in zip(operations, renewing, strict=True)]
+    def _look_up(self, operations: Sequence[SignalOperation], strided: bool) -> None:
+        graphs = self.graphs
         # What is not known is taken for a copy, as are blurs where they count for nothing.
-        copies = ("copy", None) if self.n_orders > 1 else ("copy", None, "blur")
-        copying = [o.effect in copies or o.residual for o in operations]
-        self.copies = graphs.lookup(copying, wire=1)
-        self.blurs = graphs.lookup([operation.effect == "blur" for operation in operations])
-        self.renews = graphs.lookup(renewing)
-        layers = graphs.lookup(n_layers)
-        if strided:
-            at_input = np.zeros(self.copies.shape, dtype=bool)
-            for node, sources in graphs.reads.items():
-                for source, where in sources:
-                    if source < graphs.n_inputs:
-                        at_input[node] |= True if where is None else where
-            changed = at_input & (self.copies > 0) & (graphs.by_node != WIRE)
-            self.copies[changed] = 0
-            self.renews[changed] = 1
-            layers[changed] = np.maximum(layers[changed], 1)
-        self.max_layers = int(max(1, *n_layers))
-        # The same for each of the settings, once and not at each place of the cell in the network.
-        self.row_copies, self.row_blurs, self.row_renews, self.row_layers, self.row_is_wide = map(
-            self.spread, (self.copies, self.blurs, self.renews, layers, graphs.lookup(is_wide))
+        blurs = [o.effect == "blur" and self._n_orders > 1 for o in operations]
+        copies = ("copy", None) if self._n_orders > 1 else ("copy", None, "blur")
+        new = np.array([operation.effect == "renew" for operation in operations])
+        layers = new * [operation.n_layers for operation in operations]
+        is_wide = new & [operation.kernel_size > 1 for operation in operations]
+        self._copies = graphs.lookup([o.effect in copies or o.residual for o in operations], wire=1)
+        self._blurs, self._renews, self._layers, self._is_wide = map(
+            graphs.lookup, (blurs, new, layers, is_wide)
         )
+        self._max_layers = int(max(1, *layers))
+        if strided:
+            changed = graphs.reading_inputs() & (self._copies > 0) & (graphs.by_node != WIRE)
+            self._copies[changed] = 0
+            self._renews[changed] = 1
+            self._layers[changed] = np.maximum(self._layers[changed], 1)
 
     def _lay_out(self) -> None:
         """Find the arrivals and the sources, in an order in which signals can be followed."""
         graphs = self.graphs
-        self._coefficients: list[Array] = []
         self._known: dict[object, int] = {}
-        for node in range(graphs.n_inputs):
-            self._coefficients.append(self._unit(node))
+        self._coefficients = [self._unit(node) for node in range(graphs.n_inputs)]
+        self._arrival_at = {node: node for node in range(graphs.n_inputs)}
         self._handed_on = dict(enumerate(self._coefficients))
         for node, sources in graphs.reads.items():
-            if not sources and node < graphs.n_nodes - 1:
-                continue
-            if node in graphs.concatenates:
-                arrival = self._concatenate(sources)
-            else:
-                arrival = self._add(sources)
-            self.arrival_at[node] = arrival
-            if node < graphs.n_nodes - 1:
+            if node == graphs.n_nodes - 1 or sources:
+                join = self._concatenate if node in graphs.concatenates else self._add
+                arrival = self._arrival_at[node] = join(sources)
+            if node < graphs.n_nodes - 1 and sources:
                 self.readers[arrival].append(node)
                 self._handed_on[node] = self._apply(node, arrival)
-        del self._coefficients, self._handed_on, self._known
+        self.output = arrival
+        del self._coefficients, self._handed_on, self._known, self._arrival_at
 
     def _unit(self, source: int) -> Array:
         """Return the coefficients of nothing but a source."""
-        coefficients = np.zeros((self.n_sources, self.n_orders, self.graphs.n_graphs))
+        coefficients = np.zeros((self.n_sources, self._n_orders, self.graphs.n_graphs))
         coefficients[source, 0] = 1
         return coefficients
 
-    def _add(self, sources: Sequence[tuple[int, NDArray[np.bool_] | None]]) -> int:
+    def _add(self, sources: Sources) -> int:
         """Add up what some nodes hand on; return the arrival, which may be known already."""
-        if len(sources) == 1 and sources[0][1] is None:
-            (source, _), *_ = sources
-            if (self.graphs.by_node[source] == WIRE).all():
-                return self.arrival_at[source]
-        key = tuple(
-            (source, None if where is None else where.tobytes()) for source, where in sources
-        )
-        if key in self._known:
-            return self._known[key]
-        shape = (self.n_sources, self.n_orders, self.graphs.n_graphs)
-        coefficients = np.zeros(shape)
-        terms: list[Term] = []
-        for source, where in sources:
-            there = self._handed_on[source]
-            coefficients[: len(there)] += there if where is None else there * where
-            terms.append((source, None if where is None else self.spread(where)))
-        arrival = self._known[key] = len(self._coefficients)
-        self._coefficients.append(coefficients)
-        self.readers.append([])
-        self.steps.append(Sum(arrival, terms, *self._shares(coefficients)))
-        return arrival
+        if len(sources) == 1 and sources[0][1] is None and self._is_wire(sources[0][0]):
+            return self._arrival_at[sources[0][0]]
+        key = tuple((node, None if where is None else where.tobytes()) for node, where in sources)
+        if key not in self._known:
+            coefficients = np.zeros((self.n_sources, self._n_orders, self.graphs.n_graphs))
+            for node, where in sources:
+                there = self._handed_on[node]
+                coefficients[: len(there)] += there if where is None else there * where
+            terms = [
+                (node, where if where is None else self.spread(where)) for node, where in sources
+            ]
+            self._known[key] = self._arrive(coefficients)
+            self.steps.append(Sum(self._known[key], terms, *self._shares(coefficients)))
+        return self._known[key]
 
-    def _concatenate(self, sources: Sequence[tuple[int, NDArray[np.bool_] | None]]) -> int:
+    def _concatenate(self, sources: Sources) -> int:
         """Concatenate what some nodes hand on, each with the same number of channels."""
-        parts = [self._add([(source, None)]) for source, _ in sources]
-        there = [
-            self.spread(self.graphs.nodes[source] if where is None else where)
-            for source, where in sources
-        ]
-        total = np.maximum(sum(there), 1)
+        parts = [self._add([(node, None)]) for node, _ in sources]
+        there = [self.graphs.nodes[node] if where is None else where for node, where in sources]
+        shares = [self.spread(where / np.maximum(sum(there), 1)) for where in there]
         source, self.n_sources = self.n_sources, self.n_sources + 1
-        arrival = len(self._coefficients)
-        self._coefficients.append(self._unit(source))
-        self.readers.append([])
-        shares = [share / total for share in there]
+        arrival = self._arrive(self._unit(source))
         self.steps.append(Concatenation(arrival, parts, shares, source))
         return arrival
 
+    def _arrive(self, coefficients: Array) -> int:
+        self._coefficients.append(coefficients)
+        self.readers.append([])
+        return len(self._coefficients) - 1
+
+    def _is_wire(self, node: int) -> bool:
+        return bool((self.graphs.by_node[node] == WIRE).all())
+
     def _apply(self, node: int, arrival: int) -> Array:
         """Return the coefficients of what a node hands on."""
-        arriving = self._coefficients[arrival]
-        if (self.graphs.by_node[node] == WIRE).all():
+        arriving, blurs = self._coefficients[arrival], self._blurs[node]
+        order = min(2, self._covariances.shape[1] - 1)
+        self.passing[node] = self.spread(self._copies[node]) + np.concatenate(
+            [blurs * row[order] for row in self._covariances]
+        )
+        if self._is_wire(node):
             return arriving
-        handed_on = arriving * self.copies[node]
-        if self.n_orders > 1 and self.blurs[node].any():
-            handed_on[:, 1:] += self.blurs[node] * arriving[:, :-1]
-            handed_on[:, -1] += self.blurs[node] * arriving[:, -1]
-        if self.renews[node].any():
-            source, self.n_sources = self.n_sources, self.n_sources + 1
-            renewed = self._unit(source) * self.renews[node]
-            renewed[: len(handed_on)] += handed_on
-            self.steps.append(Renewal(node, arrival, source))
-            return renewed
-        return handed_on
+        handed_on = arriving * self._copies[node]
+        if blurs.any():
+            handed_on[:, 1:] += blurs * arriving[:, :-1]
+            handed_on[:, -1] += blurs * arriving[:, -1]
+        if not self._renews[node].any():
+            return handed_on
+        source, self.n_sources = self.n_sources, self.n_sources + 1
+        renewed = self._unit(source) * self._renews[node]
+        renewed[: len(handed_on)] += handed_on
+        layers, is_wide = self.spread(self._layers[node]), self.spread(self._is_wide[node])
+        slope = self.spread(self._renews[node]) * _SLOPE ** np.maximum(layers, 1)
+        depths = [layers == number for number in range(1, self._max_layers + 1)]
+        kind = self.graphs.by_node[node]
+        operations = {
+            name: self.spread(kind == number)
+            for number, name in self.names.items()
+            if (kind == number).any()
+        }
+        self.renewals[node] = Renewal(arrival, source, layers, is_wide, slope, depths, operations)
+        self.steps.append(self.renewals[node])
+        return renewed
 
     def _shares(self, coefficients: Array) -> tuple[Array, Blurs | None]:
         """Work out the share of each source's variance that arrives, and how it was blurred."""
-        n_orders = self.n_orders
+        n_orders = self._n_orders
         while n_orders > 1 and not coefficients[:, n_orders - 1].any():
             n_orders -= 1
         if n_orders == 1:
