@@ -3,6 +3,7 @@
 from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
 from ._chains import ChainSpace
+from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
@@ -21,6 +22,7 @@ __all__ = [
     "ArchitectureError",
     "CellPosition",
     "ChainSpace",
+    "DARTSSpace",
     "EdgeCellSpace",
     "NASBench101Space",
     "NASBench201Space",

@@ -392,7 +392,7 @@ class SearchSpace(Decisions):
         """Return the decisions of one architecture in any accepted form."""
         if isinstance(item, str):
             text = item.strip()
-            if text.startswith("{"):
+            if text.startswith("{") and '"operations"' in text:
                 return self._read_checked_graph(Architecture.from_string(text))
             numbers = numbers_in(text)
             return self._read_text(text) if numbers is None else self._read_items(numbers)
