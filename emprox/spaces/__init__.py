@@ -12,6 +12,7 @@ from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
+from ._sequence_space import SequenceSpace
 from ._sequences import TokenSequence
 from ._signals import CellPosition, SignalOperation, Skeleton
 from ._transnasbench101_macro import TransNASBench101MacroSpace
@@ -31,6 +32,7 @@ __all__ = [
     "NASBenchMacroSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",
+    "SequenceSpace",
     "SignalOperation",
     "Skeleton",
     "TokenSequence",

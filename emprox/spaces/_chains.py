@@ -13,7 +13,7 @@ from ..graphs import ABSENT, Architecture, ArchitectureError, Graphs
 from ..utils._texts import shown
 from ._base import SearchSpace
 from ._parsing import read_choice
-from ._sequences import PADDING, TokenSequence, adjacency_sequence, decision_sequence
+from ._sequences import NOTHING, TokenSequence, adjacency_sequence, decision_sequence
 
 
 class ChainSpace(SearchSpace):
@@ -55,7 +55,7 @@ class ChainSpace(SearchSpace):
     @cached_property
     def sequences(self) -> Mapping[str, TokenSequence]:
         """The ways to write a network as tokens."""
-        left_out = self.operations[0] if self.optional else PADDING
+        left_out = self.operations[0] if self.optional else NOTHING
         return {
             "operations": decision_sequence(self.choices, "the operation of each layer", left_out),
             "adjacency": adjacency_sequence(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -196,10 +197,9 @@ class Decisions(ABC):
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix of the next few thousand architectures.
         """
-        n_combinations = math.prod(self.n_choices)
-        for start in range(0, n_combinations, _CHUNK):
-            numbers = np.arange(start, min(start + _CHUNK, n_combinations))
-            decisions = self._from_numbers(numbers)
+        rows = product(*map(range, self.n_choices))
+        while chunk := list(islice(rows, _CHUNK)):
+            decisions = np.array(chunk, dtype=np.int64)
             yield decisions[self.is_valid(decisions)]
 
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:

@@ -12,6 +12,7 @@ from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
 from ._natsbench_size import NATSBenchSizeSpace
+from ._sequence_space import SequenceSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
 
@@ -121,6 +122,7 @@ for _space in (
     NASBenchASRSpace(),
     NASBenchMacroSpace(),
     NATSBenchSizeSpace(),
+    SequenceSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),
     NASBench101Space(),

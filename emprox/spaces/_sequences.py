@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ._base import SearchSpace
 
 PADDING = 0
+# No choice.
+NOTHING = object()
 NO_EDGE, EDGE = 1, 2
 
 
@@ -77,7 +79,7 @@ def check_tokens(tokens: ArrayLike, sequence: TokenSequence) -> IntArray:
 
 def choice_tokens(
     choices: Mapping[str, Sequence[Any]],
-    left_out: Any = PADDING,
+    left_out: Any = NOTHING,
     name: Callable[[Sequence[str], Any], str] = lambda decisions, choice: str(choice),
 ) -> tuple[list[str], IntArray]:
     """Give a token to each choice; decisions with the same choices share their tokens."""
@@ -85,13 +87,15 @@ def choice_tokens(
     sharing: dict[tuple[Any, ...], list[str]] = {}
     for decision, some in choices.items():
         # True equals 1, but does not mean the same.
-        kind = tuple((isinstance(choice, bool), choice) for choice in some if choice != left_out)
+        kind = tuple(
+            (isinstance(choice, bool), choice) for choice in some if choice is not left_out
+        )
         sharing.setdefault(kind, []).append(decision)
     vocabulary, places = ["padding"], {decision: row for row, decision in enumerate(choices)}
     tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
     for kind, decisions in sharing.items():
         for decision in decisions:
-            written = [choice != left_out for choice in choices[decision]]
+            written = [choice is not left_out for choice in choices[decision]]
             numbers = np.where(written, np.cumsum(written) + len(vocabulary) - 1, PADDING)
             tokens[places[decision], : len(numbers)] = numbers
         vocabulary += [name(decisions, choice) for _, choice in kind]
@@ -101,7 +105,7 @@ def choice_tokens(
 def decision_sequence(
     choices: Mapping[str, Sequence[Any]],
     description: str,
-    left_out: Any = PADDING,
+    left_out: Any = NOTHING,
     vocabulary: Sequence[str] | None = None,
 ) -> TokenSequence:
     """Write decisions as one token each; a vocabulary may give the order of the tokens."""
@@ -115,7 +119,7 @@ def decision_sequence(
 
     def read(matrix: IntArray) -> IntArray:
         matches = tokens == matrix[:, :, None]
-        return np.where(matches.any(axis=2), matches.argmax(axis=2), -1)
+        return matches.argmax(axis=2)
 
     return TokenSequence(
         len(tokens), tuple(vocabulary), description, lambda decisions: tokens[rows, decisions], read
