@@ -407,12 +407,23 @@ class Graphs:
         """
         return -self.longest_paths(-lengths, start)
 
-    def reading_inputs(self) -> BoolArray:
-        """Say which nodes read an input, directly or over wires: shape (n_nodes, n_graphs)."""
+    def reading_inputs(self, start: int | None = None) -> BoolArray:
+        """Say which nodes read an input, directly or over wires.
+
+        Parameters
+        ----------
+        start : int, default=None
+            Which input; None for any.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, n_graphs)
+            True for nodes that do.
+        """
         wire = self.by_node == WIRE
         reading = np.zeros(wire.shape, dtype=bool)
         near = np.zeros(wire.shape, dtype=bool)
-        near[: self.n_inputs] = True
+        near[slice(self.n_inputs) if start is None else start] = True
         for edge, (source, target) in enumerate(self.edges):
             reading[target] |= near[source] & self.there[edge]
             near[target] = reading[target] & wire[target]
