@@ -15,7 +15,7 @@ from ..graphs._graphs import IntArray
 from ..utils._texts import shown
 from ._decisions import Decisions
 from ._parsing import numbers_in, read_choices, refuse, split
-from ._sequences import TokenSequence, adjacency_sequence, check_tokens, decision_sequence
+from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
 from ._signals import SignalOperation, Skeleton
 
 # Up to so many architectures are listed to find the one that a graph is of.
@@ -199,12 +199,23 @@ class SearchSpace(Decisions):
         if isinstance(items, np.ndarray):
             return self._check(items)
         decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
+        graphs: dict[int, Architecture] = {}
         for index, item in enumerate(items):
             try:
-                decisions[index] = self._read(item)
+                if (graph := self._graph_of(item)) is None:
+                    decisions[index] = self._read(item)
+                else:
+                    decisions[index] = self._read_graph(graph)
+                    graphs[index] = graph
             except ArchitectureError as error:
                 raise ArchitectureError(error.message, index) from error
-        return self._check(decisions)
+        matrix = self._check(decisions)
+        # A graph is what these decisions stand for, and nothing more.
+        for index, again in zip(graphs, self.decode(matrix[list(graphs)]), strict=True):
+            given = graphs[index]
+            if (given.operations, given.edges) != (again.operations, again.edges):
+                raise ArchitectureError(self._foreign(given).message, index)
+        return matrix
 
     def format(self, decisions: ArrayLike) -> list[str]:
         """Write architectures in the space's usual text form.
@@ -325,18 +336,7 @@ class SearchSpace(Decisions):
         ArchitectureError
             If a row is not the sequence of an architecture of this space.
         """
-        spec = self._sequence(sequence)
-        matrix = check_tokens(tokens, spec)
-        decisions = spec.read(matrix)
-        wrong = np.array(((decisions < 0) | (decisions >= self.n_choices)).any(axis=1))
-        wrong[~wrong] = ~self.is_valid(decisions[~wrong])
-        # Tokens may say more than the decisions; what does not follow from these is wrong.
-        wrong[~wrong] = (spec.write(decisions[~wrong]) != matrix[~wrong]).any(axis=1)
-        if wrong.any():
-            row = int(wrong.argmax())
-            words = ", ".join(spec.vocabulary[token] for token in matrix[row].tolist())
-            raise ArchitectureError(f"no architecture has the tokens {shown(words)}", row)
-        return decisions
+        return read_tokens(self, self._sequence(sequence), tokens)
 
     def _write_text(self, choices: list[int]) -> str:
         """Write one architecture in the usual text form."""
@@ -356,7 +356,7 @@ class SearchSpace(Decisions):
         try:
             return self._rows_of_graphs[architecture.operations, architecture.edges]
         except KeyError:
-            raise refuse(architecture, f"a graph of the space {self.name!r}") from None
+            raise self._foreign(architecture) from None
 
     @cached_property
     def _rows_of_graphs(self) -> dict[Any, list[int]]:
@@ -388,31 +388,28 @@ class SearchSpace(Decisions):
         """Take a container apart: a list of single architectures, or a decision matrix."""
         return split(architectures)
 
+    def _graph_of(self, item: Any) -> Architecture | None:
+        """Return the graph that an item is, or None if it is given in another form."""
+        if isinstance(item, str) and item.lstrip().startswith("{"):
+            item = Architecture.from_string(item)
+        if not isinstance(item, Architecture):
+            return None
+        if item.space not in (None, self.name):
+            raise self._foreign(item)
+        return item
+
+    def _foreign(self, architecture: Architecture) -> ArchitectureError:
+        return refuse(architecture, f"a graph of the space {self.name!r}")
+
     def _read(self, item: Any) -> Sequence[int]:
-        """Return the decisions of one architecture in any accepted form."""
+        """Return the decisions of one architecture in any accepted form but a graph."""
         if isinstance(item, str):
             text = item.strip()
-            if text.startswith("{") and '"operations"' in text:
-                return self._read_checked_graph(Architecture.from_string(text))
             numbers = numbers_in(text)
             return self._read_text(text) if numbers is None else self._read_items(numbers)
-        if isinstance(item, Architecture):
-            return self._read_checked_graph(item)
         if isinstance(item, (tuple, list, np.ndarray)):
             return self._read_items(list(item))
         return self._read_other(item)
-
-    def _read_checked_graph(self, architecture: Architecture) -> Sequence[int]:
-        if architecture.space not in (None, self.name):
-            raise ArchitectureError(
-                f"expected an architecture of the space {self.name!r}, got one of"
-                f" {shown(architecture.space)}"
-            )
-        decisions = self._read_graph(architecture)
-        again = self.decode(self._check([decisions]))[0]
-        if (again.operations, again.edges) != (architecture.operations, architecture.edges):
-            raise refuse(architecture, f"a graph of the space {self.name!r}")
-        return decisions
 
     def _sequence(self, sequence: str | None) -> TokenSequence:
         name = self.default_sequence if sequence is None else sequence

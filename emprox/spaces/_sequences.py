@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
+from ..utils._texts import shown
 
 if TYPE_CHECKING:
     from ._base import SearchSpace
@@ -59,22 +60,32 @@ class TokenSequence:
         return len(self.vocabulary)
 
 
-def check_tokens(tokens: ArrayLike, sequence: TokenSequence) -> IntArray:
-    """Return a token matrix; refuse what is not in the vocabulary."""
+def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
+    """Read a token matrix; refuse what is not the sequence of an architecture of the space."""
     matrix: NDArray[Any] = np.asarray(tokens)
     if matrix.ndim != 2 or matrix.shape[1] != sequence.length:
         raise ArchitectureError(
             f"the sequences have {sequence.length} tokens, got an array of shape {matrix.shape}"
         )
-    wrong = np.argwhere((matrix < 0) | (matrix >= sequence.vocabulary_size))
-    if len(wrong):
+    known = (matrix >= 0) & (matrix < sequence.vocabulary_size) & (matrix % 1 == 0)
+    if len(wrong := np.argwhere(~known)):
         row, column = (int(position) for position in wrong[0])
         raise ArchitectureError(
             f"token {matrix[row, column]} at position {column} is not in the vocabulary"
             f" (0 to {sequence.vocabulary_size - 1})",
             index=row,
         )
-    return matrix.astype(np.int64)
+    matrix = matrix.astype(np.int64)
+    decisions = sequence.read(matrix)
+    bad = np.array(((decisions < 0) | (decisions >= space.n_choices)).any(axis=1))
+    bad[~bad] = ~space.is_valid(decisions[~bad])
+    # Tokens may say more than the decisions; what does not follow from these is wrong.
+    bad[~bad] = (sequence.write(decisions[~bad]) != matrix[~bad]).any(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        words = ", ".join(sequence.vocabulary[token] for token in matrix[row].tolist())
+        raise ArchitectureError(f"no architecture has the tokens {shown(words)}", row)
+    return decisions
 
 
 def choice_tokens(
@@ -187,7 +198,7 @@ def adjacency_sequence(
             joined = tuple((s, t) for s, t in np.argwhere(edges).tolist() if t <= len(names))
             graph = Architecture((whole.wire_names[0], *names), joined)
             try:
-                decisions[row] = space._read_checked_graph(graph)
+                decisions[row] = space._read_graph(graph)
             except ArchitectureError as error:
                 raise ArchitectureError(error.message, row) from error
         return decisions
