@@ -3,6 +3,7 @@
 from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
 from ._chains import ChainSpace
+from ._checks import check_search_space
 from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
 from ._nasbench101 import NASBench101Space
@@ -38,6 +39,7 @@ __all__ = [
     "TokenSequence",
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",
+    "check_search_space",
     "get_space",
     "list_spaces",
     "register_space",

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
-from ..utils._texts import shown
 from ._decisions import Decisions
 from ._parsing import numbers_in, read_choices, refuse, split
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
@@ -25,9 +24,8 @@ _MAX_LISTED = 200_000
 class SearchSpace(Decisions):
     """A family of architectures, each described by the same number of decisions.
 
-    Every method works on many architectures at once, as a *decision matrix* with one row of small
-    integers for each; `encode` makes one of whatever people have, `format` and `decode` write it as
-    texts and as graphs. A single architecture is a batch of one.
+    Every method works on a *decision matrix*, one row of small integers for each architecture;
+    `encode` makes one of whatever people have, `format` and `decode` write texts and graphs.
 
     A subclass sets `name` and `choices`, and overrides `graphs` if there is a graph behind the
     decisions. It overrides `canonicalize` if the space has different descriptions of the same
@@ -143,7 +141,7 @@ class SearchSpace(Decisions):
         -------
         SearchSpace
             For an open space, the space that holds these architectures. Any other space returns
-            itself and does not look at them.
+            itself.
         """
         return self
 
@@ -159,8 +157,7 @@ class SearchSpace(Decisions):
         -------
         SearchSpace
             For a space that was learned from others, one that further has the operations and sizes
-            of these, if they go beyond it. Any other space returns itself and does not look at
-            them.
+            of these, if they go beyond it. Any other space returns itself.
         """
         return self
 
