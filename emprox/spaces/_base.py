@@ -404,7 +404,7 @@ class SearchSpace(Decisions):
             text = item.strip()
             numbers = numbers_in(text)
             return self._read_text(text) if numbers is None else self._read_items(numbers)
-        if isinstance(item, (tuple, list, np.ndarray)):
+        if isinstance(item, (tuple, list)) or (isinstance(item, np.ndarray) and item.ndim):
             return self._read_items(list(item))
         return self._read_other(item)
 

@@ -219,7 +219,9 @@ class Decisions(ABC):
                 f" {self.n_decisions} columns, got an array of shape {matrix.shape} and type"
                 f" {matrix.dtype}"
             )
-        wrong = np.argwhere(~((matrix >= 0) & (matrix < self.n_choices) & (matrix % 1 == 0)))
+        wrong = np.argwhere(
+            ~((matrix >= 0) & (matrix < self.n_choices) & (matrix == np.floor(matrix)))
+        )
         if len(wrong):
             row, column = (int(position) for position in wrong[0])
             raise ArchitectureError(

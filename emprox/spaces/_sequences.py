@@ -63,11 +63,13 @@ class TokenSequence:
 def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
     """Read a token matrix; refuse what is not the sequence of an architecture of the space."""
     matrix: NDArray[Any] = np.asarray(tokens)
-    if matrix.ndim != 2 or matrix.shape[1] != sequence.length:
+    is_number = matrix.dtype.kind in "biuf"
+    if not is_number or matrix.ndim != 2 or matrix.shape[1] != sequence.length:
         raise ArchitectureError(
-            f"the sequences have {sequence.length} tokens, got an array of shape {matrix.shape}"
+            f"the sequences have {sequence.length} tokens, whole numbers, got an array of shape"
+            f" {matrix.shape} and type {matrix.dtype}"
         )
-    known = (matrix >= 0) & (matrix < sequence.vocabulary_size) & (matrix % 1 == 0)
+    known = (matrix >= 0) & (matrix < sequence.vocabulary_size) & (matrix == np.floor(matrix))
     if len(wrong := np.argwhere(~known)):
         row, column = (int(position) for position in wrong[0])
         raise ArchitectureError(
