@@ -259,6 +259,8 @@ class Graphs:
         Graphs
             The graphs with nothing in their place.
         """
+        if not len(operations):
+            return self
         gone = np.isin(self.operations, list(operations))
         return replace(self, operations=np.where(gone, ABSENT, self.operations))
 
@@ -305,11 +307,12 @@ class Graphs:
         ndarray of shape (n_nodes, n_graphs) or (n_nodes, n_values, n_graphs)
             The numbers.
         """
-        table = np.asarray(values, dtype=float)
-        ends = np.broadcast_to([wire, absent], (*table.shape[:-1], 2))
+        values = np.asarray(values, dtype=float)
         # WIRE and ABSENT are -2 and -1, and count from the end.
-        numbers = np.concatenate([table, ends], axis=-1).take(self.by_node, axis=-1)
-        return np.ascontiguousarray(numbers.swapaxes(0, 1)) if table.ndim == 2 else numbers
+        table = np.empty((*values.shape[:-1], values.shape[-1] + 2))
+        table[..., :-2], table[..., -2], table[..., -1] = values, wire, absent
+        numbers = table.take(self.by_node, axis=-1)
+        return np.ascontiguousarray(numbers.swapaxes(0, 1)) if values.ndim == 2 else numbers
 
     def sum_over_paths(self, gains: Floats) -> Floats:
         """Add up, over all paths from an input to the output, the product of the nodes' gains.

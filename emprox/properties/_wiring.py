@@ -105,7 +105,8 @@ class Wiring:
 
     def spread(self, per_graph: Array) -> Array:
         """Repeat what is given for each graph for each of the settings."""
-        return np.tile(per_graph, len(self._covariances))
+        n_settings = len(self._covariances)
+        return per_graph if n_settings == 1 else np.tile(per_graph, n_settings)
 
     def _look_up(self, operations: Sequence[SignalOperation], strided: bool) -> None:
         graphs = self.graphs
@@ -187,14 +188,13 @@ class Wiring:
     def _apply(self, node: int, arrival: int) -> Array:
         """Return the coefficients of what a node hands on."""
         arriving, blurs = self._coefficients[arrival], self._blurs[node]
-        order = min(2, self._covariances.shape[1] - 1)
-        self.passing[node] = self.spread(self._copies[node]) + np.concatenate(
-            [blurs * row[order] for row in self._covariances]
-        )
+        self.passing[node] = self.spread(self._copies[node])
         if self._is_wire(node):
             return arriving
         handed_on = arriving * self._copies[node]
         if blurs.any():
+            blurred = np.concatenate([blurs * row[2] for row in self._covariances])
+            self.passing[node] = self.passing[node] + blurred
             handed_on[:, 1:] += blurs * arriving[:, :-1]
             handed_on[:, -1] += blurs * arriving[:, -1]
         if not self._renews[node].any():
@@ -206,11 +206,8 @@ class Wiring:
         slope = self.spread(self._renews[node]) * _SLOPE ** np.maximum(layers, 1)
         depths = [layers == number for number in range(1, self._max_layers + 1)]
         kind = self.graphs.by_node[node]
-        operations = {
-            name: self.spread(kind == number)
-            for number, name in self.names.items()
-            if (kind == number).any()
-        }
+        occurring = {name: kind == number for number, name in self.names.items()}
+        operations = {name: self.spread(rows) for name, rows in occurring.items() if rows.any()}
         self.renewals[node] = Renewal(arrival, source, layers, is_wide, slope, depths, operations)
         self.steps.append(self.renewals[node])
         return renewed
