@@ -4,6 +4,7 @@ from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
 from ._chains import ChainSpace
 from ._checks import check_search_space
+from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
 from ._nasbench101 import NASBench101Space
@@ -24,6 +25,7 @@ __all__ = [
     "ArchitectureError",
     "CellPosition",
     "ChainSpace",
+    "DAGSpace",
     "DARTSSpace",
     "EdgeCellSpace",
     "NASBench101Space",

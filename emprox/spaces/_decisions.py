@@ -19,6 +19,8 @@ from ..utils._random import RandomState, as_generator
 _MAX_NUMBERED = 10_000_000
 # So many random changes are tried before a mutation is given up.
 _MAX_TRIES = 10_000
+# More combinations of choices nobody can go through.
+_MAX_LISTED = 2**60
 # So many architectures are listed at once.
 _CHUNK = 4096
 
@@ -92,7 +94,7 @@ class Decisions(ABC):
         """
         if n_architectures < 0:
             raise ValueError(f"n_architectures has to be at least 0, got {n_architectures}")
-        if not replace and n_architectures > self.size:
+        if not replace and not self._holds(n_architectures):
             raise ValueError(
                 f"{n_architectures} architectures are wanted without replacement, but the space"
                 f" {self.name!r} holds {self.size}; take fewer or set replace=True"
@@ -197,6 +199,11 @@ class Decisions(ABC):
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix of the next few thousand architectures.
         """
+        if (n_combinations := math.prod(self.n_choices)) > _MAX_LISTED:
+            raise ValueError(
+                f"the space {self.name!r} is too large to go through all {n_combinations:.1e}"
+                " combinations of choices; use sample"
+            )
         rows = product(*map(range, self.n_choices))
         while chunk := list(islice(rows, _CHUNK)):
             decisions = np.array(chunk, dtype=np.int64)
@@ -236,6 +243,10 @@ class Decisions(ABC):
             text = min(rows, key=lambda fault: rows[fault])
             raise ArchitectureError(text, rows[text])
         return matrix
+
+    def _holds(self, n_architectures: int) -> bool:
+        """Say whether there are so many architectures."""
+        return n_architectures <= self.size
 
     def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
         """Say which decisions of each architecture `mutate` and `neighbors` may change."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ._base import SearchSpace
+from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
@@ -117,6 +118,7 @@ def is_registered(space: SearchSpace) -> bool:
 
 
 for _space in (
+    DAGSpace(),
     DARTSSpace(),
     NASBench201Space(),
     NASBenchASRSpace(),

@@ -20,6 +20,8 @@ PADDING = 0
 # No choice.
 NOTHING = object()
 NO_EDGE, EDGE = 1, 2
+# The word for what an open space has not learned.
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class TokenSequence:
     def vocabulary_size(self) -> int:
         """Number of different tokens, padding included."""
         return len(self.vocabulary)
+
+
+def translate(tokens: IntArray, source: TokenSequence, target: TokenSequence) -> IntArray:
+    """Write tokens in the words of another sequence, as far as it has them and as long as it is."""
+    numbers = {word: number for number, word in enumerate(target.vocabulary)}
+    unknown = numbers.get(UNKNOWN, PADDING)
+    table = np.array([numbers.get(word, unknown) for word in source.vocabulary])
+    return table[tokens[:, : target.length]]
 
 
 def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:

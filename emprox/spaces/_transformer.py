@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from ..graphs import ArchitectureError
 from ..graphs._graphs import IntArray
 from ..utils._sklearn import fit_context
 from ._base import SearchSpace
@@ -116,8 +117,15 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
             If a sample is not an architecture of the space; says which and why.
         """
         check_is_fitted(self)
-        space = self.space_.extend(X)
-        return self._write(space, space.encode(X, at_least=1))
+        space = self.space_
+        try:
+            decisions = space.encode(X, at_least=1)
+        except ArchitectureError:
+            space = self.space_.extend(X)
+            if space is self.space_:
+                raise
+            decisions = space.encode(X)
+        return self._write(space, decisions)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the columns.
