@@ -387,7 +387,7 @@ class SearchSpace(Decisions):
 
     def _graph_of(self, item: Any) -> Architecture | None:
         """Return the graph that an item is, or None if it is given in another form."""
-        if isinstance(item, str) and item.lstrip().startswith("{"):
+        if isinstance(item, str) and item.lstrip().startswith("{") and '"operations"' in item:
             item = Architecture.from_string(item)
         if not isinstance(item, Architecture):
             return None

@@ -325,6 +325,10 @@ class DAGSpace(SearchSpace):
     def format(self, decisions: ArrayLike) -> list[str]:
         return [architecture.to_string() for architecture in self.decode(decisions)]
 
+    def _graph_of(self, item: Any) -> Architecture | None:
+        # Graphs of all spaces are welcome, and their nodes may have to be sorted.
+        return None
+
     def _read(self, item: Any) -> Sequence[int]:
         if isinstance(item, (tuple, list, np.ndarray)):
             row = list(item)
