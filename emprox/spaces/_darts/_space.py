@@ -201,6 +201,10 @@ class DARTSSpace(SearchSpace):
             )
         return tuple(found)
 
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        # The canonical form only puts nodes into another order, and signals do not care.
+        return self.graphs(decisions)
+
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         matrix = self._check(decisions)
         pairs = matrix.reshape(-1, N_NODES, 2, 2)

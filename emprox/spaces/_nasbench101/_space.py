@@ -182,12 +182,17 @@ class NASBench101Space(SearchSpace):
         return (cell_graphs(self._check(decisions)),)
 
     def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
-        return (signal_graphs(self.canonicalize(decisions)),)
+        # Signals do not care about the order of the nodes.
+        return (signal_graphs(self._live(decisions)),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
+        return from_keys(least_keys(self._live(decisions)))
+
+    def _live(self, decisions: ArrayLike) -> IntArray:
+        """Leave out what is on no path; absent nodes may then come before others."""
         live = cell_graphs(self._check(decisions)).live()
         operations = np.where(live.operations < 0, NO_NODE, live.operations)[:, 1:-1]
-        return from_keys(least_keys(np.hstack([live.there.T, operations])))
+        return np.hstack([live.there.T, operations])
 
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
         graphs = cell_graphs(decisions)
