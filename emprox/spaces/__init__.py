@@ -12,6 +12,8 @@ from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
+from ._nasbench_nlp import NASBenchNLPSpace
+from ._naslib import from_naslib
 from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequence_space import SequenceSpace
@@ -33,6 +35,7 @@ __all__ = [
     "NASBenchASRSpace",
     "NASBenchGraphSpace",
     "NASBenchMacroSpace",
+    "NASBenchNLPSpace",
     "NATSBenchSizeSpace",
     "SearchSpace",
     "SequenceSpace",
@@ -42,6 +45,7 @@ __all__ = [
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",
     "check_search_space",
+    "from_naslib",
     "get_space",
     "list_spaces",
     "register_space",

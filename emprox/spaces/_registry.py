@@ -12,6 +12,7 @@ from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
 from ._nasbench_graph import NASBenchGraphSpace
 from ._nasbench_macro import NASBenchMacroSpace
+from ._nasbench_nlp import NASBenchNLPSpace
 from ._natsbench_size import NATSBenchSizeSpace
 from ._sequence_space import SequenceSpace
 from ._transnasbench101_macro import TransNASBench101MacroSpace
@@ -118,6 +119,7 @@ def is_registered(space: SearchSpace) -> bool:
 
 
 for _space in (
+    NASBenchNLPSpace(),
     DAGSpace(),
     DARTSSpace(),
     NASBench201Space(),

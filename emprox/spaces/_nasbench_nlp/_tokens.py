@@ -9,10 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from .._sequences import PADDING, IntArray, TokenSequence, shift_left
-from ._cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
-from ._decisions import MAX_NODES, PER_NODE
-from ._recipes import OPERATIONS
-from ._sampling import max_nodes
+from ._cells import (
+    BLEND,
+    FIRST_NODE,
+    FIRST_STATE,
+    MAX_NODES,
+    N_INPUTS,
+    N_STATES,
+    OPERATIONS,
+    PER_NODE,
+    RecurrentCells,
+    X,
+    max_nodes,
+    to_cells,
+    to_decisions,
+)
 
 GRAPH_SIZE = 25
 
@@ -22,39 +33,27 @@ _READABLE = (
     *(f"h_prev_{state}" for state in range(N_STATES)),
     *(f"node_{node}" for node in range(MAX_NODES - 1)),
 )
-RECIPE = TokenSequence(
-    max(PER_NODE * int(max_nodes(k)) + k for k in range(1, N_STATES + 1)),
-    ("padding", *_READABLE, *OPERATIONS, *(f"h_new_{state}" for state in range(N_STATES))),
-    "for each node its operation, its inputs, and the state that it becomes",
-)
-_FIRST_OPERATION = RECIPE.vocabulary.index(OPERATIONS[0])
-_FIRST_NEW_STATE = RECIPE.vocabulary.index("h_new_0")
-
-GRAPH = TokenSequence(
-    (GRAPH_SIZE - 1) * (GRAPH_SIZE + 2) // 2,
-    ("padding", "no edge", "edge", "first blended", "second blended", *OPERATIONS),
-    "adjacency and operations, column by column (EmProx paper); new states follow the nodes, states"
-    " have no operation",
-)
-_NO_EDGE, _EDGE = GRAPH.vocabulary.index("no edge"), GRAPH.vocabulary.index("edge")
-_FIRST_LABEL = GRAPH.vocabulary.index(OPERATIONS[0])
+_FIRST_OPERATION = 1 + len(_READABLE)
+_FIRST_NEW_STATE = _FIRST_OPERATION + len(OPERATIONS)
+_LENGTH = max(PER_NODE * int(max_nodes(k)) + k for k in range(1, N_STATES + 1))
+# Tokens of the graph: two more kinds of edges, then the operations.
+_NO_EDGE, _EDGE, _FIRST_LABEL = 1, 2, 5
 # The graph is written column by column: what comes from earlier nodes, then the node.
 _COLUMNS = np.array([(i, j) for j in range(1, GRAPH_SIZE) for i in range(j + 1)]).T
 
 
-def recipe_tokens(cells: RecurrentCells) -> IntArray:
-    """Write cells as recipes."""
+def _write_recipes(decisions: IntArray) -> IntArray:
+    cells = to_cells(decisions)
     n_cells = len(cells.states)
     words = np.zeros((n_cells, MAX_NODES, PER_NODE + 1), dtype=np.int64)
     words[:, :, 0] = np.where(cells.operations > 0, cells.operations - 1 + _FIRST_OPERATION, 0)
     words[:, :, 1:-1] = cells.inputs
     row, state = np.nonzero(cells.states)
     words[row, cells.states[row, state] - FIRST_NODE, -1] = _FIRST_NEW_STATE + state
-    return shift_left(words.reshape(n_cells, MAX_NODES * (PER_NODE + 1)), RECIPE.length)
+    return shift_left(words.reshape(n_cells, MAX_NODES * (PER_NODE + 1)), _LENGTH)
 
 
-def from_recipe_tokens(tokens: IntArray) -> RecurrentCells:
-    """Read cells from recipes."""
+def _read_recipes(tokens: IntArray) -> IntArray:
     starts = (tokens >= _FIRST_OPERATION) & (tokens < _FIRST_NEW_STATE)
     node = starts.cumsum(axis=1) - 1
     last_start = np.maximum.accumulate(np.where(starts, np.arange(tokens.shape[1]), 0), axis=1)
@@ -68,11 +67,11 @@ def from_recipe_tokens(tokens: IntArray) -> RecurrentCells:
     cells.inputs[row, node[row, column], position[row, column] - 1] = tokens[row, column]
     row, column = np.nonzero(inside & (tokens >= _FIRST_NEW_STATE))
     cells.states[row, tokens[row, column] - _FIRST_NEW_STATE] = FIRST_NODE + node[row, column]
-    return cells
+    return to_decisions(cells)
 
 
-def graph_tokens(cells: RecurrentCells) -> IntArray:
-    """Write cells as graphs."""
+def _write_graphs(decisions: IntArray) -> IntArray:
+    cells = to_cells(decisions)
     n_nodes = (cells.operations > 0).sum(axis=1)
     n_states = (cells.states > 0).sum(axis=1)
     graph = np.zeros((len(n_nodes), GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
@@ -94,8 +93,7 @@ def graph_tokens(cells: RecurrentCells) -> IntArray:
     return graph[:, _COLUMNS[0], _COLUMNS[1]]
 
 
-def from_graph_tokens(tokens: IntArray) -> RecurrentCells:
-    """Read cells from graphs."""
+def _read_graphs(tokens: IntArray) -> IntArray:
     graph = np.zeros((len(tokens), GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
     graph[:, _COLUMNS[0], _COLUMNS[1]] = tokens
     labels = graph.diagonal(axis1=1, axis2=2)
@@ -122,7 +120,7 @@ def from_graph_tokens(tokens: IntArray) -> RecurrentCells:
     for state in range(N_STATES):
         row = np.flatnonzero((state < n_states) & (first + state < GRAPH_SIZE))
         cells.states[row, state] = sources[row, 0, first[row] + state]
-    return cells
+    return to_decisions(cells)
 
 
 def _no_cells(n_cells: int) -> RecurrentCells:
@@ -139,3 +137,22 @@ def _places(n_states: IntArray) -> IntArray:
     numbers = np.arange(FIRST_NODE + MAX_NODES)
     after = np.where(numbers < FIRST_NODE, numbers - X, numbers - FIRST_NODE + 1)
     return after + np.where(numbers < FIRST_NODE, 0, n_states[:, None])
+
+
+SEQUENCES = {
+    "recipe": TokenSequence(
+        _LENGTH,
+        ("padding", *_READABLE, *OPERATIONS, *(f"h_new_{state}" for state in range(N_STATES))),
+        "for each node its operation, its inputs, and the state that it becomes",
+        _write_recipes,
+        _read_recipes,
+    ),
+    "adjacency": TokenSequence(
+        (GRAPH_SIZE - 1) * (GRAPH_SIZE + 2) // 2,
+        ("padding", "no edge", "edge", "first blended", "second blended", *OPERATIONS),
+        "adjacency and operations, column by column (EmProx paper); new states follow the nodes,"
+        " states have no operation",
+        _write_graphs,
+        _read_graphs,
+    ),
+}
