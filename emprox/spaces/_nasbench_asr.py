@@ -269,7 +269,14 @@ class NASBenchASRSpace(SearchSpace):
                     f" (0 or 1), as in {_EXAMPLE!r}",
                 )
             items = [choice for node in nodes for choice in node]
-        return super()._read_items(items)
+        return super()._read_items(
+            [
+                int(item)
+                if isinstance(item, (bool, np.bool_)) and place not in OPERATIONS
+                else item
+                for place, item in enumerate(items)
+            ]
+        )
 
     def _read_graph(self, architecture: Architecture) -> Sequence[int]:
         choices: list[Any] = [int(edge in architecture.edges) for edge in _BY_DECISION]
