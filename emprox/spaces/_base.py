@@ -24,8 +24,8 @@ _MAX_LISTED = 200_000
 class SearchSpace(Decisions):
     """A family of architectures, each described by the same number of decisions.
 
-    Every method works on a *decision matrix*, one row of small integers for each architecture;
-    `encode` makes one of whatever people have, `format` and `decode` write texts and graphs.
+    Methods work on a *decision matrix*, one row of small integers for each architecture; `encode`
+    makes one of whatever people have, `format` and `decode` write texts and graphs.
 
     A subclass sets `name` and `choices`, and overrides `graphs` if there is a graph behind the
     decisions. It overrides `canonicalize` if the space has different descriptions of the same
@@ -242,7 +242,7 @@ class SearchSpace(Decisions):
         list of Architecture
             The architectures. In a space without graphs they are chains of choices.
         """
-        return self._whole(decisions).architectures(self.name)
+        return self._whole(self._check(decisions)).architectures(self.name)
 
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write architectures as graphs of operations, as they are and not in canonical form.
@@ -342,7 +342,7 @@ class SearchSpace(Decisions):
 
     def _read_text(self, text: str) -> Sequence[int]:
         """Read the usual text form, without spaces around it."""
-        return read_choices(text.split(","), self.choices)
+        return read_choices([name.strip() for name in text.split(",")], self.choices)
 
     def _read_items(self, items: list[Any]) -> Sequence[int]:
         """Read a tuple or list: here a choice for each decision, by name or by number."""
@@ -400,11 +400,12 @@ class SearchSpace(Decisions):
 
     def _read(self, item: Any) -> Sequence[int]:
         """Return the decisions of one architecture in any accepted form but a graph."""
+        if isinstance(item, np.ndarray):
+            item = item.tolist()
         if isinstance(item, str):
-            text = item.strip()
-            numbers = numbers_in(text)
-            return self._read_text(text) if numbers is None else self._read_items(numbers)
-        if isinstance(item, (tuple, list)) or (isinstance(item, np.ndarray) and item.ndim):
+            numbers = numbers_in(item)
+            return self._read_text(item.strip()) if numbers is None else self._read_items(numbers)
+        if isinstance(item, (tuple, list)):
             return self._read_items(list(item))
         return self._read_other(item)
 

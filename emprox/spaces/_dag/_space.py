@@ -330,7 +330,7 @@ class DAGSpace(SearchSpace):
         return None
 
     def _read(self, item: Any) -> Sequence[int]:
-        if isinstance(item, (tuple, list, np.ndarray)):
+        if isinstance(item, (tuple, list)) or (isinstance(item, np.ndarray) and item.ndim):
             row = list(item)
             whole = (int, np.integer)
             if len(row) == self.n_decisions and all(isinstance(number, whole) for number in row):
