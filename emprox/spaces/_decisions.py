@@ -199,11 +199,8 @@ class Decisions(ABC):
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix of the next few thousand architectures.
         """
-        if (n_combinations := math.prod(self.n_choices)) > _MAX_LISTED:
-            raise ValueError(
-                f"the space {self.name!r} is too large to go through all {n_combinations:.1e}"
-                " combinations of choices; use sample"
-            )
+        if math.prod(self.n_choices) > _MAX_LISTED:
+            raise ValueError(f"the space {self.name!r} is too large to go through; use sample")
         rows = product(*map(range, self.n_choices))
         while chunk := list(islice(rows, _CHUNK)):
             decisions = np.array(chunk, dtype=np.int64)

@@ -110,7 +110,7 @@ class NASBenchASRSpace(SearchSpace):
         for node in range(1, N_NODES + 1)
         for name, choices in [
             (f"operation of node {node}", _OPERATIONS),
-            *((f"{source} -> {node}", ("no skip", "skip")) for source in range(node)),
+            *((f"skip {source} -> {node}", ("no skip", "skip")) for source in range(node)),
         ]
     }
     default_sequence = "decisions"

@@ -157,4 +157,6 @@ def _sorted_nodes(graph: Any) -> list[Any]:
     except networkx.NetworkXUnfeasible as error:
         raise ArchitectureError("the graph has a cycle") from error
     except TypeError as error:
-        raise ArchitectureError(f"the nodes cannot be sorted by name: {shown(list(graph))}") from error
+        raise ArchitectureError(
+            f"the nodes cannot be sorted by name: {shown(list(graph))}"
+        ) from error

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graphs import Architecture, ArchitectureError
-from ..utils._texts import shown
+from ..utils._texts import one_line, shown
 
 # More digits than any choice has, few enough to be read as a number without harm.
 _LIST = re.compile(r"\s*[(\[]?\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})+)\s*,?\s*[)\]]?\s*")
@@ -59,7 +59,7 @@ def read_choice(item: Any, name: str, choices: Sequence[Any]) -> int:
     else:
         with suppress(ValueError, TypeError):
             return choices.index(item)
-    allowed = ", ".join(f"{number} {choice}" for number, choice in enumerate(choices))
+    allowed = one_line(", ".join(f"{n} {choice}" for n, choice in enumerate(choices)), 300)
     raise ArchitectureError(f"unknown choice {shown(item)} of {name}; the choices are {allowed}")
 
 
@@ -67,7 +67,7 @@ def read_choices(items: Sequence[Any], choices: Mapping[str, Sequence[Any]]) -> 
     """Read a choice for each decision."""
     if len(items) != len(choices):
         raise ArchitectureError(
-            f"there are {len(choices)} decisions ({shown(', '.join(choices))}), got {len(items)}:"
+            f"there are {len(choices)} decisions ({one_line(', '.join(choices), 200)}), got {len(items)}:"
             f" {shown(items)}"
         )
     return [

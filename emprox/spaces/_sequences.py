@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
-from ..utils._texts import shown
+from ..utils._texts import one_line
 
 if TYPE_CHECKING:
     from ._base import SearchSpace
@@ -96,7 +96,7 @@ def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) 
     if bad.any():
         row = int(bad.argmax())
         words = ", ".join(sequence.vocabulary[token] for token in matrix[row].tolist())
-        raise ArchitectureError(f"no architecture has the tokens {shown(words)}", row)
+        raise ArchitectureError(f"no architecture has the tokens {one_line(words, 200)}", row)
     return decisions
 
 

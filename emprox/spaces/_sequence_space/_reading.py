@@ -11,7 +11,7 @@ import numpy as np
 
 from ...graphs import Architecture, ArchitectureError
 from ...graphs._architecture import load_json
-from ...utils._texts import shown
+from ...utils._texts import one_line, shown
 from .._parsing import refuse, split
 
 Choice = str | int | float | bool | None
@@ -32,7 +32,7 @@ def read_records(
                 if names is not None and name not in names:
                     raise ArchitectureError(
                         f"there is no decision {shown(name)}; the decisions are"
-                        f" {shown(', '.join(names), 300)}"
+                        f" {one_line(', '.join(names), 300)}"
                     )
         except ArchitectureError as error:
             raise ArchitectureError(error.message, index) from error
@@ -110,7 +110,7 @@ def _read_record(item: Any, names: Sequence[str] | None, space: str | None) -> R
             names = [f"decision{position}" for position in range(len(item))]
         if len(item) != len(names):
             raise ArchitectureError(
-                f"an architecture has {len(names)} decisions ({shown(', '.join(names), 300)}), got"
+                f"an architecture has {len(names)} decisions ({one_line(', '.join(names), 300)}), got"
                 f" {len(item)} values: {shown(item)}"
             )
         return dict(zip(names, item, strict=True))

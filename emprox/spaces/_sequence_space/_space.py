@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...graphs import Architecture, ArchitectureError, Graphs
 from ...graphs._graphs import IntArray
-from ...utils._texts import shown
+from ...utils._texts import one_line, shown
 from .._base import SearchSpace
 from .._sequences import TokenSequence
 from ._conditions import ActiveDecisions, Conditions
@@ -386,7 +386,7 @@ class LearnedSequenceSpace(SequenceSpace):
 def _not_a_choice(name: str, choices: Sequence[Choice], value: Any) -> str:
     allowed = ", ".join(repr(choice) for choice in choices)
     got = "has no value" if value is None else f"is {shown(value)}"
-    return f"decision {name!r} {got}; it has to be one of {shown(allowed, 300)}"
+    return f"decision {name!r} {got}; it has to be one of {one_line(allowed, 300)}"
 
 
 def _check_choices(name: Any, choices: Any) -> tuple[Choice, ...]:
