@@ -210,14 +210,14 @@ class DAGSpace(SearchSpace):
         return False
 
     @cached_property
-    def n_choices(self) -> tuple[int, ...]:  # type: ignore[override]
+    def n_choices(self) -> tuple[int, ...]:
         """Number of choices of each decision."""
         return (len(self._known_operations) + 1,) * self._n_nodes + (2,) * len(
             pairs(self._n_nodes)[0]
         )
 
     @cached_property
-    def choices(self) -> Mapping[str, Sequence[Any]]:  # type: ignore[override]
+    def choices(self) -> Mapping[str, Sequence[Any]]:
         """The decisions by name, each with the names of its choices."""
         edges = [f"edge {s} -> {t}" for s, t in zip(*pairs(self._n_nodes), strict=True)]
         nodes = {f"node {node}": ("nothing", *self.operations) for node in range(self._n_nodes)}
@@ -296,7 +296,7 @@ class DAGSpace(SearchSpace):
         labels, adjacency = take_apart(self._check(decisions), self._n_nodes)
         names = [[self.operations[label - 1] for label in row if label] for row in labels.tolist()]
         return [
-            Architecture(tuple(row), tuple(map(tuple, np.argwhere(edges).tolist())), self.name)
+            Architecture(tuple(row), tuple((s, t) for s, t in np.argwhere(edges)), self.name)
             for row, edges in zip(names, adjacency, strict=True)
         ]
 
@@ -366,7 +366,7 @@ class DAGSpace(SearchSpace):
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
         labels, adjacency = take_apart(decisions, self._n_nodes)
         present = labels > 0
-        faults = {
+        faults: dict[str, Any] = {
             "the graph has no first node": ~present[:, 0],
             "a node is missing before another": (present[:, 1:] & ~present[:, :-1]).any(axis=1),
             "an edge leads to a missing node": (adjacency.any(axis=1) & ~present).any(axis=1),
