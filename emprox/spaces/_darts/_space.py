@@ -262,6 +262,10 @@ class DARTSSpace(SearchSpace):
             fields.append(f"{kind}=[{written}], {kind}_concat=range(2, 6)")
         return f"Genotype({', '.join(fields)})"
 
+    def _read(self, item: Any) -> Sequence[int]:
+        # A named tuple is more than a tuple.
+        return self._read_other(item) if hasattr(item, "normal") else super()._read(item)
+
     def _read_text(self, text: str) -> Sequence[int]:
         return self._read_other(read_text(text))
 
