@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ BLENDED = ("blend_first", "blend_second")
 NEW_STATES = tuple(f"h_new_{state}" for state in range(N_STATES))
 
 _GIVEN = {"x": X, **{f"h_prev_{state}": FIRST_STATE + state for state in range(N_STATES)}}
+_NEW_STATE = re.compile("h_new_[0-9]+")
 # Operation and inputs of each node, by number.
 Nodes = list[tuple[int, list[int]]]
 
@@ -118,9 +120,12 @@ def read_graph(architecture: Architecture) -> list[int]:
 def read_text(text: str) -> list[int]:
     """Read a recipe from its JSON text."""
     try:
-        return read_recipe(json.loads(text, object_pairs_hook=_without_duplicates))
-    except (json.JSONDecodeError, RecursionError) as error:
+        recipe = json.loads(text, object_pairs_hook=_without_duplicates)
+    except ArchitectureError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise refuse(text, RECIPE) from error
+    return read_recipe(recipe)
 
 
 def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -137,7 +142,7 @@ def read_recipe(recipe: Any) -> list[int]:
     if not isinstance(recipe, Mapping) or not recipe:
         raise refuse(recipe, RECIPE)
     nodes = {name: _read_node(name, node) for name, node in recipe.items()}
-    found = {name for name in nodes if name.startswith("h_new_")}
+    found = {name for name in nodes if _NEW_STATE.fullmatch(name)}
     states = list(NEW_STATES[: len(found)])
     if not found or found != set(states):
         raise ArchitectureError(
