@@ -55,7 +55,7 @@ def isomorphism_classes(graphs: Graphs) -> IntArray:
     """
     labels, counts = contract(graphs)
     labels, counts = reorder(labels, counts, canonical_orders(labels, counts))
-    written = np.column_stack([labels, counts.reshape(len(counts), -1)])
+    written = np.column_stack([labels, counts.reshape(len(counts), labels.shape[1] ** 2)])
     written = written.astype(np.min_scalar_type(written.max(initial=0)))
     # Rows taken for one opaque item each are quicker to sort than rows of numbers.
     rows = written.view(f"V{written[:1].nbytes}").ravel() if len(written) else written[:, 0]

@@ -67,8 +67,8 @@ def read_choices(items: Sequence[Any], choices: Mapping[str, Sequence[Any]]) -> 
     """Read a choice for each decision."""
     if len(items) != len(choices):
         raise ArchitectureError(
-            f"there are {len(choices)} decisions ({one_line(', '.join(choices), 200)}), got {len(items)}:"
-            f" {shown(items)}"
+            f"there are {len(choices)} decisions ({one_line(', '.join(choices), 200)}), got"
+            f" {len(items)}: {shown(items)}"
         )
     return [
         read_choice(item, name, choices[name]) for item, name in zip(items, choices, strict=True)

@@ -110,8 +110,8 @@ def _read_record(item: Any, names: Sequence[str] | None, space: str | None) -> R
             names = [f"decision{position}" for position in range(len(item))]
         if len(item) != len(names):
             raise ArchitectureError(
-                f"an architecture has {len(names)} decisions ({one_line(', '.join(names), 300)}), got"
-                f" {len(item)} values: {shown(item)}"
+                f"an architecture has {len(names)} decisions ({one_line(', '.join(names), 300)}),"
+                f" got {len(item)} values: {shown(item)}"
             )
         return dict(zip(names, item, strict=True))
     raise refuse(item, f"{_ACCEPTED} or an Architecture")
