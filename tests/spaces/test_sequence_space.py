@@ -1,7 +1,6 @@
 import itertools
 import json
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -74,15 +73,6 @@ def test_contract_of_random_spaces(space, seed):
     first = space.sample(min(10, space.size), np.random.default_rng(seed))
     if set(space.neighbors(first)[1]) == set(range(len(first))):
         check_search_space(space, n_architectures=10, random_state=np.random.default_rng(seed))
-
-
-@settings(max_examples=30)
-@given(space=spaces(), seed=seeds)
-def test_different_canonical_forms_never_share_tokens(space, seed):
-    decisions = space.canonicalize(space.sample(200, seed, replace=True))
-    n_different = len(np.unique(decisions, axis=0))
-    for sequence in space.sequences:
-        assert len(np.unique(space.tokenize(decisions, sequence), axis=0)) == n_different
 
 
 def test_a_large_space():
@@ -271,25 +261,6 @@ def test_ordinal_decisions():
     assert (np.diff(space.tokenize([[0, 0, i, 0] for i in range(3)])[:, 2]) > 0).all()
 
 
-@pytest.mark.parametrize("sequence", ["decisions", "levels"])
-def test_tokens_that_are_no_architecture_are_refused(sequence):
-    tokens = SPACE.tokenize(ALL, sequence)
-    known = {tuple(row) for row in tokens.tolist()}
-    rng = np.random.default_rng(0)
-    n_refused = 0
-    for row in tokens[rng.choice(len(tokens), 200, replace=False)]:
-        row[rng.integers(len(row))] = rng.integers(len(SPACE.sequences[sequence].vocabulary))
-        if tuple(row.tolist()) in known:
-            assert SPACE.tokenize(SPACE.detokenize([row], sequence), sequence).tolist() == [
-                list(row)
-            ]
-        else:
-            n_refused += 1
-            with pytest.raises(ArchitectureError):
-                SPACE.detokenize([row], sequence)
-    assert n_refused > 50
-
-
 FRAME = pd.DataFrame(
     {
         "block": ["conv", "attention", "conv", "conv"],
@@ -368,23 +339,6 @@ def test_what_is_learned_does_not_depend_on_the_container():
     assert list(rows) == ["decision0", "decision1", "decision2", "decision3"]
     assert list(rows.values()) == list(expected.values())
     assert SequenceSpace().learn(pd.DataFrame({"kernel": [3, 5]})).decisions == {"kernel": (3, 5)}
-
-
-@pytest.mark.parametrize(
-    ("architectures", "message"),
-    [
-        (np.array([[1, 2], [3, 4]]), "cannot be learned from an array of numbers"),
-        ([], "0 samples"),
-        (FRAME[:0], "0 samples"),
-        ([{"a": 1}, {"a": [1]}], r"architecture 1: decision 'a': a choice has to be"),
-        ([{"a": 1}, {"a": float("inf")}], "architecture 1: decision 'a'"),
-        ([{"a": 1}, "b"], "architecture 1: expected a mapping"),
-        ([(1, 2), 3], "architecture 1: expected a mapping"),
-    ],
-)
-def test_what_cannot_be_learned(architectures, message):
-    with pytest.raises(ArchitectureError, match=message):
-        SequenceSpace().learn(architectures)
 
 
 def test_what_is_not_learned_says_so():
@@ -477,141 +431,3 @@ def test_reading_many_rows_is_quick():
     assert time.process_time() - start < 3
     np.testing.assert_array_equal(decisions, (frame.to_numpy() - 3) // 2)
     np.testing.assert_array_equal((tokens.reshape(20000, 20, 3) > 0).sum(axis=2), decisions + 1)
-
-
-def hyperparameter(kind, name, **fields):
-    return type(kind, (), {"name": name, **fields})()
-
-
-def condition(kind, child, parent, **fields):
-    named = {"child": SimpleNamespace(name=child), "parent": SimpleNamespace(name=parent)}
-    return type(kind, (), {**named, **fields})()
-
-
-class FakeConfigurationSpace(dict):
-    """What is needed of a configuration space: its hyperparameters and conditions."""
-
-    name = "fake"
-    forbidden_clauses = ()
-
-    def __init__(self, *hyperparameters, conditions=()):
-        super().__init__({item.name: item for item in hyperparameters})
-        self.conditions = list(conditions)
-
-
-BLOCK = hyperparameter("CategoricalHyperparameter", "block", choices=("conv", "attn", "pool"))
-DEPTH = hyperparameter("UniformIntegerHyperparameter", "depth", lower=1, upper=4)
-
-
-def test_from_a_fake_configuration_space():
-    both = type("AndConjunction", (), {})()
-    both.components = [
-        condition("GreaterThanCondition", "se", "depth", value=2),
-        condition("NotEqualsCondition", "se", "block", value="attn"),
-    ]
-    either = type("OrConjunction", (), {})()
-    either.components = [
-        condition("InCondition", "heads", "block", values=["attn"]),
-        condition("LessThanCondition", "heads", "depth", value=2),
-    ]
-    space = SequenceSpace.from_configspace(
-        FakeConfigurationSpace(
-            hyperparameter("CategoricalHyperparameter", "heads", choices=(2, 4)),
-            hyperparameter("OrdinalHyperparameter", "size", sequence=("s", "m", "l")),
-            hyperparameter("Constant", "stem", value="conv"),
-            hyperparameter("CategoricalHyperparameter", "se", choices=(True, False)),
-            BLOCK,
-            DEPTH,
-            conditions=[both, either, condition("EqualsCondition", "size", "block", value="conv")],
-        )
-    )
-    assert space.name == "fake"
-    assert list(space.decisions) == ["stem", "block", "size", "depth", "heads", "se"]
-    assert space.decisions["depth"] == (1, 2, 3, 4)
-    assert set(space.ordinal) == {"size", "depth"}
-    matrix = np.array(list(itertools.product(*map(range, space.n_choices))))
-    kept = space.canonicalize(matrix) == matrix
-    block, depth = matrix[:, 1], matrix[:, 3] + 1
-    # An inactive decision does not keep its choice, unless that is the first.
-    for place, active in ((2, block == 0), (4, (block == 1) | (depth < 2))):
-        np.testing.assert_array_equal(kept[:, place], active | (matrix[:, place] == 0))
-    active = (block != 1) & (depth > 2)
-    np.testing.assert_array_equal(kept[:, 5], active | (matrix[:, 5] == 0))
-    check_search_space(space)
-
-
-@pytest.mark.parametrize(
-    ("space", "message"),
-    [
-        (
-            FakeConfigurationSpace(
-                hyperparameter("UniformFloatHyperparameter", "lr", lower=0.0, upper=1.0)
-            ),
-            r"'lr' \(UniformFloatHyperparameter\) has no list",
-        ),
-        (
-            FakeConfigurationSpace(
-                hyperparameter("UniformIntegerHyperparameter", "n", lower=0, upper=10**9)
-            ),
-            "'n'",
-        ),
-        (
-            FakeConfigurationSpace(
-                BLOCK,
-                DEPTH,
-                conditions=[
-                    condition("EqualsCondition", "block", "depth", value=1),
-                    condition("EqualsCondition", "depth", "block", value="conv"),
-                ],
-            ),
-            "circle",
-        ),
-        (
-            FakeConfigurationSpace(
-                BLOCK, DEPTH, conditions=[condition("OddCondition", "depth", "block")]
-            ),
-            "OddCondition are not known",
-        ),
-    ],
-)
-def test_configuration_spaces_without_a_counterpart(space, message):
-    with pytest.raises(ValueError, match=message):
-        SequenceSpace.from_configspace(space)
-
-
-def test_forbidden_combinations_are_refused():
-    space = FakeConfigurationSpace(BLOCK)
-    space.forbidden_clauses = [object()]
-    with pytest.raises(ValueError, match="forbidden combinations"):
-        SequenceSpace.from_configspace(space)
-
-
-def test_real_configurations():
-    package = pytest.importorskip("ConfigSpace", reason="ConfigSpace is not installed")
-    real = package.ConfigurationSpace(name="cnn", seed=1)
-    block = package.Categorical("block", ["conv", "attn"])
-    kernel = package.OrdinalHyperparameter("kernel", [3, 5, 7])
-    heads = package.Categorical("heads", [2, 4])
-    depth = package.Integer("depth", (1, 4))
-    squeeze = package.Categorical("se", [True, False])
-    real.add(heads, kernel, block, depth, squeeze)
-    real.add(
-        package.EqualsCondition(kernel, block, "conv"),
-        package.InCondition(heads, block, ["attn"]),
-        package.AndConjunction(
-            package.EqualsCondition(squeeze, block, "conv"),
-            package.GreaterThanCondition(squeeze, depth, 2),
-        ),
-    )
-    space = SequenceSpace.from_configspace(real)
-    check_search_space(space)
-    configurations = real.sample_configuration(200)
-    decisions = space.encode(configurations)
-    np.testing.assert_array_equal(space.canonicalize(decisions), decisions)
-    for configuration, text in zip(configurations, space.format(decisions), strict=True):
-        assert json.loads(text) == {
-            name: getattr(value, "item", lambda value=value: value)()
-            for name, value in dict(configuration).items()
-        }
-    learned = SequenceSpace().learn(configurations)
-    assert learned.decisions["heads"] == (None, 2, 4)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,13 +10,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from emprox.graphs import WIRE
 from emprox.spaces import (
-    CellPosition,
     DAGSpace,
     SequenceSpace,
     SignalOperation,
-    Skeleton,
     get_space,
     list_spaces,
 )
@@ -175,38 +171,6 @@ def test_paths_of_nasbench_nlp():
         assert found == expected
 
 
-def test_paths_of_graphs_of_any_kind():
-    for space in SPACES[-2:]:
-        _, architectures, (graphs,) = drawn(space)
-        words = words_along_paths(space, graphs)
-        for architecture, found in zip(architectures, words, strict=True):
-            labels, edges = architecture.operations, architecture.edges
-            targets, sources = {target for _, target in edges}, {source for source, _ in edges}
-            starts = [node for node in range(len(labels)) if node not in targets]
-            ends = [node for node in range(len(labels)) if node not in sources]
-            if space.output:
-                ends = [len(labels) - 1]
-            inputs = [node for node, label in enumerate(labels) if label == space.input]
-            name = naming(empty=("in", "out"))
-            expected = Counter()
-            for start in starts:
-                for end in ends:
-                    along = words_of_graph(labels, edges, start, end, name)
-                    expected.update(
-                        {(0, *name(labels[start]), *word): n for word, n in along.items()}
-                    )
-            from_inputs = Counter()
-            for start in inputs:
-                if not any(leads(edges, other, start) for other in inputs):
-                    along = words_of_graph(labels, edges, start, len(labels) - 1, name)
-                    from_inputs.update({(0, *word): n for word, n in along.items()})
-            assert found == (from_inputs or expected)
-
-
-def leads(edges, start, end):
-    return start != end and bool(words_of_graph([""] * 99, edges, start, end, naming(empty=("",))))
-
-
 def test_paths_of_chains():
     space = get_space("nasbench_macro")
     (graphs,) = space.signal_graphs(space.encode(["01220010"]))
@@ -261,20 +225,6 @@ def test_a_thousand_architectures_take_milliseconds(space):
         times.append(time.perf_counter() - start)
     # Canonical forms of graphs of any kind take longest.
     assert min(times) < 0.3
-
-
-def test_nasbench101_by_hand():
-    space = get_space("nasbench101")
-    matrix = [[0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]]
-    cell = (matrix, ["input", "maxpool3x3", "conv3x3-bn-relu", "output"])
-    (graphs,) = space.signal_graphs(space.encode([cell]))
-    (found,) = graphs.live().architectures()
-    operations = [name for name in found.operations if name not in ("input", "sum", "output")]
-    assert sorted(operations) == ["conv3x3-bn-relu", "maxpool3x3", "projection", "projection"]
-    assert words_along_paths(space, graphs) == [
-        Counter({(0, "projection", "maxpool3x3", "conv3x3-bn-relu"): 1, (0, "projection"): 1})
-    ]
-    assert len(graphs.concatenates) == 1
 
 
 def test_the_nodes_that_nasbench101_concatenates_share_the_channels():
@@ -466,18 +416,8 @@ def test_skeletons_are_those_of_the_benchmarks():
     assert [width for _, width, *_ in stages("nasbench_asr")] == widths
 
 
-def test_stages_can_be_strided_and_have_an_entry():
-    skeleton = Skeleton.of_stages((8, 16), (4, 2), n_cells=2, entry="residual", strided=True)
-    assert skeleton.positions == (
-        CellPosition(0, 8, 4),
-        CellPosition(0, 8, 4),
-        CellPosition(0, 16, 2, strided=True, entry="residual"),
-        CellPosition(0, 16, 2),
-    )
-
-
 def test_an_effect_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="'renew', 'block' or None, got 'zero' for 'none'"):
+    with pytest.raises(ValueError, match="'zero'"):
         SignalOperation("none", "zero")
 
 
@@ -490,40 +430,3 @@ def test_decisions_are_positional_in_lists_chains_and_canonical_trees_only():
         "transnasbench101_macro",
     }
     assert SequenceSpace({"depth": [1, 2]}).positional
-
-
-CONV, POOL = SignalOperation("", "renew", mixing=9), SignalOperation("pooling", "blur")
-
-
-class TestGraphsOfAnyKind:
-    def test_operations_can_be_described(self):
-        signals = {"conv": CONV, "pool": POOL, "elsewhere": POOL}
-        names = ("in", "conv", "pool", "out")
-        space = DAGSpace(names, 5, input="in", output="out", signals=signals)
-        effects = {o.name: o.effect for o in space.signal_operations if o.effect}
-        assert effects == {"conv": "renew", "pool": "blur"}
-
-    def test_the_description_is_kept_when_the_space_is_learned_and_pickled(self):
-        open_space = DAGSpace(signals={"a": CONV, "b": POOL})
-        space = open_space.learn([(("a", "b"), [[0, 1], [0, 0]])])
-        for each in (space, pickle.loads(pickle.dumps(space))):
-            effects = {o.name: o.effect for o in each.signal_operations if o.effect}
-            assert effects == {"a": "renew", "b": "blur"}
-        with pytest.raises(ValueError, match="'c'"):
-            open_space.learn([(("a", "c"), [[0, 1], [0, 0]])])
-
-    def test_a_description_that_is_wrong_is_refused(self):
-        with pytest.raises(ValueError, match="'b'"):
-            DAGSpace(("a", "b"), 4, signals={"a": CONV})
-        with pytest.raises(ValueError, match="'a'"):
-            DAGSpace(("a",), 4, signals={"a": "renew"})
-
-    def test_several_inputs_and_outputs_are_joined(self):
-        space = DAGSpace(("a", "b"), 4)
-        matrix = np.zeros((4, 4))
-        matrix[0, 2] = matrix[1, 2] = matrix[1, 3] = 1
-        (graphs,) = space.signal_graphs(space.encode([(("a", "b", "a", "b"), matrix)]))
-        assert words_along_paths(space, graphs) == [
-            Counter({(0, "a", "a"): 1, (0, "b", "a"): 1, (0, "b", "b"): 1})
-        ]
-        assert graphs.operations[0, [0, -1]].tolist() == [WIRE, WIRE]
