@@ -292,6 +292,27 @@ class Graphs:
             present[:, number] = self.there[list(path)].all(axis=0)
         return np.where(is_there, self.operations[:, between], ABSENT), present
 
+    def without_wires(self) -> tuple[NDArray[np.integer[Any]], BoolArray]:
+        """Leave out inner nodes that only pass on: what reads them reads what they read.
+
+        Returns
+        -------
+        operations : ndarray of shape (n_graphs, n_kept)
+            Operations of the nodes; those that no graph has are left out.
+        adjacency : ndarray of shape (n_graphs, n_kept, n_kept)
+            True at [i, u, v] where node v reads node u.
+        """
+        adjacency, operations = self.adjacency, self.operations.copy()
+        for node in range(self.n_inputs, self.n_nodes - 1):
+            wire = self.by_node[node] == WIRE
+            if wire.any():
+                joined = adjacency[:, :, node, None] & adjacency[:, None, node]
+                adjacency |= joined & wire[:, None, None]
+                adjacency[wire, node] = adjacency[wire, :, node] = False
+                operations[wire, node] = ABSENT
+        kept = (operations != ABSENT).any(axis=0)
+        return operations[:, kept], adjacency[:, kept][:, :, kept]
+
     def lookup(self, values: ArrayLike, wire: float = 0, absent: float = 0) -> Floats:
         """Look up a number of every node's operation, or several.
 
