@@ -9,40 +9,37 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
+from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from .._modules import SeededDropout
-from .._net import TokenSequenceEstimator, check_device, evaluated, in_token_batches
-from .._tokenizer import ArchitectureTokenizer
-from ..encodings._operation_graphs import NOTHING, OperationGraphs, live, operation_graphs
+from ..encodings._base import operation_graphs, prefix_of
+from ..graphs import Graphs
+from ..lstm._modules import SeededDropout
+from ..lstm._net import evaluated, in_batches, places_in
 from ..spaces import SearchSpace, get_space
-from ..spaces._nonempty import encode_some
-from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._targets import TargetScale, check_targets
-from ._training import LOSSES, draw_glorot_weights, train_to_zero
+from ..utils._sklearn import Interval, StrOptions
+from ._base import NetRegressor, draw_glorot_weights
+from ._targets import Floats, TargetScale
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LOSSES: dict[str, type[nn.Module]] = {
+    "absolute_error": nn.L1Loss,
+    "squared_error": nn.MSELoss,
+}
 # Size of the hidden layer between the mean of the nodes and the prediction.
 HEAD_SIZE = 128
 # So many pairs of nodes are written into graphs at once: little enough for any memory.
 _PAIRS_AT_ONCE = 2**22
+# So many nodes go through the net at once.
+_NODES_AT_ONCE = 2**13
 
 
 class DirectedConvolution(nn.Module):
-    """Let every node of a directed graph hear of what it reads, and of what reads it.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Numbers that describe a node, before and after.
-    """
+    """Let every node of a directed graph hear of what it reads, and of what reads it."""
 
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
         super().__init__()
@@ -50,20 +47,7 @@ class DirectedConvolution(nn.Module):
         self.against = nn.Linear(n_inputs, n_outputs, bias=False)
 
     def forward(self, nodes: Tensor, along: Tensor, against: Tensor) -> Tensor:
-        """Describe the nodes anew.
-
-        Parameters
-        ----------
-        nodes : Tensor of shape (n_graphs, n_nodes, n_inputs)
-            Descriptions of the nodes.
-        along, against : Tensor of shape (n_graphs, n_nodes, n_nodes) or (n_nodes, n_nodes)
-            Weights of the nodes that each node hears of, in either direction.
-
-        Returns
-        -------
-        Tensor of shape (n_graphs, n_nodes, n_outputs)
-            Descriptions of the nodes.
-        """
+        """Describe the nodes anew, by the weights of those that each hears of."""
         heard = functional.relu(self.along(along @ nodes))
         return 0.5 * (heard + functional.relu(self.against(against @ nodes)))
 
@@ -71,34 +55,15 @@ class DirectedConvolution(nn.Module):
 class GraphPredictor(nn.Module):
     """Directed graph convolutions, the mean over the nodes, and two layers to predict from it.
 
-    Parameters
-    ----------
-    n_labels : int
-        Number of different labels of nodes.
-    n_layers : int
-        Number of convolutions.
-    hidden_size : int
-        Numbers that describe a node.
-    dropout : float
-        Dropout after every layer.
-    seed : int
-        Seed of the weights and the dropout: this and the `n_layers` + 1 numbers that follow.
-    n_positions : int, default=0
-        Length of the chains, whose nodes are described by where they stand as well; 0 for graphs.
+    Takes `n_layers` + 2 seeds that follow each other.
     """
 
     def __init__(
-        self,
-        n_labels: int,
-        n_layers: int,
-        hidden_size: int,
-        dropout: float,
-        seed: int,
-        n_positions: int = 0,
+        self, n_labels: int, n_layers: int, hidden_size: int, dropout: float, seed: int
     ) -> None:
         super().__init__()
         self.n_labels = n_labels
-        sizes = [n_labels + n_positions] + [hidden_size] * n_layers
+        sizes = [n_labels] + [hidden_size] * n_layers
         # On the meta device no weight is drawn, so that the global generator is left alone.
         with torch.device("meta"):
             self.convolutions = nn.ModuleList(map(DirectedConvolution, sizes, sizes[1:]))
@@ -111,44 +76,30 @@ class GraphPredictor(nn.Module):
         draw_glorot_weights(self, seed)
 
     def forward(self, graphs: Tensor) -> Tensor:
-        """Predict accuracies.
+        """Predict accuracies from graphs (n_graphs, n_nodes, n_nodes + 2).
 
-        Parameters
-        ----------
-        graphs : Tensor of shape (n_graphs, n_nodes, n_nodes + 2) or (n_graphs, n_positions)
-            In the last two columns of a node its label, from 1, or 0 for a label that is not
-            known, and whether the node is there at all; before them 1 where another node reads
-            it. In two dimensions nothing but labels: of chains, in which every node reads the one
-            before.
-
-        Returns
-        -------
-        Tensor of shape (n_graphs,)
-            Standardised accuracies.
+        In the last two columns of a node its label, from 1, or 0 for a label that is not known, and
+        whether the node is there at all; before them 1 where another node reads it.
         """
-        if graphs.ndim == 2:
-            labels, present = graphs, torch.ones_like(graphs)
-            read = torch.diag(graphs.new_ones(graphs.shape[1] - 1), 1)
-        else:
-            read, labels, present = graphs[..., :-2], graphs[..., -2], graphs[..., -1]
+        read, labels, present = graphs[..., :-2], graphs[..., -2], graphs[..., -1]
         weight = self.output.weight
         own = torch.eye(read.shape[-1], dtype=weight.dtype, device=weight.device)
         read = read.to(weight.dtype)
-        along = _average(read.transpose(-1, -2) + own)
-        against = _average(read + own)
+        along = functional.normalize(read.transpose(-1, -2) + own, p=1, dim=-1)
+        against = functional.normalize(read + own, p=1, dim=-1)
         # What is not known is like the average of what is.
         average = weight.new_full((1, self.n_labels), 1 / self.n_labels)
         known = torch.eye(self.n_labels, dtype=weight.dtype, device=weight.device)
         nodes = torch.cat([average, known])[labels.long()]
-        if graphs.ndim == 2:
-            nodes = torch.cat([nodes, own.expand(len(nodes), -1, -1)], dim=2)
         for convolution, dropout in zip(self.convolutions, self.dropouts, strict=True):
             nodes = dropout(convolution(nodes, along, against))
-        pooled = self.hidden(_mean(nodes, present.to(weight.dtype)))
-        return self.output(self.last_dropout(functional.relu(pooled))).squeeze(-1)
+        present = present.to(weight.dtype)
+        mean = torch.einsum("gnd,gn->gd", nodes, present) / present.sum(dim=1, keepdim=True)
+        hidden = functional.relu(self.hidden(mean))
+        return self.output(self.last_dropout(hidden)).squeeze(-1)
 
 
-class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
+class GCNRegressor(NetRegressor):
     """Predict the accuracy of architectures with directed graph convolutions.
 
     The neural predictor of Wen et al. An architecture is a graph whose nodes are its operations,
@@ -162,10 +113,8 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
 
     Parameters
     ----------
-    space : str or SearchSpace, default=None
-        The search space; X then holds architectures, for example texts. With None X is a matrix
-        of tokens, and a row is a chain: every position is a node that reads the one before, and
-        starts as its token beside its position, one-hot.
+    space : str or SearchSpace
+        The search space of the architectures: a registered name or an object.
     n_layers : int, default=4
         Number of graph convolutions.
     hidden_size : int, default=144
@@ -177,7 +126,7 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
         which lets the few architectures that fail altogether decide most.
     max_epochs : int, default=100
         Passes over the training data.
-    lr : float, default=3e-3
+    learning_rate : float, default=3e-3
         Learning rate of Adam in the beginning; it falls to zero along a cosine.
     weight_decay : float, default=3e-4
         Weight decay of Adam.
@@ -185,7 +134,7 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
         Architectures in a batch.
     canonicalize : bool, default=True
         Whether to look at canonical forms, without what is on no path from an input to the
-        output. The paper does not. No effect without a `space`.
+        output. The paper does not.
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
@@ -199,12 +148,8 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
     labels_ : ndarray of shape (n_labels,)
-        The labels of nodes that occurred in training: names of operations, inputs and output, or
-        tokens. Others count as the average of these.
-    n_features_in_ : int
-        Length of the token sequences; only without a `space`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any; only without a `space`.
+        The labels of nodes that occurred in training: names of operations, inputs and
+        output. Others count as the average of these.
 
     See Also
     --------
@@ -232,43 +177,33 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
     >>> from emprox.datasets import load_nasbench201
     >>> from emprox.predictors import GCNRegressor
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> model = GCNRegressor(space="nasbench201", max_epochs=5, random_state=0)
+    >>> model = GCNRegressor("nasbench201", max_epochs=5, random_state=0)
     >>> model.fit(X[:20], y[:20]).predict(X[20:23]).shape
     (3,)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [str, SearchSpace, None],
+        **NetRegressor._parameter_constraints,
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "loss": [StrOptions(set(LOSSES))],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "canonicalize": ["boolean"],
-        "device": [str, torch.device],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
-    # Fitted.
+    max_epochs: int
     _space: SearchSpace
     _codes: Ints
-    _n_nodes: int
-    _scale: TargetScale
 
     def __init__(
         self,
+        space: str | SearchSpace,
         *,
-        space: str | SearchSpace | None = None,
         n_layers: int = 4,
         hidden_size: int = 144,
         dropout: float = 0.05,
         loss: str = "absolute_error",
         max_epochs: int = 100,
-        lr: float = 3e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 3e-4,
         batch_size: int = 16,
         canonicalize: bool = True,
@@ -282,7 +217,7 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
         self.dropout = dropout
         self.loss = loss
         self.max_epochs = max_epochs
-        self.lr = lr
+        self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.canonicalize = canonicalize
@@ -290,211 +225,101 @@ class GCNRegressor(RegressorMixin, TokenSequenceEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: ArrayLike) -> GCNRegressor:
-        """Train on architectures of known accuracy.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Known architectures: a token matrix, or with a `space` anything that it reads.
-        y : array-like of shape (n_samples,)
-            Their accuracies, in percent or any other unit.
-
-        Returns
-        -------
-        GCNRegressor
-            The regressor itself.
-
-        Raises
-        ------
-        ValueError
-            If X or y are empty, of different lengths, or not finite, a parameter is out of its
-            range, or the device does not exist.
-        """
-        # What an interrupt leaves behind has to count as not fitted.
-        self.__dict__.pop("net_", None)
-        rows = self._read(X, reset=True)
-        targets = check_targets(self, rows, y)
-        device = check_device(self.device)
-        nodes = _Nodes.chains(rows) if self.space is None else self._nodes(rows)
-        codes = np.unique(nodes.codes[nodes.present])
-        scale = TargetScale(targets)
-        seed = int(check_random_state(self.random_state).randint(2**31 - self.n_layers - 2))
-        module = GraphPredictor(
-            len(codes),
-            int(self.n_layers),
-            int(self.hidden_size),
-            float(self.dropout),
-            seed,
-            n_positions=rows.shape[1] if self.space is None else 0,
-        )
-        net = train_to_zero(
-            module,
-            LOSSES[self.loss](),
-            nodes.to_tensor(codes),
-            torch.from_numpy(scale.forward(targets)).float(),
-            max_epochs=int(self.max_epochs),
-            lr=self.lr,
-            batch_size=int(self.batch_size),
-            weight_decay=self.weight_decay,
-            device=device,
-            verbose=int(self.verbose),
-            seed=seed,
-            description=type(self).__name__,
-        )
-        self.labels_ = nodes.names(codes)
-        self._codes, self._n_nodes = codes, nodes.codes.shape[1]
-        self._scale, self.net_ = scale, net
-        return self
-
-    def predict(self, X: Any) -> Floats:
-        """Predict accuracies.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted accuracies, in the unit of y.
-        """
-        check_is_fitted(self, "net_")
-        # Canonical forms repeat: each is looked at once.
-        rows, places = np.unique(self._read(X, reset=False), axis=0, return_inverse=True)
-        module, device = evaluated(self.net_.module_), self.net_.device
-
-        def predict(batch: Tensor) -> Tensor:
-            return module(batch).float()
-
-        parts: list[NDArray[np.float32]] = []
-        unknown: set[Any] = set()
-        n_rows = max(1, _PAIRS_AT_ONCE // self._n_nodes**2)
-        for start in range(0, len(rows), n_rows):
-            part = rows[start : start + n_rows]
-            nodes = _Nodes.chains(part) if self.space is None else self._nodes(part)
-            unknown.update(nodes.names(np.setdiff1d(nodes.codes[nodes.present], self._codes)))
-            graphs = nodes.to_tensor(self._codes)
-            parts.append(in_token_batches(predict, graphs, graphs.shape[1], device).numpy())
-        if unknown:
-            first = ", ".join(map(str, sorted(unknown)[:5]))
-            warnings.warn(
-                f"X holds {'tokens' if self.space is None else 'operations'} that did not occur in"
-                f" fit ({first}{', …' if len(unknown) > 5 else ''}); they count as the average of"
-                " those that did",
-                stacklevel=2,
-            )
-        standardized = np.concatenate(parts)[places.ravel()].astype(np.float64)
-        return self._scale.inverse(standardized)
-
     def _read(self, X: Any, reset: bool) -> Ints:
-        """Return tokens, or the decisions that the graphs are made of."""
-        if self.space is None:
-            return self._read_tokens(X, reset)
         if reset:
             self._space = get_space(self.space).learn(X)
-        decisions = encode_some(self._space, X)
+        decisions = self._space.encode(X, at_least=1)
         return self._space.canonicalize(decisions) if self.canonicalize else decisions
 
-    def _nodes(self, decisions: Ints) -> _Nodes:
+    def _learn(self, rows: Ints, targets: Floats) -> None:
+        nodes = self._nodes(rows)
+        self._codes = np.unique(nodes.codes[nodes.present])
+        self.labels_ = nodes.labels[self._codes]
+        self._scale = TargetScale(targets)
+        seed = self._draw_seed(self.n_layers + 2)
+        module = GraphPredictor(
+            len(self._codes), int(self.n_layers), int(self.hidden_size), float(self.dropout), seed
+        )
+        schedule = LRScheduler(CosineAnnealingLR, T_max=int(self.max_epochs))
+        self.net_ = self._train(
+            module,
+            LOSSES[self.loss](),
+            nodes.to_tensor(self._codes),
+            torch.from_numpy(self._scale.forward(targets)).float(),
+            seed=seed,
+            callbacks=[("learning_rate", schedule)],
+        )
+
+    def _predict_rows(self, rows: Ints) -> NDArray[np.float32]:
+        module, n_nodes = evaluated(self.net_.module_), self._nodes(rows[:1]).codes.shape[1]
+        parts: list[NDArray[np.float32]] = []
+        unknown: set[str] = set()
+        n_rows = max(1, _PAIRS_AT_ONCE // n_nodes**2)
+        for start in range(0, len(rows), n_rows):
+            nodes = self._nodes(rows[start : start + n_rows])
+            new = np.setdiff1d(nodes.codes[nodes.present], self._codes)
+            unknown.update(nodes.labels[new])
+            predicted = in_batches(
+                lambda batch: module(batch).float(),
+                nodes.to_tensor(self._codes),
+                max(1, _NODES_AT_ONCE // nodes.codes.shape[1]),
+                self.net_.device,
+            )
+            parts.append(predicted.numpy())
+        if unknown:
+            first = ", ".join(sorted(unknown)[:5])
+            warnings.warn(
+                f"X holds operations that did not occur in fit ({first}"
+                f"{', …' if len(unknown) > 5 else ''}); they count as the average of those that"
+                " did",
+                stacklevel=3,
+            )
+        return np.concatenate(parts)
+
+    def _nodes(self, decisions: Ints) -> Nodes:
         graphs = operation_graphs(self._space, decisions)
-        return _Nodes.of([live(part) for part in graphs] if self.canonicalize else graphs)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        if self.space is not None:
-            tags.input_tags = get_tags(ArchitectureTokenizer()).input_tags
-        return tags
+        return Nodes([part.live() for part in graphs] if self.canonicalize else graphs)
 
 
-class _Nodes:
-    """Nodes of many graphs.
+class Nodes:
+    """Nodes of many graphs, all kinds of cells beside each other.
 
-    Parameters
-    ----------
-    codes : ndarray of shape (n_graphs, n_nodes)
-        What each node is, as a number.
-    present : ndarray of shape (n_graphs, n_nodes)
-        Which nodes are there.
-    reads : ndarray of shape (n_graphs, n_nodes, n_nodes) or None
-        True at [i, u, v] where node v reads u; None if every node reads the one before.
-    labels : sequence of str or None
-        Name of each code; None if they are their own names.
+    `codes` (n_graphs, n_nodes) says what each node is, an index into `labels`, `present` which
+    nodes are there, and `reads` (n_graphs, n_nodes, n_nodes) is True at [i, u, v] where v reads u.
     """
 
-    def __init__(
-        self,
-        codes: Ints,
-        present: NDArray[np.bool_],
-        reads: NDArray[np.bool_] | None,
-        labels: Sequence[str] | None,
-    ) -> None:
-        self.codes = codes
-        self.present = present
-        self.reads = reads
-        self.labels = labels
-
-    @classmethod
-    def chains(cls, tokens: Ints) -> _Nodes:
-        """Make a chain of every row of tokens."""
-        return cls(tokens, np.ones(tokens.shape, dtype=bool), None, None)
-
-    @classmethod
-    def of(cls, kinds: Sequence[OperationGraphs]) -> _Nodes:
-        """Put the graphs of all kinds of cells beside each other."""
-        n_nodes = sum(graphs.operations.shape[1] for graphs in kinds)
-        n_graphs = len(kinds[0].operations)
-        codes = np.empty((n_graphs, n_nodes), dtype=np.int64)
-        present = np.empty((n_graphs, n_nodes), dtype=bool)
-        reads = np.zeros((n_graphs, n_nodes, n_nodes), dtype=bool)
+    def __init__(self, kinds: Sequence[Graphs]) -> None:
+        parts = [graphs.without_wires() for graphs in kinds]
+        sizes = [operations.shape[1] for operations, _ in parts]
+        self.codes = np.empty((kinds[0].n_graphs, sum(sizes)), dtype=np.int64)
+        self.present = np.empty(self.codes.shape, dtype=bool)
+        self.reads = np.zeros((*self.codes.shape, sum(sizes)), dtype=bool)
         labels: list[str] = []
         start = 0
-        for graphs in kinds:
-            part = slice(start, start + graphs.operations.shape[1])
-            codes[:, part], names = _label(graphs)
-            codes[:, part] += len(labels)
+        for graphs, (operations, reads) in zip(kinds, parts, strict=True):
+            part = slice(start, start + operations.shape[1])
+            codes, names = _label(graphs, operations)
+            self.codes[:, part] = codes + len(labels)
             labels += names
-            reads[:, part, part] = graphs.reads
-            joined = graphs.reads.any(axis=1) | graphs.reads.any(axis=2)
-            joined |= graphs.operations != NOTHING
+            self.reads[:, part, part] = reads
+            joined = reads.any(axis=1) | reads.any(axis=2) | (operations >= 0)
             # Inputs and output are there even if nothing reads or writes them.
             joined[:, : graphs.n_inputs] = joined[:, -1] = True
-            present[:, part] = joined
+            self.present[:, part] = joined
             start = part.stop
-        return cls(codes, present, reads, labels)
-
-    def names(self, codes: Ints) -> NDArray[Any]:
-        """Name some codes."""
-        return codes if self.labels is None else np.array(self.labels, dtype=object)[codes]
+        self.labels = np.array(labels, dtype=object)
 
     def to_tensor(self, known: Ints) -> Tensor:
         """Write the graphs as `GraphPredictor` reads them, with the known codes as labels."""
-        places = np.searchsorted(known, self.codes).clip(max=len(known) - 1)
-        labels = np.where(known[places] == self.codes, places + 1, 0)
-        if self.reads is None:
-            return torch.from_numpy(labels)
-        columns = np.stack([labels, self.present], axis=2).astype(np.int32)
+        columns = np.stack([places_in(known, self.codes), self.present], axis=2).astype(np.int32)
         return torch.from_numpy(np.concatenate([self.reads, columns], axis=2, dtype=np.int32))
 
 
-def _label(graphs: OperationGraphs) -> tuple[Ints, list[str]]:
+def _label(graphs: Graphs, operations: Ints) -> tuple[Ints, list[str]]:
     """Return a number for what each node of a kind of cell is, and the names of the numbers."""
-    ends = [f"input {name}".rstrip() for name in graphs.inputs]
-    labels = [*ends, "output", "no operation", *graphs.names]
-    # NOTHING is -1, and "no operation" one before the first operation.
-    codes = graphs.operations + len(labels) - len(graphs.names)
+    inputs = graphs.inputs if graphs.n_inputs > 1 else ("",)
+    labels = [*(f"input {name}".rstrip() for name in inputs), "output", "no operation"]
+    codes = np.where(operations < 0, len(labels) - 1, operations + len(labels))
     codes[:, : graphs.n_inputs] = np.arange(graphs.n_inputs)
     codes[:, -1] = graphs.n_inputs
-    return codes, [graphs.prefix + label for label in labels]
-
-
-def _average(weights: Tensor) -> Tensor:
-    """Divide the weights of each node by their sum."""
-    return weights / weights.sum(dim=-1, keepdim=True)
-
-
-def _mean(nodes: Tensor, present: Tensor) -> Tensor:
-    """Average over the nodes that are there."""
-    return torch.einsum("gnd,gn->gd", nodes, present) / present.sum(dim=1, keepdim=True)
+    return codes, [prefix_of(graphs) + label for label in (*labels, *graphs.names)]
