@@ -1,20 +1,30 @@
-"""The forms in which people have graphs."""
+"""Graphs from the forms in which people have them, and from matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graphs import Architecture, ArchitectureError
+from ..graphs import Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import BoolArray, IntArray
 from ._parsing import refuse
 
 GRAPH_FORMS = (
     "an Architecture, its JSON form, a dict with 'operations' and 'edges' or 'adjacency', a pair"
     " (operations, adjacency) or a networkx.DiGraph"
 )
+
+
+def graphs_of(
+    operations: IntArray, adjacency: BoolArray, names: Sequence[str], **more: Any
+) -> Graphs:
+    """Make a batch of graphs of their adjacency matrices."""
+    targets, sources = np.nonzero(adjacency.any(axis=0).T)
+    edges = list(zip(sources.tolist(), targets.tolist(), strict=True))
+    return Graphs(operations, edges, names, present=adjacency[:, sources, targets], **more)
 
 
 def is_networkx(item: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...graphs import ABSENT, WIRE, Graphs
 from ...graphs._graphs import BoolArray
+from .._graph_forms import graphs_of
 from .._sequences import IntArray
 
 
@@ -72,9 +73,7 @@ def with_ends(
     adjacency = np.pad(adjacency[:, :n_nodes, :n_nodes], ((0, 0), (1, 1), (1, 1)))
     adjacency[:, 0, 1:-1], adjacency[:, 1:-1, -1] = starts[:, :n_nodes], ends[:, :n_nodes]
     nodes = np.pad(operations[:, :n_nodes], ((0, 0), (1, 1)), constant_values=WIRE)
-    targets, sources = np.nonzero(adjacency.any(axis=0).T)
-    edges = list(zip(sources.tolist(), targets.tolist(), strict=True))
-    return Graphs(nodes, edges, names, present=adjacency[:, sources, targets])
+    return graphs_of(nodes, adjacency, names)
 
 
 def n_links(adjacency: BoolArray, n_nodes: IntArray | int) -> IntArray:

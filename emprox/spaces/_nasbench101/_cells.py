@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...graphs import ABSENT, WIRE, Graphs
+from .._graph_forms import graphs_of
 from .._sequences import PADDING, IntArray, shift_left
 
 N_NODES = 7
@@ -44,35 +45,27 @@ def cell_graphs(decisions: IntArray) -> Graphs:
 
 def signal_graphs(decisions: IntArray) -> Graphs:
     """Write cells without dead nodes with the projections through which they read their input."""
-    edges, operations = decisions[:, : len(EDGES)] > 0, decisions[:, len(EDGES) :]
-    chosen = dict(zip(EDGES, edges.T, strict=True))
+    edges, inner = _adjacency(decisions) > 0, cell_graphs(decisions).operations[:, 1:-1]
+    first, second = 2 * np.array(INNER) - 1, 2 * np.array(INNER)
     nodes = np.full((len(decisions), _SUM + 1), WIRE)
+    nodes[:, first] = np.where(edges[:, 0, INNER], _PROJECTION, ABSENT)
+    nodes[:, second] = inner
+    nodes[:, _OUTER_PROJECTION] = np.where(edges[:, 0, OUTPUT], _PROJECTION, ABSENT)
+    adjacency = np.zeros((*nodes.shape, nodes.shape[1]), dtype=bool)
+    adjacency[:, 0, first] = adjacency[:, first, second] = True
+    adjacency[:, second[:, None], second] = edges[:, 1:OUTPUT, 1:OUTPUT]
+    adjacency[:, second, _CONCATENATION] = edges[:, 1:OUTPUT, OUTPUT]
+    adjacency[:, 0, _OUTER_PROJECTION] = True
+    adjacency[:, [_CONCATENATION, _OUTER_PROJECTION], _SUM] = True
     # The nodes that are concatenated share the channels of the output equally, and the others have
     # as many as those that read them.
     widths = np.ones(nodes.shape)
-    share = 1 / np.maximum(sum(chosen[node, OUTPUT] for node in INNER), 1)
-    joined: list[tuple[int, int]] = []
-    for node in INNER:
-        nodes[:, 2 * node - 1] = np.where(chosen[0, node], _PROJECTION, ABSENT)
-        nodes[:, 2 * node] = np.where(
-            operations[:, node - 1] == NO_NODE, ABSENT, operations[:, node - 1]
-        )
-        widths[:, 2 * node - 1], widths[:, 2 * node] = np.sqrt(share), share
-        joined += [(0, 2 * node - 1), (2 * node - 1, 2 * node)]
-        joined += [(2 * source, 2 * node) for source in range(1, node)]
-    nodes[:, _OUTER_PROJECTION] = np.where(chosen[0, OUTPUT], _PROJECTION, ABSENT)
-    joined += [(2 * node, _CONCATENATION) for node in INNER]
-    joined += [(0, _OUTER_PROJECTION), (_CONCATENATION, _SUM), (_OUTER_PROJECTION, _SUM)]
-    present = np.ones((len(decisions), len(joined)), dtype=bool)
-    for place, (source, target) in enumerate(joined):
-        # Nodes with even numbers compute; which of them read each other is a decision.
-        if source and source % 2 == 0 and target <= _CONCATENATION:
-            present[:, place] = chosen[source // 2, (target + 1) // 2]
-    return Graphs(
+    share = 1 / np.maximum(edges[:, 1:OUTPUT, OUTPUT].sum(axis=1, keepdims=True), 1)
+    widths[:, first], widths[:, second] = np.sqrt(share), share
+    return graphs_of(
         nodes,
-        tuple(joined),
+        adjacency,
         (*OPERATIONS, "projection"),
-        present=present,
         concatenates=frozenset({_CONCATENATION}),
         numbers={"widths": widths},
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...graphs import WIRE, Graphs
+from .._graph_forms import graphs_of
 from .._sequences import PADDING, IntArray, sorted_words
 
 N_NODES = 4
@@ -24,10 +25,6 @@ PATHS_LENGTH = 9
 N_NUMBERINGS = 7
 
 _NODES = range(1, N_NODES + 1)
-_EDGES = (
-    *((source, node) for node in _NODES for source in range(node)),
-    *((node, N_NODES + 1) for node in _NODES),
-)
 _ALL_SOURCES = np.array(list(product(*map(range, _NODES))))
 _ORDERS = np.array(list(permutations(range(N_NODES))))
 
@@ -39,14 +36,11 @@ def find_leaves(sources: IntArray) -> NDArray[np.bool_]:
 
 def tree_graphs(sources: IntArray, operations: IntArray) -> Graphs:
     """Write trees as graphs of an input, the nodes and an output that concatenates the leaves."""
-    read = [sources[:, node - 1] == source for source, node in _EDGES[:-N_NODES]]
-    return Graphs(
-        np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE),
-        _EDGES,
-        OPERATIONS,
-        present=np.column_stack([*read, find_leaves(sources)]),
-        concatenates=frozenset({N_NODES + 1}),
-    )
+    adjacency = np.zeros((len(sources), N_NODES + 2, N_NODES + 2), dtype=bool)
+    adjacency[np.arange(len(sources))[:, None], sources, _NODES] = True
+    adjacency[:, 1:-1, -1] = find_leaves(sources)
+    nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
+    return graphs_of(nodes, adjacency, OPERATIONS, concatenates=frozenset({N_NODES + 1}))
 
 
 def contract_skips(sources: IntArray, operations: IntArray) -> tuple[IntArray, IntArray]:

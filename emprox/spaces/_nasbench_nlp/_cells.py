@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...graphs import ABSENT, WIRE, Graphs, canonical_orders, reorder
+from .._graph_forms import graphs_of
 from .._sequences import IntArray
 
 # Smallest and largest number of inputs.
@@ -157,11 +158,12 @@ def canonical_cells(cells: RecurrentCells) -> RecurrentCells:
 
 def cell_graphs(cells: RecurrentCells) -> Graphs:
     """Write cells as graphs of one time step that read x and the previous states."""
-    operations, reads, new = _one_step(cells, cells.states > 0)
-    previous = reads[:, FIRST_STATE:FIRST_NODE].any(axis=1, keepdims=True)
-    reads = np.concatenate([reads[:, X : X + 1], previous, reads[:, FIRST_NODE:]], axis=1)
-    new = np.delete(new, range(FIRST_NODE - 2), axis=1)
-    return _graphs(operations, reads, new, OPERATIONS, n_inputs=2, inputs=("x", "previous state"))
+    operations, adjacency = _one_step(cells, cells.states > 0)
+    adjacency[:, FIRST_NODE - 1] = adjacency[:, FIRST_STATE:FIRST_NODE].any(axis=1)
+    kept = [X, *range(FIRST_NODE - 1, adjacency.shape[1])]
+    nodes = np.pad(operations, ((0, 0), (2, 1)), constant_values=WIRE)
+    adjacency = adjacency[:, kept][:, :, kept]
+    return graphs_of(nodes, adjacency, OPERATIONS, n_inputs=2, inputs=("x", "previous state"))
 
 
 def signal_graphs(cells: RecurrentCells) -> Graphs:
@@ -171,52 +173,29 @@ def signal_graphs(cells: RecurrentCells) -> Graphs:
     a later one.
     """
     live = live_numbers(cells)[:, FIRST_STATE:FIRST_NODE] & (cells.states > 0)
-    operations, reads, new = _one_step(cells, live)
+    operations, adjacency = _one_step(cells, live)
     read = np.full((len(operations), FIRST_NODE - 1), SIGNAL_NAMES.index("previous state"))
     read[:, 0] = SIGNAL_NAMES.index("x")
     read[:, 1:][cells.states == 0] = ABSENT
     # The number 0, that of nothing, is free for the common input.
-    reads = np.pad(reads, ((0, 0), (0, 0), (FIRST_NODE - 1, 0)))
-    reads[:, 0, : FIRST_NODE - 1] = True
-    return _graphs(np.hstack([read, operations]), reads, new, SIGNAL_NAMES)
+    adjacency[:, 0, X:FIRST_NODE] = True
+    nodes = np.pad(np.hstack([read, operations]), ((0, 0), (1, 1)), constant_values=WIRE)
+    return graphs_of(nodes, adjacency, SIGNAL_NAMES)
 
 
 def _one_step(
     cells: RecurrentCells, states: NDArray[np.bool_]
-) -> tuple[IntArray, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return operations, which numbers each node reads, and which are the new value of a state."""
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return the operations, and adjacency matrices of all numbers and an output of the states."""
     rows = np.arange(len(cells.operations))
     # As many nodes as the largest cell of the batch has.
     n_nodes = int((cells.operations > 0).sum(axis=1).max(initial=1))
-    reads = np.zeros((len(rows), FIRST_NODE + n_nodes, n_nodes), dtype=bool)
+    size = FIRST_NODE + n_nodes + 1
+    adjacency = np.zeros((len(rows), size, size), dtype=bool)
     for position in range(N_INPUTS):
         read = cells.inputs[:, :n_nodes, position]
-        reads[rows[:, None], read, np.arange(n_nodes)] = True
-    reads[:, 0] = False
-    new = np.zeros(reads.shape[:2], dtype=bool)
+        adjacency[rows[:, None], read, np.arange(FIRST_NODE, size - 1)] = True
     for state in range(N_STATES):
-        new[rows, cells.states[:, state]] |= states[:, state]
-    return cells.operations[:, :n_nodes] - 1, reads, new
-
-
-def _graphs(
-    inner: IntArray,
-    reads: NDArray[np.bool_],
-    new: NDArray[np.bool_],
-    names: tuple[str, ...],
-    n_inputs: int = 1,
-    inputs: tuple[str, ...] = (),
-) -> Graphs:
-    """Make graphs of the operations behind the inputs and of what they and the output read."""
-    ends = ((0, 0), (n_inputs, 1))
-    operations = np.pad(inner, ends, constant_values=WIRE)
-    adjacency = np.concatenate([np.pad(reads, ((0, 0), (0, 0), (n_inputs, 0))), new[:, :, None]], 2)
-    targets, sources = np.nonzero(adjacency.any(axis=0).T)
-    return Graphs(
-        operations,
-        list(zip(sources.tolist(), targets.tolist(), strict=True)),
-        names,
-        present=adjacency[:, sources, targets],
-        n_inputs=n_inputs,
-        inputs=inputs,
-    )
+        adjacency[rows, cells.states[:, state], -1] |= states[:, state]
+    adjacency[:, 0] = False
+    return cells.operations[:, :n_nodes] - 1, adjacency

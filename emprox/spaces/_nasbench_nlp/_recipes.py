@@ -47,13 +47,14 @@ def take_apart(choices: list[int]) -> tuple[Nodes, list[int]]:
 
 
 def put_together(nodes: Nodes, states: list[int]) -> list[int]:
-    """Make decisions of a cell that has not too many nodes."""
+    """Make decisions of a cell, as far as there is room for it."""
     choices: list[int] = []
-    for operation, inputs in nodes:
+    for operation, inputs in nodes[:MAX_NODES]:
         in_order = inputs if operation == BLEND else sorted(inputs)
-        choices += [operation, *in_order, *[0] * (N_INPUTS - len(inputs))]
+        choices += [operation, *[*in_order, 0, 0, 0][:N_INPUTS]]
     choices += [0] * (MAX_NODES * PER_NODE - len(choices))
-    return [*choices, *(n - FIRST_NODE + 1 for n in states), *[0] * (N_STATES - len(states))]
+    new = [max(number - FIRST_NODE + 1, 0) for number in states]
+    return [*choices, *[*new, 0, 0, 0][:N_STATES]]
 
 
 def write_recipe(choices: list[int]) -> str:
@@ -102,18 +103,14 @@ def read_graph(architecture: Architecture) -> list[int]:
     for label, read in zip(architecture.operations, sources, strict=True):
         # The gate of a blend comes before the nodes that the other two pass through.
         inputs = [numbers[source] for source in sorted(read)]
-        if label in N_READ and len(inputs) <= N_INPUTS and len(nodes) < MAX_NODES:
+        if label in N_READ:
             nodes.append((1 + OPERATIONS.index(label), inputs))
             numbers.append(FIRST_NODE + len(nodes) - 1)
-        elif label in (*BLENDED, *NEW_STATES) and inputs and len(states) < N_STATES:
+        elif label in (*BLENDED, *NEW_STATES) and inputs:
             numbers.append(inputs[0])
             states += [inputs[0]] * (label in NEW_STATES)
-        elif label in _GIVEN:
-            numbers.append(_GIVEN[label])
         else:
-            raise refuse(architecture, "the graph of a recurrent cell")
-    if any(number < FIRST_NODE for number in states):
-        raise ArchitectureError("a new state has to be a node of the cell")
+            numbers.append(_GIVEN.get(label, 0))
     return put_together(nodes, states)
 
 
