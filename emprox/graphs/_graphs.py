@@ -214,19 +214,19 @@ class Graphs:
             The graphs without the nodes that are absent. Inputs are labelled "input", or with their
             name, the output "output", and other nodes that only pass on "sum".
         """
-        wires = self.wire_names
-        there = self.there.T
-        edges = np.array(self.edges, dtype=np.int64).reshape(-1, 2)
+        # Labels by node and operation: WIRE and ABSENT are -2 and -1, and count from the end.
+        table = np.array([[*self.names, wire, None] for wire in self.wire_names], dtype=object)
+        labels = table[np.arange(self.n_nodes), self.operations].tolist()
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        joined: dict[bytes, tuple[tuple[int, int], ...]] = {}
         found = []
-        for row, operations in enumerate(self.operations.tolist()):
-            kept = [node for node, operation in enumerate(operations) if operation != ABSENT]
-            places = {node: place for place, node in enumerate(kept)}
-            labels = [
-                wires[node] if operations[node] == WIRE else self.names[operations[node]]
-                for node in kept
-            ]
-            joined = [(places[s], places[t]) for s, t in edges[there[row]].tolist()]
-            found.append(Architecture(tuple(labels), tuple(joined), space))
+        for row, (nodes, there) in enumerate(zip(self.nodes.T, self.there.T, strict=True)):
+            if (pattern := nodes.tobytes() + there.tobytes()) not in joined:
+                places = np.cumsum(nodes) - 1
+                ends = places[sources[there]].tolist(), places[targets[there]].tolist()
+                joined[pattern] = tuple(sorted(zip(*ends, strict=True)))
+            kept = tuple(name for name in labels[row] if name is not None)
+            found.append(Architecture._of_sorted(kept, joined[pattern], space))
         return found
 
     def live(self) -> Graphs:

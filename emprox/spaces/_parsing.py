@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -57,8 +56,10 @@ def read_choice(item: Any, name: str, choices: Sequence[Any]) -> int:
         if 0 <= item < len(choices):
             return int(item)
     else:
-        with suppress(ValueError, TypeError):
+        try:
             return choices.index(item)
+        except (ValueError, TypeError):
+            pass
     allowed = one_line(", ".join(f"{n} {choice}" for n, choice in enumerate(choices)), 300)
     raise ArchitectureError(f"unknown choice {shown(item)} of {name}; the choices are {allowed}")
 
