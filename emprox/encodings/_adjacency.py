@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from math import isqrt
+from typing import Any
 
-from ..spaces import DAGSpace, SearchSpace
+import numpy as np
+
+from ..spaces import SearchSpace
 from ..spaces._sequences import EDGE, PADDING, IntArray
 from ._base import ArchitectureEncoding, Array
-from ._operation_graphs import adjacency_size
 
 
 class AdjacencyEncoding(ArchitectureEncoding):
@@ -16,7 +17,7 @@ class AdjacencyEncoding(ArchitectureEncoding):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object. It has to have the
         token sequence "adjacency".
     canonicalize : bool, default=True
@@ -68,46 +69,57 @@ class AdjacencyEncoding(ArchitectureEncoding):
     ['edge 0 -> 1', 'node 1 is conv3x3-bn-relu', 'edge 1 -> 2']
     """
 
-    _positions: IntArray
-    _tokens: IntArray
-
-    def _learn(self, space: SearchSpace, reference: IntArray) -> list[str]:
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        space = self.space_
         if "adjacency" not in space.sequences:
             raise ValueError(
                 f"{type(self).__name__} needs the token sequence 'adjacency', which the space"
                 f" {space.name!r} does not have; take OneHotEncoding"
             )
-        sequence = space.sequences["adjacency"]
-        # Behind "padding", "no edge" and "edge" may stand special edges, then the operations.
-        meanings = dict(enumerate(sequence.vocabulary))
-        operations = [
-            token for token, name in meanings.items() if token > EDGE and name in space.operations
-        ]
-        edges = range(EDGE, min(operations))
-        n_nodes, writes_first = adjacency_size(sequence.length)
-        matrix = space.tokenize(reference, "adjacency")
+        tokens = space.tokenize(self._reference(decisions), "adjacency")
+        operations = _operation_tokens(space)
         # Where sizes differ, an edge of large graphs may be too rare to be in any of these.
-        same_size = not isinstance(space, DAGSpace) and bool((matrix != PADDING).all())
-        columns: list[tuple[str, int, int]] = []
-        position = 0
-        for node in range(not writes_first, n_nodes):
-            for source in range(node):
-                for token in edges:
-                    if same_size and len(np.unique(matrix[:, position] == token)) == 1:
-                        continue
-                    special = "" if token == EDGE else f" is {meanings[token]}"
-                    columns.append((f"edge {source} -> {node}{special}", position, token))
-                position += 1
-            labels = set(np.unique(matrix[:, position])) - {PADDING}
-            if not labels or labels.intersection(operations):
-                columns += [
-                    (f"node {node} is {meanings[token]}", position, token) for token in operations
-                ]
-            position += 1
-        self._positions = np.array([position for _, position, _ in columns])
-        self._tokens = np.array([token for *_, token in columns])
-        return [name for name, *_ in columns]
+        same_size = self._is_typical() and bool((tokens != PADDING).all())
+        names = []
+        for name, (position, token) in _columns(space).items():
+            column = tokens[:, position]
+            if name.startswith("edge"):
+                varies = not same_size or 0 < (column == token).sum() < len(column)
+            else:
+                varies = np.isin(column, operations).any() or (column == PADDING).all()
+            if varies:
+                names.append(name)
+        return names
 
-    def _encode(self, decisions: IntArray) -> Array:
-        tokens: NDArray[np.int64] = self.space_.tokenize(decisions, "adjacency")
-        return (tokens[:, self._positions] == self._tokens).astype(np.float64)
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> Array:
+        tokens = space.tokenize(self._canonical(space, decisions), "adjacency")
+        columns = _columns(space)
+        positions, expected = np.array([columns[name] for name in self._names]).T
+        return (tokens[:, positions] == expected).astype(np.float64)
+
+
+def _columns(space: SearchSpace) -> dict[str, tuple[int, int]]:
+    """Name what a sequence "adjacency" can say: at which position and by which token."""
+    sequence = space.sequences["adjacency"]
+    meanings, operations = sequence.vocabulary, _operation_tokens(space)
+    # Of n nodes there are n (n + 1) / 2 tokens; most sequences leave out that of the first node.
+    n_nodes = (isqrt(8 * (sequence.length + 1) + 1) - 1) // 2
+    writes_first = n_nodes * (n_nodes + 1) // 2 != sequence.length + 1
+    columns: dict[str, tuple[int, int]] = {}
+    position = 0
+    for node in range(not writes_first, n_nodes):
+        for source in range(node):
+            for token in range(EDGE, min(operations)):
+                special = "" if token == EDGE else f" is {meanings[token]}"
+                columns[f"edge {source} -> {node}{special}"] = position, token
+            position += 1
+        for token in operations:
+            columns[f"node {node} is {meanings[token]}"] = position, token
+        position += 1
+    return columns
+
+
+def _operation_tokens(space: SearchSpace) -> list[int]:
+    # They stand behind "padding", "no edge" and "edge", and special edges if there are any.
+    vocabulary = space.sequences["adjacency"].vocabulary
+    return [t for t, name in enumerate(vocabulary) if t > EDGE and name in space.operations]

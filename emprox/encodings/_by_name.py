@@ -20,27 +20,7 @@ ENCODINGS: dict[str, type[ArchitectureEncoding]] = {
 def make_encoding(
     encoding: str, space: str | SearchSpace, *, canonicalize: bool = True
 ) -> ArchitectureEncoding:
-    """Make the encoding of a name.
-
-    Parameters
-    ----------
-    encoding : {"one-hot", "adjacency", "path", "graf"}
-        The name.
-    space : str or SearchSpace
-        The search space.
-    canonicalize : bool, default=True
-        Whether to encode canonical forms.
-
-    Returns
-    -------
-    ArchitectureEncoding
-        The encoding.
-
-    Raises
-    ------
-    ValueError
-        If there is none of this name.
-    """
+    """Make the encoding of a name."""
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
         raise ValueError(
             f"unknown encoding {encoding!r}; the encodings are {', '.join(map(repr, ENCODINGS))}."

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..graphs import WIRE, Graphs
 from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
-from ._base import ArchitectureEncoding, Array
-from ._operation_graphs import (
-    NOTHING,
-    OperationGraphs,
-    check_has_graphs,
-    live,
-    operation_graphs,
-)
+from ._base import ArchitectureEncoding, Array, operation_graphs, prefix_of
 
 # With more operations than this, not all subsets of them are taken.
-MOST_FOR_ALL_SUBSETS = 5
-# Longer than any path.
-_FAR = 10_000
+_MOST_FOR_ALL_SUBSETS = 5
 # Numbers that are worked on at once.
 _AT_ONCE = 2**22
 
@@ -34,7 +27,7 @@ class GRAFEncoding(ArchitectureEncoding):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     canonicalize : bool, default=True
         Whether to encode canonical forms, so that architectures that compute the same function
@@ -99,58 +92,47 @@ class GRAFEncoding(ArchitectureEncoding):
     2.0
     """
 
-    def _learn(self, space: SearchSpace, reference: IntArray) -> list[str]:
-        check_has_graphs(space, reference, type(self).__name__)
-        kinds = operation_graphs(space, reference[:1])
-        if not any(graphs.names for graphs in kinds):
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        kinds = operation_graphs(self.space_, decisions[:1])
+        self._operations = [graphs.names for graphs in kinds]
+        if not any(self._operations):
             raise ValueError(
-                f"{type(self).__name__} describes operations, but the space {space.name!r} has none"
-                " besides its inputs and outputs"
+                f"{type(self).__name__} describes operations, but the space {self.space_.name!r}"
+                " has none besides its inputs and outputs"
             )
-        n_cells = max(graphs.most_nodes * len(subsets(len(graphs.names))) for graphs in kinds)
-        self._at_once = max(1, _AT_ONCE // n_cells)
-        return [name for graphs in kinds for name in column_names(graphs)]
+        self._most_nodes = [
+            graphs.n_inputs + int((graphs.operations != WIRE).any(axis=0).sum()) + 1
+            for graphs in operation_graphs(self.space_, self._reference(decisions))
+        ]
+        return [name for graphs in kinds for name in _column_names(graphs)]
 
-    def _encode(self, decisions: IntArray) -> Array:
-        kinds = operation_graphs(self.space_, decisions)
-        return np.hstack([graf_columns(graphs) for graphs in kinds])
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> Array:
+        decisions = self._canonical(space, decisions)
+        sizes = [
+            4 * most * len(_subsets(len(names)))
+            for most, names in zip(self._most_nodes, self._operations, strict=True)
+        ]
+        n_rows = max(1, _AT_ONCE // max(sizes))
+        parts = []
+        for start in range(0, len(decisions), n_rows):
+            kinds = operation_graphs(space, decisions[start : start + n_rows])
+            described = map(_columns, kinds, self._operations, self._most_nodes)
+            parts.append(np.hstack(list(described)))
+        return np.vstack(parts)
 
 
-def subsets(n_operations: int) -> list[tuple[int, ...]]:
-    """List the subsets of operations: all but the empty one if these are few.
-
-    Parameters
-    ----------
-    n_operations : int
-        Number of operations.
-
-    Returns
-    -------
-    list of tuple of int
-        The subsets; of more than five operations the single ones, the pairs, all but one, and all.
-    """
-    if n_operations <= MOST_FOR_ALL_SUBSETS:
+def _subsets(n_operations: int) -> list[tuple[int, ...]]:
+    """List all subsets, or of more than five operations the singles, pairs, all but one and all."""
+    if n_operations <= _MOST_FOR_ALL_SUBSETS:
         sizes = tuple(range(1, n_operations + 1))
     else:
         sizes = (1, 2, n_operations - 1, n_operations)
     return [subset for size in sizes for subset in combinations(range(n_operations), size)]
 
 
-def column_names(graphs: OperationGraphs) -> list[str]:
-    """Name the columns of `graf_columns`.
-
-    Parameters
-    ----------
-    graphs : OperationGraphs
-        Any architectures of the space.
-
-    Returns
-    -------
-    list of str
-        The names.
-    """
+def _column_names(graphs: Graphs) -> list[str]:
     measures = []
-    for name in graphs.inputs:
+    for name in graphs.inputs if graphs.n_inputs > 1 else ("",):
         origin = f" from {name}" if name else ""
         measures += [
             f"shortest path{origin}",
@@ -162,60 +144,41 @@ def column_names(graphs: OperationGraphs) -> list[str]:
     measures += ["read by the output", "number"]
     n_operations = len(graphs.names)
     names = []
-    for subset in subsets(n_operations):
+    for subset in _subsets(n_operations):
         described = " + ".join(graphs.names[operation] for operation in subset)
         if len(subset) == n_operations:
             described = "any operation"
-        elif len(subset) == n_operations - 1 > MOST_FOR_ALL_SUBSETS - 1:
+        elif len(subset) == n_operations - 1 >= _MOST_FOR_ALL_SUBSETS:
             (missing,) = set(range(n_operations)) - set(subset)
             described = f"all but {graphs.names[missing]}"
-        names += [f"{graphs.prefix}{described}: {measure}" for measure in measures]
+        names += [f"{prefix_of(graphs)}{described}: {measure}" for measure in measures]
     return names
 
 
-def graf_columns(graphs: OperationGraphs) -> Array:
-    """Compute the columns of a batch of operation graphs.
-
-    Parameters
-    ----------
-    graphs : OperationGraphs
-        The architectures.
-
-    Returns
-    -------
-    ndarray of shape (n_architectures, n_columns)
-        The columns; see the notes of `GRAFEncoding`.
-    """
-    graphs = live(graphs)
-    reads = np.moveaxis(graphs.reads, 0, -1)
-    n_nodes, n_architectures = reads.shape[1:]
-    chosen = subsets(len(graphs.names))
-    # Whether an operation is of a subset; NOTHING, -1, looks up the last entry.
-    member = np.zeros((len(chosen), len(graphs.names) + 1), dtype=bool)
+def _columns(graphs: Graphs, operations: Sequence[str], most_nodes: int) -> Array:
+    """Compute the columns for the operations that fit knew; see the notes of `GRAFEncoding`."""
+    graphs = graphs.live()
+    chosen = _subsets(len(operations))
+    # Whether an operation is of a subset. Those that fit did not know are of the largest ones,
+    # which have no names of operations.
+    member = np.zeros((len(chosen), len(graphs.names)), dtype=bool)
     for row, subset in enumerate(chosen):
-        member[row, list(subset)] = True
-    inside = member[:, graphs.operations.T].swapaxes(0, 1)
-    passable = inside | (graphs.operations.T == NOTHING)[:, None]
-    columns: list[NDArray[np.integer]] = []
+        names = {operations[operation] for operation in subset}
+        if (
+            len(names) == len(operations)
+            or len(names) == len(operations) - 1 >= _MOST_FOR_ALL_SUBSETS
+        ):
+            names |= set(graphs.names) - set(operations)
+        member[row] = [name in names for name in graphs.names]
+    inside = graphs.lookup(member) > 0
+    one = inside.astype(np.float32)
+    # Where a path of operations of the subset alone ends.
+    outside = np.where(inside | (graphs.by_node < 0)[:, None], 0, np.float32(-np.inf))
+    lengths = np.concatenate([outside - one, -one, outside + one, one], axis=1)
+    columns = []
     for start in range(graphs.n_inputs):
-        shortest = np.full((n_nodes, len(chosen), n_architectures), _FAR, dtype=np.int16)
-        longest, fewest, most = -shortest, shortest.copy(), -shortest
-        for lengths in (shortest, longest, fewest, most):
-            lengths[start] = 0
-        for node in range(graphs.n_inputs, n_nodes):
-            for earlier in (start, *range(graphs.n_inputs, node)):
-                edge = reads[earlier, node]
-                if not edge.any():
-                    continue
-                step = edge & passable[node]
-                np.minimum(shortest[node], shortest[earlier], out=shortest[node], where=step)
-                np.maximum(longest[node], longest[earlier], out=longest[node], where=step)
-                np.minimum(fewest[node], fewest[earlier], out=fewest[node], where=edge)
-                np.maximum(most[node], most[earlier], out=most[node], where=edge)
-            for lengths in (shortest, longest, fewest, most):
-                lengths[node] += inside[node]
-        columns += [np.minimum(lengths[-1], graphs.most_nodes) for lengths in (shortest, fewest)]
-        columns += [np.maximum(lengths[-1], -1) for lengths in (longest, most)]
-        columns.append((inside & reads[start][:, None]).sum(axis=0))
-    columns += [(inside & reads[:, -1][:, None]).sum(axis=0), inside.sum(axis=0)]
-    return np.stack(columns, axis=1).reshape(-1, n_architectures).T.astype(np.float64)
+        paths = graphs.longest_paths(lengths, start)[-1].reshape(4, len(chosen), -1)
+        columns += [*np.minimum(0 - paths[:2], most_nodes), *np.maximum(paths[2:], -1)]
+        columns.append((inside & graphs.reading_inputs(start)[:, None]).sum(axis=0))
+    columns += [(inside & graphs.read_by_output()[:, None]).sum(axis=0), inside.sum(axis=0)]
+    return np.stack(columns, axis=1).reshape(-1, graphs.n_graphs).T.astype(np.float64)

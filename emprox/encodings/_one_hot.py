@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..spaces import (
-    ChainSpace,
-    DARTSSpace,
-    EdgeCellSpace,
-    NASBench101Space,
-    SearchSpace,
-    SequenceSpace,
-)
+from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
 from ._base import ArchitectureEncoding, Array
 
@@ -24,7 +16,7 @@ class OneHotEncoding(ArchitectureEncoding):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     canonicalize : bool, default=True
         Whether to encode canonical forms, so that architectures that compute the same function
@@ -64,65 +56,24 @@ class OneHotEncoding(ArchitectureEncoding):
     ['edge 0 -> 1 is nor_conv_3x3', 'edge 0 -> 2 is none']
     """
 
-    def _learn(self, space: SearchSpace, reference: IntArray) -> list[str]:
-        return [name for names in choice_names(space) for name in names]
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        return _names(self.space_)
 
-    def _encode(self, decisions: IntArray) -> Array:
-        starts = np.cumsum([0, *self.space_.n_choices])
-        columns = np.zeros((len(decisions), starts[-1]))
-        columns[np.arange(len(decisions))[:, None], decisions + starts[:-1]] = 1
-        return columns
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> Array:
+        decisions = self._canonical(space, decisions)
+        # The column of each choice; what the space of fit did not have comes behind all columns.
+        column_of = {name: column for column, name in enumerate(self._names)}
+        known = np.array([column_of.get(name, len(column_of)) for name in _names(space)])
+        columns = np.zeros((len(decisions), len(column_of) + 1))
+        starts = np.cumsum([0, *space.n_choices[:-1]])
+        columns[np.arange(len(decisions))[:, None], known[decisions + starts]] = 1
+        return columns[:, :-1]
 
 
-def choice_names(space: SearchSpace) -> list[list[str]]:
-    """Name the choices of every decision of a space.
-
-    Parameters
-    ----------
-    space : SearchSpace
-        The search space.
-
-    Returns
-    -------
-    list of list of str
-        The names, all different: what they mean in spaces where that is known here, and otherwise
-        the numbers of the decision and of the choice.
-    """
-    operations = space.operations
-    if isinstance(space, EdgeCellSpace):
-        edges = (f"edge {source} -> {target}" for source, target in space.edges)
-        return [_with(edge, operations) for edge in edges]
-    if isinstance(space, ChainSpace):
-        return [_with(f"layer {layer}", operations) for layer in range(space.n_decisions)]
-    if isinstance(space, NASBench101Space):
-        nodes = range(1, 6)
-        return [
-            *(
-                [f"no edge {source} -> {target}", f"edge {source} -> {target}"]
-                for target in range(7)
-                for source in range(target)
-            ),
-            *(_with(f"node {node}", (*operations, "not there")) for node in nodes),
-        ]
-    if isinstance(space, DARTSSpace):
-        sources = ("c_{k-2}", "c_{k-1}", "node 2", "node 3", "node 4")
-        return [
-            names
-            for kind in ("normal", "reduce")
-            for node in range(2, 6)
-            for pair in ("first", "second")
-            for names in (
-                [f"{kind}: {pair} input of node {node} is {name}" for name in sources[:node]],
-                _with(f"{kind}: {pair} operation of node {node}", operations),
-            )
-        ]
-    if isinstance(space, SequenceSpace):
-        return [_with(name, choices) for name, choices in (space.decisions or {}).items()]
+def _names(space: SearchSpace) -> list[str]:
+    """Name the choices of every decision; some say themselves what they decide."""
     return [
-        _with(f"decision {number}", range(n_choices))
-        for number, n_choices in enumerate(space.n_choices)
+        str(choice) if decision in str(choice) else f"{decision} is {choice}"
+        for decision, choices in space.choices.items()
+        for choice in choices
     ]
-
-
-def _with(subject: str, choices: Iterable[Any]) -> list[str]:
-    return [f"{subject} is {choice}" for choice in choices]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import merge
 from itertools import chain, islice, product
 from math import log10
 from numbers import Integral
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..spaces import DAGSpace, SearchSpace
+from ..graphs import ABSENT, Graphs
+from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval
-from ._base import ArchitectureEncoding, Array
-from ._operation_graphs import NOTHING, OperationGraphs, check_has_graphs, operation_graphs
+from ._base import ArchitectureEncoding, Array, draw_reference, operation_graphs, prefix_of
 
 # Without n_paths a space may have so many paths.
 MOST_PATHS = 20_000
@@ -25,9 +25,6 @@ MOST_PATHS = 20_000
 _MOST_PREFIXES = 200_000
 # An architecture and the beginning of a path are kept in one number.
 _STRIDE = 2**32
-
-# The paths of the reference, by space and by whether these are canonical forms.
-_FAMILIES: WeakKeyDictionary[SearchSpace, dict[bool, list[_Family]]] = WeakKeyDictionary()
 
 Path = tuple[int, ...]
 Step = Callable[[IntArray, IntArray], IntArray]
@@ -40,7 +37,7 @@ class PathEncoding(ArchitectureEncoding):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     canonicalize : bool, default=True
         Whether to encode canonical forms, so that architectures that compute the same function
@@ -99,7 +96,7 @@ class PathEncoding(ArchitectureEncoding):
 
     def __init__(
         self,
-        space: str | SearchSpace = "nasbench201",
+        space: str | SearchSpace,
         *,
         canonicalize: bool = True,
         n_paths: int | None = None,
@@ -107,9 +104,12 @@ class PathEncoding(ArchitectureEncoding):
         super().__init__(space, canonicalize=canonicalize)
         self.n_paths = n_paths
 
-    def _learn(self, space: SearchSpace, reference: IntArray) -> list[str]:
-        check_has_graphs(space, reference, type(self).__name__)
-        families = self._find_families(space, reference)
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        space = self.space_
+        if self._is_typical():
+            families = _usual_families(space, self.canonicalize)
+        else:
+            families = _find_families(space, self._canonical(space, decisions))
         n_possible = sum(family.n_possible for family in families)
         if self.n_paths is None:
             if n_possible > MOST_PATHS:
@@ -125,28 +125,17 @@ class PathEncoding(ArchitectureEncoding):
         self._tries = []
         for family, paths in zip(families, kept, strict=True):
             ordered = sorted(paths, key=_short_first)
-            self._tries.append(_Trie.of(ordered, len(family.names), first_column=len(names)))
+            self._tries.append(_Trie.of(ordered, family.names, first_column=len(names)))
             names += map(family.name_of, ordered)
         return names
 
-    def _find_families(self, space: SearchSpace, reference: IntArray) -> list[_Family]:
-        # Those of a DAGSpace depend on what fit was given.
-        known = {} if isinstance(space, DAGSpace) else _FAMILIES.setdefault(space, {})
-        if self.canonicalize not in known:
-            known[self.canonicalize] = [
-                _find_family(graphs, start)
-                for graphs in operation_graphs(space, self._read(space, reference))
-                for start in range(graphs.n_inputs)
-            ]
-        return known[self.canonicalize]
-
-    def _encode(self, decisions: IntArray) -> Array:
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> Array:
         columns = np.zeros((len(decisions), self.n_features_out_))
         tries = iter(self._tries)
-        for graphs in operation_graphs(self.space_, decisions):
+        for graphs in operation_graphs(space, self._canonical(space, decisions)):
             for start in range(graphs.n_inputs):
                 trie = next(tries)
-                rows, ends = _follow(graphs, start, trie.step)
+                rows, ends = _follow(graphs, start, trie.step_of(graphs.names))
                 found = trie.columns[ends]
                 columns[rows[found >= 0], found[found >= 0]] = 1
         return columns
@@ -154,17 +143,7 @@ class PathEncoding(ArchitectureEncoding):
 
 @dataclass(frozen=True)
 class _Family:
-    """Paths from one input in one kind of cell.
-
-    Parameters
-    ----------
-    prefix : str
-        What stands before the names of the paths.
-    names : tuple of str
-        Names of the operations.
-    counts : dict of tuple to int
-        The paths of some architectures, each with how many of these have it.
-    """
+    """Paths from one input in one kind of cell, with how many of some architectures have each."""
 
     prefix: str
     names: tuple[str, ...]
@@ -198,15 +177,26 @@ class _Family:
         return self.prefix + (steps or "no operation")
 
 
-def _find_family(graphs: OperationGraphs, start: int) -> _Family:
+@lru_cache(maxsize=64)
+def _usual_families(space: SearchSpace, canonicalize: bool) -> list[_Family]:
+    """Find the paths of random architectures."""
+    reference = draw_reference(space)
+    return _find_families(space, space.canonicalize(reference) if canonicalize else reference)
+
+
+def _find_families(space: SearchSpace, decisions: IntArray) -> list[_Family]:
     """Find the paths of some architectures."""
-    prefixes = _Prefixes(len(graphs.names))
-    ends = _follow(graphs, start, prefixes.step)[1]
-    numbers, counts = np.unique(ends, return_counts=True)
-    paths = prefixes.paths()
-    found = dict(zip((paths[number] for number in numbers), counts.tolist(), strict=True))
-    from_input = f"{graphs.inputs[start]} > " if graphs.n_inputs > 1 else ""
-    return _Family(graphs.prefix + from_input, graphs.names, found)
+    families = []
+    for graphs in operation_graphs(space, decisions):
+        for start in range(graphs.n_inputs):
+            prefixes = _Prefixes(len(graphs.names))
+            ends = _follow(graphs, start, prefixes.step)[1]
+            numbers, counts = np.unique(ends, return_counts=True)
+            paths = prefixes.paths()
+            found = dict(zip((paths[number] for number in numbers), counts.tolist(), strict=True))
+            from_input = f"{graphs.inputs[start]} > " if graphs.n_inputs > 1 else ""
+            families.append(_Family(prefix_of(graphs) + from_input, graphs.names, found))
+    return families
 
 
 def _most_probable(families: Sequence[_Family], n_paths: int) -> list[list[Path]]:
@@ -238,51 +228,34 @@ def _short_first(path: Path) -> tuple[int, Path]:
     return len(path), path
 
 
-def _follow(graphs: OperationGraphs, start: int, step: Step) -> tuple[IntArray, IntArray]:
+def _follow(graphs: Graphs, start: int, step: Step) -> tuple[IntArray, IntArray]:
     """Follow all paths of many graphs from an input to the output.
 
-    Parameters
-    ----------
-    graphs : OperationGraphs
-        The graphs.
-    start : int
-        The input.
-    step : callable
-        Called with numbers of beginnings of paths and the operation that comes next in each,
-        returns the number of each longer beginning, -1 if it is of no interest. Number 0 is the
-        empty beginning.
-
-    Returns
-    -------
-    rows, ends : ndarray of shape (n_found,)
-        Which graph has a path, and the number of that path.
+    Returns which graph has a path, and the number of the path. `step` is called with numbers of
+    beginnings of paths, 0 for the empty one, and the operation that comes next in each; it returns
+    the number of each longer beginning, or -1 if that is of no interest.
     """
     # The beginnings that lead to a node, for each node that any lead to.
-    leading = {start: np.arange(len(graphs.operations)) * _STRIDE}
-    for node in range(graphs.n_inputs, graphs.reads.shape[1]):
-        keys = np.concatenate(
-            [
-                begun[graphs.reads[begun // _STRIDE, earlier, node]]
-                for earlier, begun in leading.items()
-            ]
-        )
-        rows, numbers = np.divmod(keys, _STRIDE)
-        operations = graphs.operations[rows, node]
-        is_operation = operations != NOTHING
+    leading = {start: np.arange(graphs.n_graphs) * _STRIDE}
+    for node, sources in graphs.reads.items():
+        begun = [
+            leading[source] if where is None else leading[source][where[leading[source] // _STRIDE]]
+            for source, where in sources
+            if source in leading
+        ]
+        rows, numbers = np.divmod(np.concatenate([np.empty(0, np.int64), *begun]), _STRIDE)
+        operations = graphs.by_node[node][rows]
+        is_operation = operations >= 0
         numbers[is_operation] = step(numbers[is_operation], operations[is_operation])
-        leading[node] = np.unique((rows * _STRIDE + numbers)[numbers >= 0])
-    rows, ends = np.divmod(leading[node], _STRIDE)
+        leading[node] = np.unique(
+            (rows * _STRIDE + numbers)[(numbers >= 0) & (operations != ABSENT)]
+        )
+    rows, ends = np.divmod(leading[graphs.n_nodes - 1], _STRIDE)
     return rows, ends
 
 
 class _Prefixes:
-    """The beginnings of paths, numbered as they are met.
-
-    Parameters
-    ----------
-    n_operations : int
-        Number of operations.
-    """
+    """The beginnings of paths, numbered as they are met."""
 
     def __init__(self, n_operations: int) -> None:
         self._n_operations = n_operations
@@ -312,38 +285,36 @@ class _Prefixes:
 
 @dataclass(frozen=True)
 class _Trie:
-    """The paths that have a column, as a tree of their beginnings.
+    """The paths that have a column, as a tree of their beginnings."""
 
-    Parameters
-    ----------
-    children : ndarray of shape (n_beginnings, n_operations)
-        Number of the beginning that is one operation longer, -1 if none has a column.
-    columns : ndarray of shape (n_beginnings,)
-        Column of a path, -1 if it is no more than the beginning of some.
-    """
-
+    # Number of the beginning that is one operation longer, -1 if none has a column: an array of
+    # shape (n_beginnings, n_operations + 1), where the last stands for any other operation.
     children: IntArray
+    # Column of a path, -1 if it is no more than the beginning of some.
     columns: IntArray
+    names: tuple[str, ...]
 
     @classmethod
-    def of(cls, paths: Sequence[Path], n_operations: int, first_column: int) -> _Trie:
+    def of(cls, paths: Sequence[Path], names: tuple[str, ...], first_column: int) -> _Trie:
         """Make the tree of some paths, which get consecutive columns."""
         numbers: dict[Path, int] = {(): 0}
         for path in paths:
             for length in range(1, len(path) + 1):
                 numbers.setdefault(path[:length], len(numbers))
-        children = np.full((len(numbers), n_operations), -1)
+        children = np.full((len(numbers), len(names) + 1), -1)
         for path, number in numbers.items():
             if path:
                 children[numbers[path[:-1]], path[-1]] = number
         columns = np.full(len(numbers), -1)
         for column, path in enumerate(paths, start=first_column):
             columns[numbers[path]] = column
-        return cls(children, columns)
+        return cls(children, columns, names)
 
-    def step(self, numbers: IntArray, operations: IntArray) -> IntArray:
-        """Return the numbers of beginnings that are one operation longer."""
-        return self.children[numbers, operations]
+    def step_of(self, names: Sequence[str]) -> Step:
+        """Return how beginnings become longer by operations of these names."""
+        known = {name: number for number, name in enumerate(self.names)}
+        numbers = np.array([known.get(name, len(known)) for name in names])
+        return lambda begun, operations: self.children[begun, numbers[operations]]
 
 
 def _write_number(number: int) -> str:

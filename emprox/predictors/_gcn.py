@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from ..encodings._operation_graphs import NOTHING, OperationGraphs, live, operation_graphs
+from ..encodings._base import operation_graphs, prefix_of
+from ..graphs import Graphs
 from ..lstm._modules import SeededDropout
 from ..lstm._net import evaluated, in_batches, places_in
 from ..spaces import SearchSpace, get_space
-from ..spaces._nonempty import encode_some
 from ..utils._sklearn import Interval, StrOptions
 from ._base import NetRegressor, draw_glorot_weights
 from ._targets import Floats, TargetScale
@@ -228,7 +228,7 @@ class GCNRegressor(NetRegressor):
     def _read(self, X: Any, reset: bool) -> Ints:
         if reset:
             self._space = get_space(self.space).learn(X)
-        decisions = encode_some(self._space, X)
+        decisions = self._space.encode(X, at_least=1)
         return self._space.canonicalize(decisions) if self.canonicalize else decisions
 
     def _learn(self, rows: Ints, targets: Floats) -> None:
@@ -278,7 +278,7 @@ class GCNRegressor(NetRegressor):
 
     def _nodes(self, decisions: Ints) -> Nodes:
         graphs = operation_graphs(self._space, decisions)
-        return Nodes([live(part) for part in graphs] if self.canonicalize else graphs)
+        return Nodes([part.live() for part in graphs] if self.canonicalize else graphs)
 
 
 class Nodes:
@@ -288,22 +288,21 @@ class Nodes:
     nodes are there, and `reads` (n_graphs, n_nodes, n_nodes) is True at [i, u, v] where v reads u.
     """
 
-    def __init__(self, kinds: Sequence[OperationGraphs]) -> None:
-        n_nodes = sum(graphs.operations.shape[1] for graphs in kinds)
-        n_graphs = len(kinds[0].operations)
-        self.codes = np.empty((n_graphs, n_nodes), dtype=np.int64)
-        self.present = np.empty((n_graphs, n_nodes), dtype=bool)
-        self.reads = np.zeros((n_graphs, n_nodes, n_nodes), dtype=bool)
+    def __init__(self, kinds: Sequence[Graphs]) -> None:
+        parts = [graphs.without_wires() for graphs in kinds]
+        sizes = [operations.shape[1] for operations, _ in parts]
+        self.codes = np.empty((kinds[0].n_graphs, sum(sizes)), dtype=np.int64)
+        self.present = np.empty(self.codes.shape, dtype=bool)
+        self.reads = np.zeros((*self.codes.shape, sum(sizes)), dtype=bool)
         labels: list[str] = []
         start = 0
-        for graphs in kinds:
-            part = slice(start, start + graphs.operations.shape[1])
-            codes, names = _label(graphs)
+        for graphs, (operations, reads) in zip(kinds, parts, strict=True):
+            part = slice(start, start + operations.shape[1])
+            codes, names = _label(graphs, operations)
             self.codes[:, part] = codes + len(labels)
             labels += names
-            self.reads[:, part, part] = graphs.reads
-            joined = graphs.reads.any(axis=1) | graphs.reads.any(axis=2)
-            joined |= graphs.operations != NOTHING
+            self.reads[:, part, part] = reads
+            joined = reads.any(axis=1) | reads.any(axis=2) | (operations >= 0)
             # Inputs and output are there even if nothing reads or writes them.
             joined[:, : graphs.n_inputs] = joined[:, -1] = True
             self.present[:, part] = joined
@@ -316,12 +315,11 @@ class Nodes:
         return torch.from_numpy(np.concatenate([self.reads, columns], axis=2, dtype=np.int32))
 
 
-def _label(graphs: OperationGraphs) -> tuple[Ints, list[str]]:
+def _label(graphs: Graphs, operations: Ints) -> tuple[Ints, list[str]]:
     """Return a number for what each node of a kind of cell is, and the names of the numbers."""
-    ends = [f"input {name}".rstrip() for name in graphs.inputs]
-    labels = [*ends, "output", "no operation", *graphs.names]
-    # NOTHING is -1, and "no operation" one before the first operation.
-    codes = graphs.operations + len(labels) - len(graphs.names)
+    inputs = graphs.inputs if graphs.n_inputs > 1 else ("",)
+    labels = [*(f"input {name}".rstrip() for name in inputs), "output", "no operation"]
+    codes = np.where(operations < 0, len(labels) - 1, operations + len(labels))
     codes[:, : graphs.n_inputs] = np.arange(graphs.n_inputs)
     codes[:, -1] = graphs.n_inputs
-    return codes, [graphs.prefix + label for label in labels]
+    return codes, [prefix_of(graphs) + label for label in (*labels, *graphs.names)]

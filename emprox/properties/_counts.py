@@ -1,34 +1,26 @@
-"""Columns that count: operations, weights and multiply-adds, and which operation follows which."""
+"""Columns that count: operations, weights and multiply-adds, successions, and decisions."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..spaces import WIRE, SignalOperation, Skeleton
-from ._cells import Columns, LiveCells
+from ..graphs import WIRE, Graphs
+from ..spaces import SignalOperation, Skeleton
+
+# Columns by name, each of shape (n_graphs,).
+Columns = dict[str, NDArray[np.float64]]
 
 
-def operation_counts(cells: LiveCells, operations: Sequence[SignalOperation]) -> Columns:
-    """Count each operation: in all, next to the input and next to the output.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name.
-    """
+def operation_counts(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
+    """Count each operation: in all, next to the input and next to the output."""
     columns: Columns = {}
-    first, last = cells.at_input(), cells.at_output()
+    first, last = graphs.reading_inputs(), graphs.read_by_output()
     for number, operation in enumerate(operations):
-        there = cells.operations == number
+        there = graphs.by_node == number
         count = there.sum(axis=0)
         columns[f"number of {operation.name}"] = count
         columns[f"has {operation.name}"] = count > 0
@@ -38,40 +30,23 @@ def operation_counts(cells: LiveCells, operations: Sequence[SignalOperation]) ->
 
 
 def weights_and_work(
-    cells: LiveCells, operations: Sequence[SignalOperation], skeleton: Skeleton, kind: int
+    graphs: Graphs, operations: Sequence[SignalOperation], skeleton: Skeleton, kind: int
 ) -> Columns:
-    """Count the weights of a kind of cell in the whole network, and the multiply-adds.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-    skeleton : Skeleton
-        Where the cells stand.
-    kind : int
-        Which kind of cell they are.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Logarithms of one more than the number of weights, the number of multiply-adds, and the
-        number of weights for each pair of channels; nothing if no operation has weights.
-    """
+    """Count the weights and multiply-adds of a kind of cell in the whole network, as logarithms."""
     if not any(operation.mixing or operation.depthwise for operation in operations):
         return {}
-    mixing = cells.lookup([operation.mixing for operation in operations])
-    depthwise = cells.lookup([operation.depthwise for operation in operations])
-    widths = 1 if cells.widths is None else cells.widths
-    areas = 1 if cells.resolutions is None else cells.resolutions**2
-    weights = work = np.zeros(cells.n_cells)
-    for position in skeleton.positions:
-        if position.kind == kind:
-            width = position.width * widths
-            here = mixing * width**2 + depthwise * width
-            weights = weights + here.sum(axis=0)
-            work = work + (here * position.resolution**2 * areas).sum(axis=0)
+    mixing = graphs.lookup([operation.mixing for operation in operations])
+    depthwise = graphs.lookup([operation.depthwise for operation in operations])
+    widths, resolutions = (graphs.numbers.get(name) for name in ("widths", "resolutions"))
+    weights = work = np.zeros(graphs.n_graphs)
+    places = Counter((p.width, p.resolution) for p in skeleton.positions if p.kind == kind)
+    for (width, resolution), times in places.items():
+        size = width if widths is None else width * widths.T
+        here = times * (mixing * size**2 + depthwise * size)
+        weights = weights + here.sum(axis=0)
+        if resolutions is not None:
+            here *= resolutions.T**2
+        work = work + here.sum(axis=0) * resolution**2
     return {
         "log weights": np.log1p(weights),
         "log multiply-adds": np.log1p(work),
@@ -79,35 +54,40 @@ def weights_and_work(
     }
 
 
-def successions(cells: LiveCells, operations: Sequence[SignalOperation]) -> Columns:
-    """Count for each pair of operations how often the second reads what the first computes.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name.
-    """
+def successions(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
+    """Count for each pair of operations how often the second reads what the first computes."""
     n_operations = len(operations)
-    # What arrives at each node, by the operation that it comes from.
-    arriving = np.zeros((cells.n_nodes, n_operations, cells.n_cells))
-    counts = np.zeros((n_operations, n_operations, cells.n_cells))
-    for edge, (source, target) in enumerate(cells.edges):
-        kind = cells.operations[edge]
-        arriving[target] += arriving[source] * (kind == WIRE)
+    # What each node hands on, by the operation that it comes from: its own, or over wires another.
+    handed_on = np.zeros((graphs.n_nodes, n_operations, graphs.n_graphs))
+    counts = np.zeros((n_operations, n_operations, graphs.n_graphs))
+    for node, sources in graphs.reads.items():
+        kind = graphs.by_node[node]
+        read = np.zeros((n_operations, graphs.n_graphs))
+        for source, where in sources:
+            read += handed_on[source] if where is None else handed_on[source] * where
+        handed_on[node] = read * (kind == WIRE)
         for number in range(n_operations):
             there = kind == number
-            arriving[target, number] += there
-            counts[number] += arriving[source] * there
+            if there.any():
+                handed_on[node, number] += there
+                counts[number] += read * there
     names = [operation.name for operation in operations]
     return {
         f"{second} after {first}": counts[j, i]
         for i, first in enumerate(names)
         for j, second in enumerate(names)
     }
+
+
+def decision_columns(decisions: NDArray[np.int64], n_choices: Sequence[int]) -> Columns:
+    """Write decisions as numbers and one-hot, and count how often each choice is taken."""
+    columns: Columns = {}
+    for place, choices in enumerate(n_choices):
+        chosen = decisions[:, place]
+        columns[f"decision {place}"] = chosen.astype(np.float64)
+        if choices > 2:
+            for choice in range(choices):
+                columns[f"decision {place} is {choice}"] = chosen == choice
+    for choice in range(max(n_choices)):
+        columns[f"number of choices {choice}"] = (decisions == choice).sum(axis=1)
+    return columns

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..spaces import ABSENT, SignalOperation
-from ._cells import Array, Columns, LiveCells
+from ..graphs import Graphs
+from ..spaces import SignalOperation
+from ._counts import Columns
 
 # Gains of operations that copy, that renew with a kernel wider than 1 and with a kernel of 1, and
 # that blur.
@@ -28,36 +29,12 @@ _FLOOR = 0.02
 
 
 def is_known(operations: Sequence[SignalOperation]) -> bool:
-    """Say whether it is known of any operation what it does to a signal.
-
-    Parameters
-    ----------
-    operations : sequence of SignalOperation
-        The operations of a space.
-
-    Returns
-    -------
-    bool
-        True if so.
-    """
+    """Say whether it is known of any operation what it does to a signal."""
     return any(operation.effect for operation in operations)
 
 
-def path_lengths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Columns:
-    """Measure paths: the longest, the shortest and the mean, in several units.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name. Cells without a path have zeros.
-    """
+def path_lengths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
+    """Measure paths: the longest, the shortest and the mean, in several units."""
     lengths: dict[str, list[float]] = {"operations": [1.0] * len(operations)}
     if is_known(operations):
         lengths = {
@@ -68,49 +45,24 @@ def path_lengths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Col
         }
     for operation in operations:
         lengths[f"of {operation.name}"] = [float(other is operation) for other in operations]
-    steps = np.stack([cells.lookup(length) for length in lengths.values()], axis=1)
-
-    there = cells.operations != ABSENT
-    gap = np.where(there, 0, np.inf)
-    shape = (cells.n_nodes, len(lengths), cells.n_cells)
-    longest, shortest, total = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
-    n_paths = np.zeros((cells.n_nodes, cells.n_cells))
-    longest[: cells.n_inputs] = shortest[: cells.n_inputs] = 0
-    n_paths[: cells.n_inputs] = 1
-    for edge, (source, target) in enumerate(cells.edges):
-        step = steps[edge]
-        np.maximum(longest[target], longest[source] + step - gap[edge], out=longest[target])
-        np.minimum(shortest[target], shortest[source] + step + gap[edge], out=shortest[target])
-        total[target] += (total[source] + step * n_paths[source]) * there[edge]
-        n_paths[target] += n_paths[source] * there[edge]
-
-    any_path = n_paths[-1] > 0
-    columns: Columns = {"paths": n_paths[-1], "log paths": np.log1p(n_paths[-1])}
+    steps = graphs.lookup(list(lengths.values()))
+    both_ways = graphs.longest_paths(np.concatenate([steps, -steps], axis=1))[-1]
+    longest, shortest = both_ways[: len(lengths)], -both_ways[len(lengths) :]
+    total, n_paths = graphs.total_lengths(steps)
+    any_path = n_paths > 0
+    columns: Columns = {"paths": n_paths, "log paths": np.log1p(n_paths)}
     for row, name in enumerate(lengths):
-        columns[f"most {name}"] = np.where(any_path, longest[-1, row], 0)
-        columns[f"fewest {name}"] = np.where(any_path, shortest[-1, row], 0)
-        columns[f"mean {name}"] = total[-1, row] / np.maximum(n_paths[-1], 1)
+        columns[f"most {name}"] = np.where(any_path, longest[row], 0)
+        columns[f"fewest {name}"] = np.where(any_path, shortest[row], 0)
+        columns[f"mean {name}"] = total[row] / np.maximum(n_paths, 1)
     for name in ("radius", "mixing"):
         if name in lengths:
             columns[f"log most {name}"] = np.log1p(columns[f"most {name}"])
     return columns
 
 
-def linear_paths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Columns:
-    """Count the paths without an operation that renews the signal, and those that only copy it.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name; nothing where it is not known what operations do.
-    """
+def linear_paths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
+    """Count the paths without an operation that renews the signal, and those that only copy it."""
     if not is_known(operations):
         return {}
     allowed = [
@@ -118,7 +70,7 @@ def linear_paths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Col
         [operation.effect == "copy" for operation in operations],
         [True] * len(operations),
     ]
-    linear, copying, every = _sums(cells, allowed)
+    linear, copying, every = graphs.sum_over_paths(graphs.lookup(allowed, wire=1))
     return {
         "linear paths": linear,
         "has linear path": linear > 0,
@@ -129,51 +81,24 @@ def linear_paths(cells: LiveCells, operations: Sequence[SignalOperation]) -> Col
     }
 
 
-def soft_path_sums(cells: LiveCells, operations: Sequence[SignalOperation]) -> Columns:
-    """Take the logarithms of sums over all paths of the product of gains along the path.
-
-    A sum is small if all paths hold operations with a small gain, and is ruled by the paths with
-    many operations of a large gain. The gain of an operation depends on what it does to a signal,
-    or, where that is not known, there is one pair of sums for each operation.
-
-    Parameters
-    ----------
-    cells : LiveCells
-        The cells.
-    operations : sequence of SignalOperation
-        The operations of the space.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name.
-    """
+def soft_path_sums(graphs: Graphs, operations: Sequence[SignalOperation]) -> Columns:
+    """Take the logarithms of sums over all paths of the product of gains along the path."""
+    # A sum is small if all paths hold operations with a small gain, and is ruled by the paths with
+    # many operations of a large gain.
     gains: dict[str, list[float]] = {}
     if is_known(operations):
         for gain in GAINS:
             copies, wide, narrow, blurs = gain
             name = f"soft paths (copy {copies}, wide {wide}, narrow {narrow}, blur {blurs})"
-            gains[name] = [
-                {
-                    "copy": copies,
-                    "blur": blurs,
-                    "renew": wide if _is_wide(operation) else narrow,
-                }.get(operation.effect or "", 1)
-                for operation in operations
-            ]
+            gains[name] = [gain[_role(operation)] for operation in operations]
     else:
         for operation in operations:
             for gain_of_one in UNKNOWN_GAINS:
                 gains[f"soft paths ({operation.name} {gain_of_one})"] = [
                     gain_of_one if other is operation else 1 for other in operations
                 ]
-    sums = _sums(cells, list(gains.values()))
+    sums = graphs.sum_over_paths(graphs.lookup(list(gains.values()), wire=1))
     return dict(zip(gains, np.log(sums + _FLOOR), strict=True))
-
-
-def _sums(cells: LiveCells, gains: Sequence[Sequence[float]]) -> Array:
-    """Return the sum over paths for each list of gains."""
-    return cells.sum_over_paths(np.stack([cells.lookup(gain, wire=1) for gain in gains], axis=1))
 
 
 def _n_layers(operation: SignalOperation) -> int:
@@ -182,3 +107,10 @@ def _n_layers(operation: SignalOperation) -> int:
 
 def _is_wide(operation: SignalOperation) -> bool:
     return operation.effect == "renew" and operation.kernel_size > 1
+
+
+def _role(operation: SignalOperation) -> int:
+    """Return which of the gains an operation has; what is not known is taken for a copy."""
+    if operation.effect == "renew":
+        return 1 if _is_wide(operation) else 2
+    return 3 if operation.effect == "blur" else 0

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..graphs import Graphs
 from ..spaces import SignalOperation, Skeleton
-from ._cells import Array, Columns, LiveCells
+from ._counts import Columns
 from ._propagation import (
     MAX_BLURS,
-    Wiring,
     blur_autocovariances,
     gradients,
     path_statistics,
     propagate,
     renewed_correlation,
 )
+from ._wiring import Array, Wiring
 
 # How white signals are: the covariances of white noise to these powers. At 0 a blur changes
 # nothing, at 1 it does to a signal what it does to white noise.
@@ -30,77 +33,52 @@ _FLOOR = 0.1
 
 
 def signal_columns(
-    kinds: Sequence[LiveCells], operations: Sequence[SignalOperation], skeleton: Skeleton
+    kinds: Sequence[Graphs],
+    operations: Sequence[SignalOperation],
+    skeleton: Skeleton,
+    with_blurs: bool,
 ) -> Columns:
-    """Send signals through the whole network and describe them in the first and last cells.
-
-    Parameters
-    ----------
-    kinds : sequence of LiveCells
-        The cells of each kind.
-    operations : sequence of SignalOperation
-        The operations of the space.
-    skeleton : Skeleton
-        Where the cells stand.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_cells,)
-        Columns by name; NaN for architectures that no signal passes.
-    """
+    """Send signals through the whole network and describe them in the first and last cells."""
     covariances = np.ones((1, 1))
-    if any(operation.effect == "blur" for operation in operations):
+    if with_blurs:
         covariances = blur_autocovariances(2 * MAX_BLURS) ** np.array(WHITENESS)[:, None]
-    n_settings, n_cells = len(covariances), kinds[0].n_cells
-    places: dict[int, list[int]] = {}
-    for place, position in enumerate(skeleton.positions):
-        places.setdefault(position.kind, []).append(place)
-    n_back = max(cells.n_inputs for cells in kinds)
-    variances = [np.ones(n_settings * n_cells)] * n_back
-    correlations = [np.full(n_settings * n_cells, _FIRST_CORRELATION)] * n_back
-    wirings: dict[tuple[int, bool], Wiring] = {}
+    n_rows = len(covariances) * kinds[0].n_graphs
+    # Variances and correlations of what the first cell reads, and then of what cells write.
+    history = [(np.ones(n_rows), np.full(n_rows, _FIRST_CORRELATION))]
+    history *= max(graphs.n_inputs for graphs in kinds)
+    wire = cache(lambda kind, strided: Wiring(kinds[kind], operations, covariances, strided))
     columns: Columns = {}
-    log_jacobian = np.zeros(n_settings * n_cells)
+    log_jacobian = np.zeros(n_rows)
     n_stages = 0
     for place, position in enumerate(skeleton.positions):
-        cells = kinds[position.kind]
-        key = position.kind, position.strided
-        if key not in wirings:
-            wirings[key] = Wiring(cells, operations, covariances, position.strided)
-        wiring = wirings[key]
-        entering = _enter(
-            position.entry,
-            np.array(variances[-cells.n_inputs :]),
-            np.array(correlations[-cells.n_inputs :]),
-        )
-        signals = propagate(wiring, *entering)
-        output = cells.n_nodes - 1
-        jacobian = signals.jacobians[output]
-        log_jacobian += np.log(np.maximum(jacobian, _LEAST_JACOBIAN))
-        first, last = places[position.kind][0], places[position.kind][-1]
-        if place in (first, last):
-            where = f"{'last' if place == last else 'first'} {cells.name} cell".replace("  ", " ")
-            weights = ("variance", "jacobian") if place == last else ("variance",)
-            for by in weights:
+        graphs, wiring = kinds[position.kind], wire(position.kind, position.strided)
+        read = np.array(history[-graphs.n_inputs :]).swapaxes(0, 1)
+        signals = propagate(wiring, *_enter(position.entry, *read))
+        correlation = signals.correlations[wiring.output]
+        log_here = np.log(np.maximum(signals.jacobians[wiring.output], _LEAST_JACOBIAN))
+        log_jacobian += log_here
+        alike = [n for n, other in enumerate(skeleton.positions) if other.kind == position.kind]
+        is_last = place == alike[-1]
+        if is_last or place == alike[0]:
+            where = f"{'last' if is_last else 'first'} {graphs.kind} cell".replace("  ", " ")
+            for by in ("variance", "jacobian") if is_last else ("variance",):
                 for name, column in path_statistics(wiring, signals, by).items():
                     columns[f"{where}: {name} by {by}"] = column
-            columns[f"{where}: log variance"] = np.log(signals.variances[output])
-            columns[f"{where}: correlation"] = signals.correlations[output]
-            columns[f"{where}: log jacobian"] = np.log(np.maximum(jacobian, _LEAST_JACOBIAN))
-            total = np.zeros(n_settings * n_cells)
+            columns[f"{where}: log variance"] = np.log(signals.variances[wiring.output])
+            columns[f"{where}: correlation"] = correlation
+            columns[f"{where}: log jacobian"] = log_here
+            total = np.zeros(n_rows)
             for name, gradient in gradients(wiring, signals).items():
                 total += gradient
                 columns[f"{where}: log gradient of {name}"] = np.log(_FLOOR + gradient)
             columns[f"{where}: log gradient"] = np.log(_FLOOR + total)
-        variances = [*variances[1:], np.maximum(signals.variances[output], _LEAST_VARIANCE)]
-        correlations = [*correlations[1:], signals.correlations[output]]
-        following = skeleton.positions[place + 1 : place + 2]
-        if not following or following[0].width != position.width:
+        history.append((np.maximum(signals.variances[wiring.output], _LEAST_VARIANCE), correlation))
+        if [other.width for other in skeleton.positions[place + 1 : place + 2]] != [position.width]:
             n_stages += 1
-            columns[f"stage {n_stages}: log variance"] = np.log(variances[-1])
-            columns[f"stage {n_stages}: correlation"] = correlations[-1]
+            columns[f"stage {n_stages}: log variance"] = np.log(history[-1][0])
+            columns[f"stage {n_stages}: correlation"] = correlation
     columns["network: log jacobian"] = log_jacobian
-    return _by_setting(columns, n_settings, np.any([cells.connected for cells in kinds], axis=0))
+    return _by_setting(columns, np.any([graphs.connected for graphs in kinds], axis=0))
 
 
 def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Array]:
@@ -114,11 +92,12 @@ def _enter(entry: str, variances: Array, correlations: Array) -> tuple[Array, Ar
     return variances, correlations
 
 
-def _by_setting(columns: Columns, n_settings: int, connected: Array) -> Columns:
-    """Give each setting a column of its own."""
+def _by_setting(columns: Columns, connected: NDArray[np.bool_]) -> Columns:
+    """Give each setting a column of its own; NaN for architectures that no signal passes."""
     separate: Columns = {}
     for name, rows in columns.items():
-        for setting, column in enumerate(rows.reshape(n_settings, -1)):
-            suffix = f" (whiteness {WHITENESS[setting]:g})" if n_settings > 1 else ""
+        settings = rows.reshape(-1, len(connected))
+        for whiteness, column in zip(WHITENESS, settings, strict=False):
+            suffix = f" (whiteness {whiteness:g})" if len(settings) > 1 else ""
             separate[name + suffix] = np.where(connected, column, np.nan)
     return separate

@@ -4,61 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
-from ..spaces import SearchSpace, get_space
-from ..spaces._nonempty import encode_some
+from ..spaces import SearchSpace, SignalOperation, get_space
 from ..spaces._sequences import IntArray
-from ..utils._sklearn import Interval, StrOptions, fit_context
-from ._cells import Columns, LiveCells
-from ._counts import operation_counts, successions, weights_and_work
-from ._decisions import decision_columns
+from ..spaces._transformer import ArchitectureTransformer
+from ..utils._sklearn import Interval, StrOptions
+from ._counts import Columns, decision_columns, operation_counts, successions, weights_and_work
 from ._paths import is_known, linear_paths, path_lengths, soft_path_sums
 from ._signals import signal_columns
 
 GROUPS = ("counts", "paths", "soft paths", "successions", "signals", "decisions")
+_OF_A_CELL = (
+    ("counts", operation_counts),
+    ("paths", path_lengths),
+    ("paths", linear_paths),
+    ("soft paths", soft_path_sums),
+    ("successions", successions),
+)
 # Weights of the groups of columns once they are standardised; of all others 1.
 WEIGHTS = {"soft paths": 2.0, "decisions": 0.5, "successions": 0.5}
 # Standardised values end here: in a column that hardly varies over the space, one of the few
 # architectures that differ would be further from all others than anything else can be.
 _LIMIT = 8.0
-# So many architectures are worked on at once: few enough to stay in the processor's cache.
-_AT_ONCE = 2048
-
-# Means, scales and names of the columns that vary, by space and by settings.
-_REFERENCES: WeakKeyDictionary[SearchSpace, dict[Any, _Reference]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class _Reference:
-    """What is known of the columns from unlabelled architectures.
+    """Which columns vary, by group and name, their means and scales, and the groups' weights."""
 
-    Parameters
-    ----------
-    kept : ndarray of shape (n_all_columns,)
-        Whether a column varies.
-    names : tuple of str
-        Names of the columns that do.
-    means, scales, weights : ndarray of shape (n_columns,)
-        Their means, their standard deviations, and the weights of their groups.
-    """
-
-    kept: NDArray[np.bool_]
-    names: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
     weights: NDArray[np.float64]
 
 
-class StructuralProperties(TransformerMixin, BaseEstimator):
+class StructuralProperties(ArchitectureTransformer):
     """Describe architectures by numbers that their structure determines.
 
     Nothing is trained or run: the numbers follow from the graph of the operations, from what the
@@ -68,7 +54,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    space : str or SearchSpace, default="nasbench201"
+    space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     groups : "auto" or sequence of str, default="auto"
         Which columns to compute; see Notes. ``"auto"`` takes all that make sense for the space:
@@ -82,7 +68,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
     n_reference : int, default=1000
         Number of architectures that are drawn from the space, always the same, to find which
         columns vary, and their means and standard deviations. 0 takes the architectures given to
-        `fit` instead, and so does a space that has to be learned from architectures.
+        `fit` instead, and so does a space of any graphs, of which random ones say little.
 
     Attributes
     ----------
@@ -151,7 +137,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [str, SearchSpace],
+        **ArchitectureTransformer._parameter_constraints,
         "groups": [StrOptions({"auto"}), list, tuple],
         "standardize": ["boolean"],
         "n_reference": [Interval(Integral, 0, None, closed="left")],
@@ -159,7 +145,7 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        space: str | SearchSpace = "nasbench201",
+        space: str | SearchSpace,
         *,
         groups: str | Sequence[str] = "auto",
         standardize: bool = False,
@@ -170,201 +156,88 @@ class StructuralProperties(TransformerMixin, BaseEstimator):
         self.standardize = standardize
         self.n_reference = n_reference
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> StructuralProperties:
-        """Look up the space, check the architectures, and find out which columns vary.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures in any form that the space reads, or a decision matrix of shape
-            (n_samples, n_decisions).
-        y : None, default=None
-            Ignored.
-
-        Returns
-        -------
-        StructuralProperties
-            The transformer itself.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        ValueError
-            If the space or a group does not exist, the space has no columns of a group, or there
-            are no samples.
-        """
-        self._fit(X)
-        return self
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float64]:
-        """Fit to the architectures and describe them, reading them only once.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures; see `fit`.
-        y : None, default=None
-            Ignored.
-        **fit_params : dict
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            The properties.
-        """
-        return self._describe(self._fit(X))
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """Describe architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures; see `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            The properties. A row depends on nothing but its architecture.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        """
-        check_is_fitted(self)
-        return self._describe(encode_some(self.space_, X))
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_columns,), dtype object
-            The names.
-        """
-        check_is_fitted(self)
-        return np.array(self._reference.names, dtype=object)
-
-    def _fit(self, X: Any) -> IntArray:
-        space = get_space(self.space)
-        learned = space.is_open
-        space = space.learn(X)
-        decisions = encode_some(space, X)
-        groups = _choose_groups(space, self.groups, decisions)
-        if learned or self.n_reference == 0:
-            reference = _refer(space, groups, decisions)
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        space = self.space_
+        self.groups_ = _choose_groups(space, self.groups, decisions)
+        typical = space.sample_is_typical and not get_space(self.space).is_open
+        if not typical or self.n_reference == 0:
+            self._reference = _refer(space, self.groups_, decisions)
         else:
-            known = _REFERENCES.setdefault(space, {})
             n_reference = min(self.n_reference, space.size)
-            if (groups, n_reference) not in known:
-                drawn = space.sample_decisions(n_reference, random_state=0)
-                known[groups, n_reference] = _refer(space, groups, drawn)
-            reference = known[groups, n_reference]
-        self.space_, self.groups_, self._reference = space, groups, reference
-        self.n_features_out_ = len(reference.names)
-        return decisions
+            self._reference = _refer_to_sample(space, self.groups_, n_reference)
+        return [name for _, name in self._reference.keys]
 
-    def _describe(self, decisions: IntArray) -> NDArray[np.float64]:
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[np.float64]:
         reference = self._reference
-        parts = []
-        for start in range(0, len(decisions), _AT_ONCE):
-            columns = _compute(self.space_, self.groups_, decisions[start : start + _AT_ONCE])
-            part = np.array(list(columns.values()), dtype=np.float64).T[:, reference.kept]
-            if self.standardize:
-                part -= reference.means
-                part /= reference.scales
-                np.clip(part, -_LIMIT, _LIMIT, out=part)
-                part *= reference.weights
-            np.nan_to_num(part, copy=False)
-            parts.append(part)
-        return np.concatenate(parts)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
+        columns = _compute(space, self.space_, self.groups_, decisions)
+        part = np.array([columns[key] for key in reference.keys], dtype=np.float64).T
+        if self.standardize:
+            part -= reference.means
+            part /= reference.scales
+            np.clip(part, -_LIMIT, _LIMIT, out=part)
+            part *= reference.weights
+        return np.nan_to_num(part, copy=False)
 
 
 def _choose_groups(
     space: SearchSpace, groups: str | Sequence[str], decisions: IntArray
 ) -> tuple[str, ...]:
     """Check the groups, or choose those that make sense for a space."""
-    has_graph = bool(space.cell_graphs(decisions[:1]))
     known = is_known(space.signal_operations)
-    available = {
-        "counts": has_graph,
-        "paths": has_graph,
-        "soft paths": has_graph,
-        "successions": has_graph,
-        "signals": has_graph and known,
-        "decisions": True,
-    }
+    available = [name for name in GROUPS if known or name != "signals"]
+    if not space.signal_graphs(decisions[:1]):
+        available = ["decisions"]
     if groups == "auto":
-        skipped = {"successions"} if known else set()
-        if not space.positional:
-            skipped.add("decisions")
-        return tuple(name for name, there in available.items() if there and name not in skipped)
-    if not groups:
-        raise ValueError(f"groups is empty; take 'auto' or some of {', '.join(map(repr, GROUPS))}")
-    for name in groups:
-        if not isinstance(name, str) or name not in available:
-            raise ValueError(
-                f"unknown group {name!r}; the groups are {', '.join(map(repr, GROUPS))}"
-            )
-        if not available[name]:
-            reason = "says nothing about what its operations do" if has_graph else "has no graphs"
-            raise ValueError(
-                f"there are no columns {name!r} for the space {space.name!r}, which {reason}"
-            )
+        skipped = {"successions" if known else "", "" if space.positional else "decisions"}
+        return tuple(name for name in available if name not in skipped)
+    if not groups or any(name not in available for name in groups):
+        raise ValueError(
+            f"groups has to be 'auto' or some of {', '.join(map(repr, available))} for the space"
+            f" {space.name!r}, got {groups!r}; signals have to be described by signal_operations,"
+            " and all but decisions need graphs"
+        )
     return tuple(name for name in GROUPS if name in groups)
 
 
 def _compute(
-    space: SearchSpace, groups: Sequence[str], decisions: IntArray
+    space: SearchSpace, learned: SearchSpace, groups: Sequence[str], decisions: IntArray
 ) -> dict[tuple[str, str], NDArray[Any]]:
-    """Compute all columns, by group and name."""
+    """Compute all columns of a learned space, by group and name, for a space that extends it."""
     operations, skeleton = space.signal_operations, space.skeleton
-    kinds = [LiveCells(graphs, operations) for graphs in space.cell_graphs(decisions)]
+    if not is_known(learned.signal_operations):
+        operations = tuple(SignalOperation(operation.name) for operation in operations)
+    with_blurs = any(operation.effect == "blur" for operation in learned.signal_operations)
+    blocking = [number for number, o in enumerate(operations) if o.effect == "block"]
+    kinds = [graphs.without(blocking).live() for graphs in space.signal_graphs(decisions)]
     columns: dict[tuple[str, str], NDArray[Any]] = {}
 
     def add(group: str, found: Columns, prefix: str = "") -> None:
         columns.update({(group, prefix + name): column for name, column in found.items()})
 
-    for kind, cells in enumerate(kinds):
-        prefix = f"{cells.name}: " if cells.name else ""
-        if "counts" in groups:
-            add("counts", operation_counts(cells, operations), prefix)
-            add("counts", weights_and_work(cells, operations, skeleton, kind), prefix)
-        if "paths" in groups:
-            add("paths", path_lengths(cells, operations), prefix)
-            add("paths", linear_paths(cells, operations), prefix)
-        if "soft paths" in groups:
-            add("soft paths", soft_path_sums(cells, operations), prefix)
-        if "successions" in groups:
-            add("successions", successions(cells, operations), prefix)
+    for kind, graphs in enumerate(kinds):
+        prefix = f"{graphs.kind}: " if graphs.kind else ""
+        for group, describe in _OF_A_CELL:
+            if group in groups:
+                add(group, describe(graphs, operations), prefix)
+                if group == "counts":
+                    add(group, weights_and_work(graphs, operations, skeleton, kind), prefix)
     if "signals" in groups:
-        add("signals", signal_columns(kinds, operations, skeleton))
+        add("signals", signal_columns(kinds, operations, skeleton, with_blurs))
     if "decisions" in groups:
         add("decisions", decision_columns(space.canonicalize(decisions), space.n_choices))
     return columns
 
 
+@lru_cache(maxsize=64)
+def _refer_to_sample(space: SearchSpace, groups: tuple[str, ...], n_reference: int) -> _Reference:
+    """Find out the same from random architectures, always the same ones."""
+    return _refer(space, groups, space.sample(n_reference, random_state=0))
+
+
 def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _Reference:
     """Find out which columns vary, and their means and scales."""
     _check_descriptions(space, decisions)
-    columns = _compute(space, groups, decisions)
+    columns = _compute(space, space, groups, decisions)
     matrix = np.array(list(columns.values()), dtype=np.float64)
     defined = ~np.isnan(matrix)
     n_defined = np.maximum(defined.sum(axis=1), 1)
@@ -378,28 +251,19 @@ def _refer(space: SearchSpace, groups: Sequence[str], decisions: IntArray) -> _R
             " were to be compared on: give fit more different architectures, or set n_reference to"
             " 1000"
         )
-    keys = [key for key, keep in zip(columns, kept, strict=True) if keep]
+    keys = tuple(key for key, keep in zip(columns, kept, strict=True) if keep)
     weights = np.array([WEIGHTS.get(group, 1.0) for group, _ in keys])
-    names = tuple(name for _, name in keys)
-    return _Reference(kept, names, means[kept], scales[kept], weights)
+    return _Reference(keys, means[kept], scales[kept], weights)
 
 
 def _check_descriptions(space: SearchSpace, decisions: IntArray) -> None:
     """Refuse a space that describes some of its operations but not others."""
     operations = space.signal_operations
-    if not is_known(operations):
-        return
     occurring = {
-        int(number)
-        for graphs in space.cell_graphs(decisions)
-        for number in np.unique(graphs.operations)
+        n for graphs in space.signal_graphs(decisions) for n in np.unique(graphs.operations)
     }
-    unknown = [
-        operation.name
-        for number, operation in enumerate(operations)
-        if number in occurring and operation.effect is None
-    ]
-    if unknown:
+    unknown = [o.name for n, o in enumerate(operations) if n in occurring and o.effect is None]
+    if is_known(operations) and unknown:
         raise ValueError(
             f"the space {space.name!r} describes some of its operations, but not"
             f" {', '.join(map(repr, unknown))}: give these an effect in its signal_operations"

@@ -1,13 +1,12 @@
 """Architectures and search spaces: parsing, canonical forms, token sequences, sampling."""
 
-from ._architecture import Architecture
+from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace
 from ._chains import ChainSpace
 from ._checks import check_search_space
 from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
-from ._errors import ArchitectureError
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
@@ -19,24 +18,13 @@ from ._natsbench_size import NATSBenchSizeSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequence_space import SequenceSpace
 from ._sequences import TokenSequence
-from ._signals import (
-    ABSENT,
-    WIRE,
-    CellGraphs,
-    CellPosition,
-    SignalOperation,
-    Skeleton,
-    live_edges,
-)
+from ._signals import CellPosition, SignalOperation, Skeleton
 from ._transnasbench101_macro import TransNASBench101MacroSpace
 from ._transnasbench101_micro import TransNASBench101MicroSpace
 
 __all__ = [
-    "ABSENT",
-    "WIRE",
     "Architecture",
     "ArchitectureError",
-    "CellGraphs",
     "CellPosition",
     "ChainSpace",
     "DAGSpace",
@@ -60,6 +48,5 @@ __all__ = [
     "from_naslib",
     "get_space",
     "list_spaces",
-    "live_edges",
     "register_space",
 ]

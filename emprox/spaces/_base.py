@@ -2,61 +2,47 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
-from ._sequences import IntArray, TokenSequence
-from ._signals import CellGraphs, SignalOperation, Skeleton
+from ..graphs import Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import IntArray
+from ._decisions import Decisions
+from ._parsing import numbers_in, read_choices, refuse, split
+from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
+from ._signals import SignalOperation, Skeleton
 
-# Up to this size a sample without replacement is drawn by number, beyond it by rejection.
-_MAX_NUMBERED = 10_000_000
-# So many random changes are tried before a mutation is given up.
-_MAX_TRIES = 10_000
+# Up to so many architectures are listed to find the one that a graph is of.
+_MAX_LISTED = 200_000
 
 
-class SearchSpace(ABC):
+class SearchSpace(Decisions):
     """A family of architectures, each described by the same number of decisions.
 
-    A space works on two forms of its architectures. `Architecture` objects and texts are for
-    people. The *decision matrix*, with one row of small integers for each architecture, is for
-    speed: everything that has to work on a million architectures takes and returns it, and the
-    methods for single architectures are written in terms of it.
+    Methods work on a *decision matrix*, one row of small integers for each architecture; `encode`
+    makes one of whatever people have, `format` and `decode` write texts and graphs.
 
-    A subclass sets the attributes below and implements `decode`, `format`, `tokenize`,
-    `detokenize` and the private ``_read``, which turns one architecture of any accepted form into
-    its decisions. It overrides `canonicalize` if the space has different descriptions of the same
-    network, and `is_valid` if not every combination of choices is allowed; then it also extends
-    ``_check_decisions``, to say what is wrong with those that are not.
-
-    A subclass that knows the graph behind the decisions also overrides `cell_graphs`, and
-    `signal_operations` and `skeleton`, as properties or with plain class attributes; then
-    `StructuralProperties` can describe its architectures.
+    A subclass sets `name` and `choices`, and overrides `graphs` if there is a graph behind the
+    decisions. It overrides `canonicalize` if the space has different descriptions of the same
+    network, ``_faults`` and `size` if not every combination of choices is allowed, and
+    ``_write_text`` and ``_read_text`` if there is a usual text form; otherwise the names of the
+    choices, joined by commas, are the text. `check_search_space` tests the result.
 
     Attributes
     ----------
     name : str
         The name that the space is registered under.
-    title : str
-        One line for people: what the space is and where it was published.
-    operations : tuple of str
-        Names of the operations; an architecture's decisions index into it where they choose one.
-    n_choices : tuple of int
-        Number of choices of each decision.
-    sequences : mapping of str to TokenSequence
-        The ways to write an architecture as tokens.
+    skeleton : Skeleton
+        How a network stacks its cells; by default it is a single cell.
     default_sequence : str
-        The sequence that holds only what varies.
-    proximity_sequence : str
-        The sequence to embed for prediction, in which architectures that behave alike look
-        alike; `default_sequence` unless a subclass says otherwise.
+        Key of the sequence that holds only what varies; by default "decisions".
+    accepted : str
+        What `encode` reads, for its error messages.
 
     See Also
     --------
@@ -75,16 +61,33 @@ class SearchSpace(ABC):
     """
 
     name: str
-    title: str
-    operations: tuple[str, ...]
-    n_choices: tuple[int, ...]
-    sequences: Mapping[str, TokenSequence]
-    default_sequence: str
+    default_sequence: str = "decisions"
+    skeleton: Skeleton = Skeleton()
+    accepted: str = "a text, a choice for each decision"
 
     @property
-    def is_open(self) -> bool:
-        """Whether operations and size have yet to be learned from architectures; see `learn`."""
-        return False
+    @abstractmethod
+    def choices(self) -> Mapping[str, Sequence[Any]]:
+        """The decisions by name, each with the names of its choices."""
+
+    @property
+    def title(self) -> str:
+        """What the space is and where it was published, in a line; by default its name."""
+        return self.name
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """Names of the operations; by default those of the graphs."""
+        kinds = self.graphs(np.empty((0, self.n_decisions), dtype=np.int64))
+        return tuple(dict.fromkeys(name for graphs in kinds for name in graphs.names))
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        return {
+            "decisions": decision_sequence(self.choices, "the choice of each decision"),
+            "adjacency": adjacency_sequence(self),
+        }
 
     @property
     def proximity_sequence(self) -> str:
@@ -93,31 +96,126 @@ class SearchSpace(ABC):
 
     @property
     def signal_operations(self) -> tuple[SignalOperation, ...]:
-        """What each operation of `cell_graphs` does to a signal; here nothing but their names."""
+        """What each operation of `signal_graphs` does to a signal; here only their names."""
         return tuple(map(SignalOperation, self.operations))
 
     @property
-    def skeleton(self) -> Skeleton:
-        """How a network stacks its cells; in the base class it is a single cell."""
-        return Skeleton()
+    def is_open(self) -> bool:
+        """Whether operations and size have yet to be learned from architectures; see `learn`."""
+        return False
+
+    @property
+    def sample_is_typical(self) -> bool:
+        """Whether what `sample` draws is like the architectures that people have."""
+        return True
 
     @property
     def positional(self) -> bool:
-        """Whether a decision means the same thing in every architecture.
-
-        Then it makes sense to compare architectures decision by decision. Where decisions describe
-        a graph whose nodes could be named otherwise, it does not. By default it is so in spaces
-        without `cell_graphs`.
-        """
-        return type(self).cell_graphs is SearchSpace.cell_graphs
+        """Whether a decision means the same in every architecture, as it does without a graph."""
+        return type(self).graphs is SearchSpace.graphs
 
     @property
     def pathless(self) -> IntArray | None:
         """Decisions of an architecture that no signal passes; None if there is none."""
         return None
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write architectures as graphs with operations on the edges.
+    @property
+    def n_choices(self) -> tuple[int, ...]:
+        """Number of choices of each decision."""
+        return tuple(map(len, self.choices.values()))
+
+    @property
+    def decision_names(self) -> tuple[str, ...]:
+        """Name of each decision."""
+        return tuple(self.choices)
+
+    def learn(self, architectures: Any) -> SearchSpace:
+        """Return the space that these architectures are of.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that `encode` reads.
+
+        Returns
+        -------
+        SearchSpace
+            For an open space, the space that holds these architectures. Any other space returns
+            itself.
+        """
+        return self
+
+    def extend(self, architectures: Any) -> SearchSpace:
+        """Return a space that holds these architectures as well as all of this one.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that `encode` reads.
+
+        Returns
+        -------
+        SearchSpace
+            For a space that was learned from others, one that further has the operations and sizes
+            of these, if they go beyond it. Any other space returns itself.
+        """
+        return self
+
+    def encode(self, architectures: Any, at_least: int = 0) -> IntArray:
+        """Read architectures and return their decisions.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series or DataFrame
+            Architectures in any form that the space documents: texts, `Architecture` objects and
+            their JSON form, tuples with a choice for each decision, by name or by number; or a
+            decision matrix.
+        at_least : int, default=0
+            How many there have to be.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Raises
+        ------
+        ArchitectureError
+            If an item is not an architecture of this space; ``index`` says which.
+        TypeError
+            If a single text is given instead of several.
+        ValueError
+            If there are fewer than `at_least`.
+        """
+        items = self._split(architectures)
+        if len(items) < at_least:
+            raise ValueError(
+                f"found {len(items)} architectures ({len(items)} samples): at least {at_least}"
+                f" {'is' if at_least == 1 else 'are'} required"
+            )
+        if isinstance(items, np.ndarray):
+            return self._check(items)
+        decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
+        graphs: dict[int, Architecture] = {}
+        for index, item in enumerate(items):
+            try:
+                if (graph := self._graph_of(item)) is None:
+                    decisions[index] = self._read(item)
+                else:
+                    decisions[index] = self._read_graph(graph)
+                    graphs[index] = graph
+            except ArchitectureError as error:
+                raise ArchitectureError(error.message, index) from error
+        matrix = self._check(decisions)
+        # A graph is what these decisions stand for, and nothing more.
+        for index, again in zip(graphs, self.decode(matrix[list(graphs)]), strict=True):
+            given = graphs[index]
+            if (given.operations, given.edges) != (again.operations, again.edges):
+                raise ArchitectureError(self._foreign(given).message, index)
+        return matrix
+
+    def format(self, decisions: ArrayLike) -> list[str]:
+        """Write architectures in the space's usual text form.
 
         Parameters
         ----------
@@ -126,23 +224,13 @@ class SearchSpace(ABC):
 
         Returns
         -------
-        tuple of CellGraphs
-            One batch of graphs for each kind of cell. The base class returns none: it knows of no
-            graph behind the decisions.
+        list of str
+            Texts that `encode` reads.
         """
-        return ()
+        return [self._write_text(row) for row in self._check(decisions).tolist()]
 
-    @abstractmethod
-    def _read(self, architecture: Any) -> Sequence[int]:
-        """Return the decisions of one architecture in any accepted form."""
-
-    def _items(self, architectures: Any) -> list[Any] | NDArray[Any]:
-        """Take a container apart: a list of single architectures, or a decision matrix."""
-        return _as_items(architectures)
-
-    @abstractmethod
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
-        """Build architectures from their decisions.
+        """Build labelled graphs from decisions.
 
         Parameters
         ----------
@@ -152,27 +240,59 @@ class SearchSpace(ABC):
         Returns
         -------
         list of Architecture
-            The architectures.
+            The architectures. In a space without graphs they are chains of choices.
         """
+        return self._whole(self._check(decisions)).architectures(self.name)
 
-    @abstractmethod
-    def format(self, architecture: Any) -> str:
-        """Write an architecture in the space's usual text form.
+    def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write architectures as graphs of operations, as they are and not in canonical form.
 
         Parameters
         ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
 
         Returns
         -------
-        str
-            The text, which `parse` reads.
+        tuple of Graphs
+            One batch of graphs for each kind of cell; none if there is no graph behind the
+            decisions.
         """
+        return ()
 
-    @abstractmethod
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write canonical forms as the graphs that signals pass.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        tuple of Graphs
+            As `graphs`, with whatever a signal meets beside the operations that were chosen. The
+            names of their operations are those of `signal_operations`.
+        """
+        return self.graphs(self.canonicalize(decisions))
+
+    def canonicalize(self, decisions: ArrayLike) -> IntArray:
+        """Replace each architecture by the representative of those that compute the same function.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix. The base class knows of no equivalences and changes nothing.
+        """
+        return self._check(decisions)
+
     def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
-        """Write architectures as token sequences.
+        """Write architectures as token sequences, as they are and not in canonical form.
 
         Parameters
         ----------
@@ -185,9 +305,14 @@ class SearchSpace(ABC):
         -------
         ndarray of shape (n_architectures, length)
             Token matrix.
-        """
 
-    @abstractmethod
+        Raises
+        ------
+        ValueError
+            If the space has no such sequence.
+        """
+        return self._sequence(sequence).write(self._check(decisions))
+
     def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
         """Read decisions from token sequences.
 
@@ -208,362 +333,83 @@ class SearchSpace(ABC):
         ArchitectureError
             If a row is not the sequence of an architecture of this space.
         """
+        return read_tokens(self, self._sequence(sequence), tokens)
 
-    def encode(self, architectures: Any) -> IntArray:
-        """Read architectures and return their decisions.
+    def _write_text(self, choices: list[int]) -> str:
+        """Write one architecture in the usual text form."""
+        named = zip(self.choices.values(), choices, strict=True)
+        return ",".join(str(names[choice]) for names, choice in named)
 
-        Parameters
-        ----------
-        architectures : sequence, array, Series or one-column DataFrame
-            Architectures in any form that `parse` reads, or a decision matrix.
+    def _read_text(self, text: str) -> Sequence[int]:
+        """Read the usual text form, without spaces around it."""
+        return read_choices([name.strip() for name in text.split(",")], self.choices)
 
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
+    def _read_items(self, items: list[Any]) -> Sequence[int]:
+        """Read a tuple or list: here a choice for each decision, by name or by number."""
+        return read_choices(items, self.choices)
 
-        Raises
-        ------
-        ArchitectureError
-            If an item is not an architecture of this space; ``index`` says which.
-        TypeError
-            If a single text is given instead of several.
-        """
-        items = self._items(architectures)
-        if isinstance(items, np.ndarray):
-            return self._check_decisions(items)
-        decisions = np.empty((len(items), self.n_decisions), dtype=np.int64)
-        for index, item in enumerate(items):
-            try:
-                decisions[index] = self._read(item)
-            except ArchitectureError as error:
-                raise ArchitectureError(error.message, index) from error
-        return self._check_decisions(decisions)
+    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
+        """Read a graph that `decode` makes; that it is one is checked elsewhere."""
+        try:
+            return self._rows_of_graphs[architecture.operations, architecture.edges]
+        except KeyError:
+            raise self._foreign(architecture) from None
 
-    def learn(self, architectures: Any) -> SearchSpace:
-        """Return the space that these architectures are of.
+    @cached_property
+    def _rows_of_graphs(self) -> dict[Any, list[int]]:
+        if self.size > _MAX_LISTED:
+            raise NotImplementedError(f"{type(self).__name__} has to implement _read_graph")
+        return {
+            (architecture.operations, architecture.edges): row
+            for decisions in self.enumerate()
+            for architecture, row in zip(self.decode(decisions), decisions.tolist(), strict=True)
+        }
 
-        Parameters
-        ----------
-        architectures : sequence, array, Series or DataFrame
-            Architectures in any form that `parse` reads.
+    def _read_other(self, item: Any) -> Sequence[int]:
+        """Read whatever else the space accepts."""
+        raise refuse(item, f"{self.accepted} or an Architecture")
 
-        Returns
-        -------
-        SearchSpace
-            For an open space, whose operations and size are not known beforehand, the space that
-            holds these architectures. Any other space returns itself and does not look at them.
-        """
-        return self
-
-    def parse(self, architecture: Any) -> Architecture:
-        """Read one architecture.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An `Architecture`, the usual text form, its JSON form, or whatever other forms the
-            space documents.
-
-        Returns
-        -------
-        Architecture
-            The architecture.
-
-        Raises
-        ------
-        ArchitectureError
-            If it is not an architecture of this space.
-        """
-        return self.decode(self._encode_one(architecture))[0]
-
-    def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each architecture by the representative of those that compute the same function.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix. The base class knows of no equivalences and changes nothing.
-        """
-        return self._check_decisions(decisions)
-
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Describe the same architectures in another way, chosen at random.
-
-        Where a space has descriptions that differ only in names, such as the order of nodes that
-        no edge joins, this picks another one, so that the invariance of the canonical form can
-        be tested.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix. The base class knows of no names to exchange and changes nothing.
-        """
-        return self._check_decisions(decisions)
-
-    def canonical(self, architecture: Any) -> Architecture:
-        """Return the representative of the architectures that compute the same function.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-
-        Returns
-        -------
-        Architecture
-            Its canonical form.
-        """
-        return self.decode(self.canonicalize(self._encode_one(architecture)))[0]
-
-    def isomorphism_key(self, architecture: Any) -> bytes:
-        """Return a key that is equal for architectures with the same canonical form.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-
-        Returns
-        -------
-        bytes
-            The key.
-        """
-        return self.canonicalize(self._encode_one(architecture)).tobytes()
-
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say which combinations of choices are architectures of this space.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix with every entry in range.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures,)
-            True where valid. In the base class every combination is.
-        """
-        return np.ones(len(np.asarray(decisions)), dtype=bool)
-
-    def sample_decisions(
-        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
-    ) -> IntArray:
-        """Draw architectures uniformly at random, as a decision matrix.
-
-        Parameters
-        ----------
-        n_architectures : int
-            How many.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-        replace : bool, default=False
-            Whether the same architecture may be drawn twice.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Raises
-        ------
-        ValueError
-            If more are wanted without replacement than the space holds.
-        """
-        if n_architectures < 0:
-            raise ValueError(f"n_architectures has to be at least 0, got {n_architectures}")
-        if not replace and n_architectures > self.size:
-            raise ValueError(
-                f"{n_architectures} architectures are wanted without replacement, but the space"
-                f" {self.name!r} holds {self.size}; take fewer or set replace=True"
-            )
-        rng = as_generator(random_state)
-        if not replace and self._n_combinations <= _MAX_NUMBERED:
-            numbers = rng.permutation(self._n_combinations)
-            if self.size < self._n_combinations:
-                numbers = numbers[self.is_valid(self._from_numbers(numbers))]
-            return self._from_numbers(numbers[:n_architectures])
-        drawn = np.empty((0, self.n_decisions), dtype=np.int64)
-        while len(drawn) < n_architectures:
-            batch = rng.integers(self.n_choices, size=(n_architectures, self.n_decisions))
-            drawn = np.concatenate([drawn, batch[self.is_valid(batch)]])
-            if not replace:
-                first = np.unique(drawn, axis=0, return_index=True)[1]
-                drawn = drawn[np.sort(first)]
-        return drawn[:n_architectures]
-
-    def sample(
-        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
-    ) -> list[Architecture]:
-        """Draw architectures uniformly at random.
-
-        Parameters
-        ----------
-        n_architectures : int
-            How many.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-        replace : bool, default=False
-            Whether the same architecture may be drawn twice.
-
-        Returns
-        -------
-        list of Architecture
-            The architectures.
-        """
-        return self.decode(self.sample_decisions(n_architectures, random_state, replace))
-
-    def mutate(
-        self, architecture: Any, n_mutations: int = 1, random_state: RandomState = None
-    ) -> Architecture:
-        """Change some decisions of an architecture at random.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-        n_mutations : int, default=1
-            How many decisions to change, each to another choice.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        Architecture
-            A valid architecture that differs in exactly `n_mutations` decisions.
-
-        Raises
-        ------
-        ValueError
-            If `n_mutations` is not between 1 and the number of decisions that have a choice, or
-            no valid architecture with so many changes is found.
-        """
-        parent = self._encode_one(architecture)[0]
-        choices = np.asarray(self.n_choices)
-        open_decisions = np.flatnonzero(choices > 1)
-        if not 1 <= n_mutations <= len(open_decisions):
-            raise ValueError(
-                f"n_mutations has to be between 1 and {len(open_decisions)}, got {n_mutations}"
-            )
-        rng = as_generator(random_state)
-        for _ in range(_MAX_TRIES):
-            child = parent.copy()
-            changed = rng.choice(open_decisions, n_mutations, replace=False)
-            steps = rng.integers(1, choices[changed])
-            child[changed] = (parent[changed] + steps) % choices[changed]
-            if self.is_valid(child[None])[0]:
-                return self.decode(child[None])[0]
-        raise ValueError(
-            f"found no valid architecture that differs in exactly {n_mutations} decisions from"
-            f" {self.format(self.decode(parent[None])[0])}; try fewer mutations"
+    def _whole(self, decisions: ArrayLike) -> Graphs:
+        """Write each architecture as a single graph, as `decode` shows it."""
+        if kinds := self.graphs(decisions):
+            (graphs,) = kinds
+            return graphs
+        matrix = self._check(decisions)
+        starts = np.cumsum([0, *self.n_choices[:-1]])
+        return Graphs.chain(
+            matrix + starts,
+            [f"{name}={choice}" for name, choices in self.choices.items() for choice in choices],
         )
 
-    def neighbors(self, architecture: Any) -> list[Architecture]:
-        """Return all architectures that differ in exactly one decision.
+    def _split(self, architectures: Any) -> list[Any] | NDArray[Any]:
+        """Take a container apart: a list of single architectures, or a decision matrix."""
+        return split(architectures)
 
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
+    def _graph_of(self, item: Any) -> Architecture | None:
+        """Return the graph that an item is, or None if it is given in another form."""
+        if isinstance(item, str) and item.lstrip().startswith("{") and '"operations"' in item:
+            item = Architecture.from_string(item)
+        if not isinstance(item, Architecture):
+            return None
+        if item.space not in (None, self.name):
+            raise self._foreign(item)
+        return item
 
-        Returns
-        -------
-        list of Architecture
-            The neighbours, by decision and then by choice.
-        """
-        center = self._encode_one(architecture)[0]
-        changes = [
-            (decision, choice)
-            for decision, n_choices in enumerate(self.n_choices)
-            for choice in range(n_choices)
-            if choice != center[decision]
-        ]
-        around = np.tile(center, (len(changes), 1))
-        for row, (decision, choice) in enumerate(changes):
-            around[row, decision] = choice
-        return self.decode(around[self.is_valid(around)])
+    def _foreign(self, architecture: Architecture) -> ArchitectureError:
+        return refuse(architecture, f"a graph of the space {self.name!r}")
 
-    def enumerate(self) -> Iterator[Architecture]:
-        """Go through all architectures of the space, in the order of their decisions.
+    def _read(self, item: Any) -> Sequence[int]:
+        """Return the decisions of one architecture in any accepted form but a graph."""
+        if isinstance(item, np.ndarray):
+            item = item.tolist()
+        if isinstance(item, str):
+            numbers = numbers_in(item)
+            return self._read_text(item.strip()) if numbers is None else self._read_items(numbers)
+        if isinstance(item, (tuple, list)):
+            return self._read_items(list(item))
+        return self._read_other(item)
 
-        Yields
-        ------
-        Architecture
-            The next architecture.
-        """
-        chunk = 4096
-        for start in range(0, self._n_combinations, chunk):
-            numbers = np.arange(start, min(start + chunk, self._n_combinations))
-            decisions = self._from_numbers(numbers)
-            yield from self.decode(decisions[self.is_valid(decisions)])
-
-    @property
-    def n_decisions(self) -> int:
-        """Number of decisions that describe an architecture."""
-        return len(self.n_choices)
-
-    @property
-    def size(self) -> int:
-        """Number of architectures, different descriptions of the same network counted apart."""
-        return self._n_combinations
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """Meaning of each token of the default sequence."""
-        return self.get_sequence().vocabulary
-
-    @property
-    def sequence_length(self) -> int:
-        """Number of tokens of the default sequence."""
-        return self.get_sequence().length
-
-    def tokens(self, architecture: Any, sequence: str | None = None) -> IntArray:
-        """Write one architecture as a token sequence, as it is and not in canonical form.
-
-        Parameters
-        ----------
-        architecture : Architecture, str or sequence
-            An architecture in any form that `parse` reads.
-        sequence : str, default=None
-            A key of `sequences`; None stands for `default_sequence`.
-
-        Returns
-        -------
-        ndarray of shape (length,)
-            The tokens.
-        """
-        return self.tokenize(self._encode_one(architecture), sequence)[0]
-
-    def get_sequence(self, sequence: str | None = None) -> TokenSequence:
-        """Look up one of the token sequences.
-
-        Parameters
-        ----------
-        sequence : str, default=None
-            A key of `sequences`; None stands for `default_sequence`.
-
-        Returns
-        -------
-        TokenSequence
-            Length and vocabulary of the sequence.
-
-        Raises
-        ------
-        ValueError
-            If the space has no such sequence.
-        """
+    def _sequence(self, sequence: str | None) -> TokenSequence:
         name = self.default_sequence if sequence is None else sequence
         if name not in self.sequences:
             raise ValueError(
@@ -572,72 +418,34 @@ class SearchSpace(ABC):
             )
         return self.sequences[name]
 
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        """What was given to `__init__`; spaces of the same class that share it are equal."""
+        return {}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, SearchSpace)
+            and type(self) is type(other)
+            and (self.name, self._parameters) == (other.name, other._parameters)
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    # A space never changes, so that a copy of it is the space itself.
+    def __copy__(self) -> SearchSpace:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SearchSpace:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from ._registry import get_space, is_registered
+
+        if is_registered(self):
+            return get_space, (self.name,)
+        return partial(type(self), **self._parameters), ()
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
-
-    @property
-    def _n_combinations(self) -> int:
-        return math.prod(self.n_choices)
-
-    def _from_numbers(self, numbers: NDArray[np.int64]) -> IntArray:
-        return np.stack(np.unravel_index(numbers, self.n_choices), axis=1).astype(np.int64)
-
-    def _encode_one(self, architecture: Any) -> IntArray:
-        return self._check_decisions(np.array([self._read(architecture)], dtype=np.int64))
-
-    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
-        matrix: NDArray[Any] = np.asarray(decisions)
-        if matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
-            raise ArchitectureError(
-                f"a decision matrix of the space {self.name!r} has {self.n_decisions} columns,"
-                f" got an array of shape {matrix.shape}"
-            )
-        wrong = np.argwhere((matrix < 0) | (matrix >= self.n_choices) | (matrix != matrix // 1))
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"decision {column} is {matrix[row, column]}, but has to be a whole number from 0"
-                f" to {self.n_choices[column] - 1}",
-                index=row,
-            )
-        return matrix.astype(np.int64)
-
-    def _check_tokens(self, tokens: ArrayLike, sequence: str | None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix: NDArray[Any] = np.asarray(tokens)
-        if matrix.ndim != 2 or matrix.shape[1] != spec.length:
-            raise ArchitectureError(
-                f"the sequences of the space {self.name!r} have {spec.length} tokens,"
-                f" got an array of shape {matrix.shape}"
-            )
-        wrong = np.argwhere((matrix < 0) | (matrix >= spec.vocabulary_size))
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"token {matrix[row, column]} at position {column} is not in the vocabulary"
-                f" (0 to {spec.vocabulary_size - 1})",
-                index=row,
-            )
-        return matrix.astype(np.int64)
-
-
-def _as_items(architectures: Any) -> list[Any] | NDArray[Any]:
-    """Return a list of architectures, or the decision matrix if numbers are given in rows."""
-    if isinstance(architectures, (str, bytes, Architecture)):
-        raise TypeError(
-            f"expected several architectures, got one {type(architectures).__name__}:"
-            " put it into a list"
-        )
-    if isinstance(architectures, (list, tuple)):
-        return list(architectures)
-    array = np.asarray(architectures)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 1:
-        return array.tolist()
-    if array.ndim == 2:
-        return array if np.issubdtype(array.dtype, np.number) else [tuple(row) for row in array]
-    raise ArchitectureError(
-        "expected architectures in one dimension, or as rows of a decision matrix,"
-        f" got an array of shape {array.shape}"
-    )

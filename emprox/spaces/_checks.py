@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 
-from ._architecture import Architecture
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import IntArray
+from ..utils._random import RandomState, as_generator
 from ._base import SearchSpace
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
-from ._sequences import IntArray
-from ._signals import ABSENT, WIRE, CellGraphs
 
 # For sums over paths: a large prime whose square fits into 64 bits, and the size of matrices.
 _MODULUS, _MATRIX_SIZE = 2**31 - 1, 4
@@ -42,54 +41,48 @@ def check_search_space(
     >>> check_search_space(get_space("nasbench201"))
     """
     rng = as_generator(random_state)
-    n_drawn = min(n_architectures, space.size)
-    architectures = space.sample(n_drawn, rng)
-    decisions = space.encode(architectures)
-    _check_forms(space, architectures, decisions)
-    _check_canonical_form(space, decisions, rng)
+    decisions = space.sample(min(n_architectures, space.size), rng)
+    assert space.is_valid(decisions).all(), "a sample holds an architecture that is not valid"
+    assert len(np.unique(decisions, axis=0)) == len(decisions), "a sample holds something twice"
+    assert pickle.loads(pickle.dumps(space)) == space, "the space does not survive pickling"
+    assert [len(choices) for choices in space.choices.values()] == list(space.n_choices), (
+        "n_choices are not the numbers of choices"
+    )
+    _check_forms(space, decisions)
+    _check_canonical_form(space, decisions)
     _check_sequences(space, decisions)
-    _check_changes(space, architectures, rng)
-    _check_sampling(space, n_drawn)
-    _check_rejections(space)
-    _check_invalid_decisions(space, rng)
+    _check_changes(space, decisions, rng)
+    _check_rejections(space, rng)
     _check_signals(space, decisions, rng)
 
 
-def _check_forms(
-    space: SearchSpace, architectures: list[Architecture], decisions: np.ndarray
-) -> None:
-    for architecture in architectures:
-        text = space.format(architecture)
-        assert space.parse(text) == architecture, f"parse(format(a)) != a for {text}"
-        json_form = architecture.to_string()
-        assert Architecture.from_string(json_form) == architecture, f"JSON form: {json_form}"
-        assert space.parse(json_form) == architecture, f"parse does not read JSON: {json_form}"
-        assert pickle.loads(pickle.dumps(architecture)) == architecture, f"pickling changes {text}"
-        assert architecture.space == space.name, f"{text} says it is of {architecture.space!r}"
-    assert space.decode(decisions) == architectures, "decode(encode(a)) != a"
+def _check_forms(space: SearchSpace, decisions: IntArray) -> None:
+    architectures = space.decode(decisions)
+    jsons = [architecture.to_string() for architecture in architectures]
+    forms: dict[str, Any] = {
+        "texts": space.format(decisions),
+        "graphs": architectures,
+        "JSON forms": jsons,
+        "decisions": decisions,
+    }
+    for name, items in forms.items():
+        again = space.encode(items)
+        wrong = np.flatnonzero((again != decisions).any(axis=1))
+        assert not len(wrong), f"encode reads the {name} otherwise, such as {items[wrong[0]]}"
+    for architecture, text in zip(architectures, jsons, strict=True):
+        assert Architecture.from_string(text) == architecture, f"JSON form: {text}"
+        assert architecture.space == space.name, f"{text} is of the space {architecture.space!r}"
 
 
-def _check_canonical_form(
-    space: SearchSpace, decisions: np.ndarray, rng: np.random.Generator
-) -> None:
+def _check_canonical_form(space: SearchSpace, decisions: IntArray) -> None:
     canonical = space.canonicalize(decisions)
     assert space.is_valid(canonical).all(), "a canonical form is not valid"
     np.testing.assert_array_equal(
         space.canonicalize(canonical), canonical, err_msg="canonicalize is not idempotent"
     )
-    relabelled = space.relabel(decisions, rng)
-    assert space.is_valid(relabelled).all(), "relabel made something that is not valid"
-    np.testing.assert_array_equal(
-        space.canonicalize(relabelled), canonical, err_msg="relabelling changes the canonical form"
-    )
-    for before, after in zip(space.decode(decisions), space.decode(canonical), strict=True):
-        assert space.canonical(before) == after, f"canonical != canonicalize for {before}"
-        assert space.isomorphism_key(before) == space.isomorphism_key(after), (
-            f"{before} and its canonical form have different isomorphism keys"
-        )
 
 
-def _check_sequences(space: SearchSpace, decisions: np.ndarray) -> None:
+def _check_sequences(space: SearchSpace, decisions: IntArray) -> None:
     assert space.default_sequence in space.sequences, "default_sequence is none of the sequences"
     assert space.proximity_sequence in space.sequences, "proximity_sequence is no sequence"
     for name, sequence in space.sequences.items():
@@ -103,131 +96,113 @@ def _check_sequences(space: SearchSpace, decisions: np.ndarray) -> None:
             )
 
 
-def _check_changes(
-    space: SearchSpace, architectures: list[Architecture], rng: np.random.Generator
-) -> None:
-    for architecture in architectures:
-        parent = space.encode([architecture])
-        child = space.encode([space.mutate(architecture, random_state=rng)])
-        assert (parent != child).sum() == 1, f"mutate changed {(parent != child).sum()} decisions"
-        assert space.is_valid(child).all(), f"mutate made {child[0]}, which is not valid"
-    around = space.encode(space.neighbors(architectures[0]))
-    n_changed = (around != space.encode(architectures[:1])).sum(axis=1)
+def _check_changes(space: SearchSpace, decisions: IntArray, rng: np.random.Generator) -> None:
+    children = space.mutate(decisions, random_state=rng)
+    assert ((children != decisions).sum(axis=1) == 1).all(), "mutate changed other than 1 decision"
+    assert space.is_valid(children).all(), "mutate made something that is not valid"
+    around, rows = space.neighbors(decisions[:3])
+    n_changed = (around != decisions[rows]).sum(axis=1)
     assert (n_changed == 1).all(), "a neighbour differs in other than one decision"
-    assert len(np.unique(around, axis=0)) == len(around), "a neighbour stands twice"
+    listed = np.column_stack([rows, around])
+    assert len(np.unique(listed, axis=0)) == len(listed), "a neighbour stands twice"
     assert space.is_valid(around).all(), "a neighbour is not valid"
 
 
-def _check_sampling(space: SearchSpace, n_architectures: int) -> None:
-    drawn = space.sample_decisions(n_architectures, random_state=1)
-    again = space.sample_decisions(n_architectures, random_state=1)
-    np.testing.assert_array_equal(drawn, again, err_msg="the same seed draws something else")
-    assert len(np.unique(drawn, axis=0)) == n_architectures, "a sample holds something twice"
-    assert space.is_valid(drawn).all(), "a sample holds an architecture that is not valid"
-
-
-def _check_rejections(space: SearchSpace) -> None:
-    for wrong in ("no such architecture", "", None, 3.5, object(), "__import__('os').getcwd()"):
-        try:
-            space.encode([wrong])
-        except ArchitectureError as error:
-            index = error.index
-        else:
-            raise AssertionError(f"{wrong!r} was read as an architecture")
-        assert index == 0, f"the error for {wrong!r} does not say which item is wrong"
-
-
-def _check_invalid_decisions(space: SearchSpace, rng: np.random.Generator) -> None:
+def _check_rejections(space: SearchSpace, rng: np.random.Generator) -> None:
     drawn = rng.integers(space.n_choices, size=(100, space.n_decisions))
-    wrong = drawn[~space.is_valid(drawn)][:1]
-    if len(wrong):
+    foreign: list[Any] = [
+        "no such architecture",
+        "",
+        None,
+        3.5,
+        object(),
+        "__import__('os').getcwd()",
+    ]
+    containers: list[Any] = [[item] for item in foreign]
+    containers += [drawn[~space.is_valid(drawn)][:1]] * (not space.is_valid(drawn).all())
+    for wrong in containers:
+        index = None
         try:
             space.encode(wrong)
         except ArchitectureError as error:
             index = error.index
-        else:
-            raise AssertionError(f"encode accepts {wrong[0]}, which is not valid")
-        assert index == 0, "the error for decisions that are not valid does not say which"
+        assert index == 0, f"encode has to refuse {wrong}, and to say which item it is"
 
 
-def _check_signals(space: SearchSpace, decisions: np.ndarray, rng: np.random.Generator) -> None:
-    operations, kinds = space.signal_operations, space.cell_graphs(decisions)
-    names = [operation.name for operation in operations]
+def _check_signals(space: SearchSpace, decisions: IntArray, rng: np.random.Generator) -> None:
+    kinds = space.signal_graphs(decisions)
+    names = [operation.name for operation in space.signal_operations]
     assert len(set(names)) == len(names), f"two signal operations have the same name: {names}"
     if not kinds:
         return
-    names = [graphs.name for graphs in kinds]
-    assert len(set(names)) == len(names), f"two kinds of cells have the same name: {names}"
+    assert len({graphs.kind for graphs in kinds}) == len(kinds), "two kinds have the same name"
     positions = {position.kind for position in space.skeleton.positions}
     assert positions == set(range(len(kinds))), (
         f"there are {len(kinds)} kinds of cells, and the skeleton places the kinds {positions}"
     )
+    for graphs in (*kinds, *space.graphs(decisions), *space.signal_graphs(decisions[:0])):
+        _check_graphs(graphs)
+    blocking = [n for n, each in enumerate(space.signal_operations) if each.effect == "block"]
+    matrices = rng.integers(_MODULUS, size=(len(names), _MATRIX_SIZE, _MATRIX_SIZE))
+
+    def sums(some: IntArray) -> IntArray:
+        graphs = [kind.without(blocking) for kind in space.signal_graphs(some)]
+        return np.hstack([_path_sums(each, matrices) for each in graphs])
+
     for graphs in kinds:
-        _check_graphs(graphs, len(decisions), len(operations))
-    matrices = rng.integers(_MODULUS, size=(len(operations), _MATRIX_SIZE, _MATRIX_SIZE))
-    sums = _path_sums(kinds, matrices)
-    relabelled = space.relabel(decisions, rng)
-    wrong = np.flatnonzero((_path_sums(space.cell_graphs(relabelled), matrices) != sums).any(1))
-    assert not len(wrong), (
-        "relabelling changes the operations along the paths of cell_graphs, from"
-        f" {decisions[wrong[0]]} to {relabelled[wrong[0]]}; an operation that does nothing has to"
-        " be a wire if relabel moves it"
+        assert set(graphs.names) <= set(names), f"operations {graphs.names} are not all described"
+    together = sums(decisions)
+    np.testing.assert_array_equal(
+        sums(space.canonicalize(decisions)),
+        together,
+        err_msg="canonical forms have other operations along their paths",
     )
     if space.pathless is not None:
-        passing = _path_sums(space.cell_graphs(space.pathless[None]), matrices).any()
-        assert not passing, f"signals pass the architecture without a path, {space.pathless}"
-    alone = [_path_sums(space.cell_graphs(row[None]), matrices)[0] for row in decisions[:5]]
+        assert not sums(space.pathless[None]).any(), f"signals pass {space.pathless}"
     np.testing.assert_array_equal(
-        alone, sums[:5], err_msg="cell_graphs writes an architecture otherwise if it is alone"
+        np.concatenate([sums(row[None]) for row in decisions[:5]]),
+        together[:5],
+        err_msg="signal_graphs writes an architecture otherwise if it is alone",
     )
-    for graphs in space.cell_graphs(decisions[:0]):
-        _check_graphs(graphs, 0, len(operations))
 
 
-def _check_graphs(graphs: CellGraphs, n_architectures: int, n_operations: int) -> None:
-    edges, operations = graphs.edges, graphs.operations
-    where = f"cell_graphs, kind {graphs.name!r}: "
-    assert all(0 <= source < target for source, target in edges), (
-        f"{where}an edge does not lead to a later node: {edges}"
-    )
-    targets = [target for _, target in edges]
-    assert targets == sorted(targets), f"{where}the edges are not sorted by target: {edges}"
-    assert 0 < graphs.n_inputs <= targets[0], f"{where}an edge leads to an input: {edges}"
-    shape = (n_architectures, len(edges))
-    assert operations.shape == shape, f"{where}operations has shape {operations.shape}, not {shape}"
+def _check_graphs(graphs: Graphs) -> None:
+    operations, names = graphs.operations, graphs.names
+    where = f"graphs of kind {graphs.kind!r}: "
     assert np.issubdtype(operations.dtype, np.integer), f"{where}operations are {operations.dtype}"
-    assert ((operations >= WIRE) & (operations < n_operations)).all(), (
-        f"{where}operations are not all in {WIRE} to {n_operations - 1}"
+    assert ((operations >= WIRE) & (operations < len(names))).all(), (
+        f"{where}operations are not all in {WIRE} to {len(names) - 1}"
     )
-    into = operations[:, [target in graphs.concatenated for target in targets]]
-    assert (into < 0).all(), f"{where}what leads to a node that concatenates is not a wire"
-    for name, factors in (("widths", graphs.widths), ("resolutions", graphs.resolutions)):
-        assert factors is None or factors.shape == shape, f"{where}{name} do not have shape {shape}"
-        assert factors is None or (factors > 0).all(), f"{where}{name} are not all above 0"
+    ends = operations[:, [*range(graphs.n_inputs), -1]]
+    assert (ends == WIRE).all(), f"{where}an input or the output has an operation"
+    if graphs.present is not None:
+        shape = (graphs.n_graphs, len(graphs.edges))
+        assert graphs.present.shape == shape, f"{where}present is not of shape {shape}"
+    for name, numbers in graphs.numbers.items():
+        assert numbers.shape == operations.shape, f"{where}{name} is of shape {numbers.shape}"
+        there = numbers[operations != ABSENT]
+        assert (there > 0).all(), f"{where}{name} are not all above 0"
 
 
-def _path_sums(kinds: tuple[CellGraphs, ...], matrices: IntArray) -> IntArray:
+def _path_sums(graphs: Graphs, matrices: IntArray) -> IntArray:
     """Sum over all paths the product of random matrices, one for each operation.
 
     Matrices do not commute, so that architectures have the same sums only if they have the same
     operations in the same order along the same number of paths.
     """
-    sums = []
-    for graphs in kinds:
-        n_cells = len(graphs.operations)
-        signals = np.zeros((graphs.n_nodes, n_cells, _MATRIX_SIZE), dtype=np.int64)
-        # Any numbers do, as long as inputs differ.
-        signals[: graphs.n_inputs] = np.arange(1, 1 + graphs.n_inputs)[:, None, None]
-        for edge, (source, target) in enumerate(graphs.edges):
-            arriving = np.zeros_like(signals[0])
-            for operation in np.unique(graphs.operations[:, edge]).tolist():
-                rows = graphs.operations[:, edge] == operation
-                if operation == WIRE:
-                    arriving[rows] = signals[source, rows]
-                elif operation != ABSENT:
-                    for row in range(_MATRIX_SIZE):
-                        product = signals[source, rows, row, None] * matrices[operation, row]
-                        arriving[rows] += product % _MODULUS
-            signals[target] = (signals[target] + arriving) % _MODULUS
-        sums.append(signals[-1])
-    return np.hstack(sums)
+    signals = np.zeros((graphs.n_nodes, graphs.n_graphs, _MATRIX_SIZE), dtype=np.int64)
+    # Any numbers do, as long as inputs differ.
+    signals[: graphs.n_inputs] = np.arange(1, 1 + graphs.n_inputs)[:, None, None]
+    for edge, (source, target) in enumerate(graphs.edges):
+        # Sources come first, and edges are sorted by target.
+        if edge == 0 or graphs.edges[edge - 1][1] < target:
+            signals[target] = 0
+        signals[target] = (
+            signals[target] + signals[source] * graphs.there[edge][:, None]
+        ) % _MODULUS
+        if edge + 1 == len(graphs.edges) or graphs.edges[edge + 1][1] > target:
+            computed = graphs.operations[:, target] >= 0
+            factors = matrices[graphs.operations[computed, target]]
+            products = signals[target, computed, None, :] * factors % _MODULUS
+            signals[target, computed] = products.sum(axis=2) % _MODULUS
+    return signals[-1]

@@ -1,50 +1,48 @@
-"""The forms in which people have graphs."""
+"""Graphs from the forms in which people have them, and from matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._architecture import Architecture
-from ._errors import ArchitectureError
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graphs import Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import BoolArray, IntArray
+from ._parsing import refuse
+
+GRAPH_FORMS = (
+    "an Architecture, its JSON form, a dict with 'operations' and 'edges' or 'adjacency', a pair"
+    " (operations, adjacency) or a networkx.DiGraph"
+)
+
+
+def graphs_of(
+    operations: IntArray, adjacency: BoolArray, names: Sequence[str], **more: Any
+) -> Graphs:
+    """Make a batch of graphs of their adjacency matrices."""
+    targets, sources = np.nonzero(adjacency.any(axis=0).T)
+    edges = list(zip(sources.tolist(), targets.tolist(), strict=True))
+    return Graphs(operations, edges, names, present=adjacency[:, sources, targets], **more)
 
 
 def is_networkx(item: Any) -> bool:
-    """Say whether something is a graph of networkx, without importing it.
-
-    Parameters
-    ----------
-    item : object
-        Anything.
-
-    Returns
-    -------
-    bool
-        True if it is.
-    """
+    """Say whether something is a graph of networkx, without importing it."""
     return hasattr(item, "is_directed") and hasattr(item, "is_multigraph")
 
 
+def refuse_module(item: Any) -> None:
+    """Name the way in for a PyTorch module, which is recognised without importing torch."""
+    if hasattr(item, "forward") and hasattr(item, "named_modules"):
+        raise ArchitectureError(
+            f"got a PyTorch module of type {type(item).__name__}, which is no graph yet: give"
+            " emprox.from_torch(module, example_input)"
+        )
+
+
 def read_graph(item: Any) -> Architecture:
-    """Read a labelled graph in any of the forms that people have.
-
-    Parameters
-    ----------
-    item : Architecture, str, dict, pair or networkx.DiGraph
-        An architecture of any space; its JSON form; a dict with "operations" and with "edges" or
-        "adjacency"; a pair (operations, adjacency); or a graph with the node attribute
-        "operation".
-
-    Returns
-    -------
-    Architecture
-        The graph.
-
-    Raises
-    ------
-    ArchitectureError
-        If it is none of these.
-    """
+    """Read a labelled graph in any of the forms that people have."""
     if isinstance(item, Architecture):
         return item
     if isinstance(item, str):
@@ -58,8 +56,38 @@ def read_graph(item: Any) -> Architecture:
             return Architecture.from_adjacency(item["operations"], item["adjacency"])
     elif isinstance(item, (tuple, list)) and len(item) == 2:
         return Architecture.from_adjacency(*item)
-    raise ArchitectureError(
-        "expected an Architecture, its JSON form, a dict with 'operations' and 'edges' or"
-        " 'adjacency', a pair (operations, adjacency) or a networkx.DiGraph,"
-        f" got {item!r} of type {type(item).__name__}"
+    refuse_module(item)
+    raise refuse(item, GRAPH_FORMS)
+
+
+def survey(items: list[Any] | NDArray[Any]) -> tuple[list[str], int, int]:
+    """Find the operations of graphs, and their largest numbers of nodes and of `n_links`."""
+    if isinstance(items, np.ndarray):
+        raise ArchitectureError(
+            "operations cannot be learned from a decision matrix: give graphs, or a space with"
+            " operations and max_nodes"
+        )
+    if not items:
+        raise ValueError("found 0 architectures (0 samples): at least 1 is required")
+    names: set[str] = set()
+    max_nodes, max_links = 1, 0
+    for index, item in enumerate(items):
+        try:
+            graph = read_graph(item)
+        except ArchitectureError as error:
+            raise ArchitectureError(error.message, index) from error
+        names.update(graph.operations)
+        max_nodes = max(max_nodes, graph.n_nodes)
+        n_read = len({target for _, target in graph.edges})
+        max_links = max(max_links, len(graph.edges) + graph.n_nodes - n_read - 1)
+    return sorted(names), max_nodes, max_links
+
+
+def with_last(graph: Architecture, operation: str) -> Architecture:
+    """Move the nodes with an operation to the end, as far as the edges allow it."""
+    if operation not in graph.operations[:-1]:
+        return graph
+    order = sorted(range(graph.n_nodes), key=lambda node: graph.operations[node] == operation)
+    return Architecture.from_adjacency(
+        [graph.operations[node] for node in order], graph.adjacency[np.ix_(order, order)]
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from ._edge_cells import EdgeCellSpace
-from ._errors import ArchitectureError
+from ._parsing import refuse
 from ._signals import SignalOperation, Skeleton
 
 N_NODES = 4
@@ -33,7 +32,7 @@ class NASBench201Space(EdgeCellSpace):
     The decisions are the operations of the edges 0->1, 0->2, 0->3, 1->2, 1->3, 2->3 in NASLib's
     numbering: 0 skip_connect, 1 none, 2 nor_conv_3x3, 3 nor_conv_1x1, 4 avg_pool_3x3.
 
-    `parse` reads the official text
+    `encode` reads the official text
     (``|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|``), six
     operation names or numbers in the order of the decisions, the text of such a tuple
     (``"(4, 0, 3, 1, 1, 2)"``), an `Architecture` and its JSON form. `format` writes the official
@@ -70,17 +69,16 @@ class NASBench201Space(EdgeCellSpace):
     --------
     >>> from emprox.spaces import get_space
     >>> space = get_space("nasbench201")
-    >>> cell = space.parse((0, 1, 1, 1, 2, 1))
+    >>> cell = space.encode([(0, 1, 1, 1, 2, 1)])
     >>> space.format(cell)
-    '|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|'
-    >>> space.format(space.canonical(cell))
-    '|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|'
+    ['|skip_connect~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|']
+    >>> space.format(space.canonicalize(cell))
+    ['|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|']
     """
 
     name = "nasbench201"
     title = "NAS-Bench-201 / NATS-Bench topology: cells of 6 edges with 5 operations each"
     operations = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-    n_choices = (len(operations),) * len(EDGES)
     edges = EDGES
     none = "none"
     skip = "skip_connect"
@@ -94,11 +92,10 @@ class NASBench201Space(EdgeCellSpace):
         SignalOperation("avg_pool_3x3", "blur", kernel_size=3),
     )
     skeleton = Skeleton.of_stages((16, 32, 64), (32, 16, 8), n_cells=5, entry="residual")
-    _benchmark = "NAS-Bench-201"
-    _accepted = f"a text such as {_EXAMPLE!r}, six operations"
+    accepted = f"a text such as {_EXAMPLE!r}, six operations"
 
-    def format(self, architecture: Any) -> str:
-        names = [self.operations[choice] for choice in self._read(architecture)]
+    def _write_text(self, choices: Sequence[int]) -> str:
+        names = [self.operations[choice] for choice in choices]
         nodes = []
         for target in range(1, N_NODES):
             edges = [edge for edge in BY_TARGET if EDGES[edge][1] == target]
@@ -107,29 +104,10 @@ class NASBench201Space(EdgeCellSpace):
 
     def _read_text(self, text: str) -> Sequence[int]:
         official = _TEXT.fullmatch(text)
-        if official is not None:
-            return self._read_operations(official.group(*_GROUPS))
-        # What is wrong with it, in words; or it only has spaces around it.
-        nodes = text.strip().split("+")
-        if len(nodes) != N_NODES - 1:
-            raise ArchitectureError(
-                f"{text!r} has {len(nodes)} nodes separated by '+', expected {N_NODES - 1},"
-                f" as in {_EXAMPLE!r}"
+        if official is None:
+            raise refuse(
+                text,
+                "three nodes, separated by '+', with one, two and three operations and the node"
+                f" that each comes from, as in {_EXAMPLE!r}",
             )
-        names: list[str] = [""] * len(EDGES)
-        for target, node in enumerate(nodes, start=1):
-            entries = node.split("|")
-            if len(entries) != target + 2 or entries[0] or entries[-1]:
-                raise ArchitectureError(
-                    f"node {target} is {node!r}, expected {target} operation(s) between '|', as in"
-                    f" {_EXAMPLE!r}"
-                )
-            for source, entry in enumerate(entries[1:-1]):
-                name, _, origin = entry.partition("~")
-                if origin != str(source):
-                    raise ArchitectureError(
-                        f"{entry!r} in node {target} has to end with '~{source}', the node that it"
-                        " comes from"
-                    )
-                names[EDGES.index((source, target))] = name
-        return self._read_operations(names)
+        return self._read_items(list(official.group(*_GROUPS)))

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..graphs import WIRE, Graphs
+from ..graphs._graphs import IntArray
 from ._chains import ChainSpace
-from ._errors import ArchitectureError
-from ._random import RandomState, as_generator
-from ._sequences import IntArray
-from ._signals import WIRE, CellGraphs, CellPosition, SignalOperation, Skeleton
+from ._parsing import refuse
+from ._signals import CellPosition, SignalOperation, Skeleton
 
 IDENTITY = 0
 # Number of layers of each stage; the first of them halves the resolution and doubles the channels.
@@ -44,9 +44,9 @@ class NASBenchMacroSpace(ChainSpace):
     expansion ratio 6). The layers make up stages of two, three and three; the first layer of each
     stage halves the resolution and doubles the channels.
 
-    `parse` reads the benchmark's text of eight digits (``21020211``), eight block names or numbers,
-    the text of such a tuple (``"(2, 1, 0, 2, 0, 2, 1, 1)"``), an `Architecture` and its JSON form.
-    `format` writes the eight digits.
+    `encode` reads the benchmark's text of eight digits (``21020211``), eight block names or
+    numbers, the text of such a tuple (``"(2, 1, 0, 2, 0, 2, 1, 1)"``), an `Architecture` and its
+    JSON form. `format` writes the eight digits.
 
     Notes
     -----
@@ -66,16 +66,16 @@ class NASBenchMacroSpace(ChainSpace):
     --------
     >>> from emprox.spaces import get_space
     >>> space = get_space("nasbench_macro")
-    >>> space.parse("21020211").operations[1:4]
-    ('mb6_k5', 'mb3_k3', 'identity')
-    >>> space.format(space.canonical("00002021"))
-    '00020021'
+    >>> space.encode(["21020211"])
+    array([[2, 1, 0, 2, 0, 2, 1, 1]])
+    >>> space.format(space.canonicalize(space.encode(["00002021"])))
+    ['00020021']
     """
 
     name = "nasbench_macro"
     title = "NAS-Bench-Macro: 8 layers with 3 blocks each"
     operations = ("identity", "mb3_k3", "mb6_k5")
-    n_choices = (len(operations),) * 8
+    n_layers = 8
     # A block of expansion ratio e is a convolution 1x1 of C to e C channels, a depthwise one and a
     # convolution 1x1 back to C, each with batch normalisation, the first two with ReLU, and a
     # shortcut. Where it doubles the channels, from C / 2 to C, there is no shortcut and the first
@@ -91,10 +91,10 @@ class NASBenchMacroSpace(ChainSpace):
     )
     # The stem puts out 32 channels at a resolution of 32, which the first stage doubles and halves.
     skeleton = Skeleton((CellPosition(width=64, resolution=16),))
-    _accepted = "a text of eight digits such as '21020211', eight blocks"
+    accepted = "a text of eight digits such as '21020211', eight blocks"
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write networks as chains with a layer on each edge.
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write networks as chains of layers.
 
         Parameters
         ----------
@@ -103,17 +103,18 @@ class NASBenchMacroSpace(ChainSpace):
 
         Returns
         -------
-        tuple of CellGraphs
+        tuple of Graphs
             The chains, as the only kind of cell. The first layer of each stage is an operation of
             its own; other identities are wires. Widths and resolutions are those after a layer.
         """
-        matrix = self._check_decisions(decisions)
+        matrix = self._check(decisions)
         strided = np.array([layer == 0 for n_layers in STAGES for layer in range(n_layers)])
         kept = np.where(matrix == IDENTITY, WIRE, matrix)
-        operations = np.where(strided, matrix + len(self.operations), kept).astype(np.int8)
+        operations = np.where(strided, matrix + len(self.operations), kept)
         n_halved = np.broadcast_to(np.repeat(np.arange(len(STAGES)), STAGES), matrix.shape)
-        edges = tuple((layer, layer + 1) for layer in range(self.n_decisions))
-        return (CellGraphs(edges, operations, widths=2.0**n_halved, resolutions=0.5**n_halved),)
+        names = [operation.name for operation in self.signal_operations]
+        numbers = {"widths": 2.0**n_halved, "resolutions": 0.5**n_halved}
+        return (Graphs.chain(operations, names, numbers),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Move the identities that do nothing to the end of their stage.
@@ -128,47 +129,17 @@ class NASBenchMacroSpace(ChainSpace):
         ndarray of shape (n_architectures, 8)
             Decision matrix of the canonical forms.
         """
-        matrix = self._check_decisions(decisions)
+        matrix = self._check(decisions)
         for layers in _INNER_LAYERS:
             block = matrix[:, layers]
             order = np.argsort(block == IDENTITY, axis=1, kind="stable")
             matrix[:, layers] = np.take_along_axis(block, order, axis=1)
         return matrix
 
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Move the identities that do nothing to other places in their stage.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 8)
-            Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, 8)
-            Decision matrix.
-        """
-        matrix = self._check_decisions(decisions)
-        rng = as_generator(random_state)
-        for layers in _INNER_LAYERS:
-            block = matrix[:, layers]
-            order = np.argsort(rng.random(block.shape), axis=1)
-            moved = np.zeros_like(block)
-            # Each row has as many blocks as places for them, so the rows stay together.
-            places = np.take_along_axis(block != IDENTITY, order, axis=1)
-            moved[places] = block[block != IDENTITY]
-            matrix[:, layers] = moved
-        return matrix
-
-    def _write(self, decisions: Sequence[int]) -> str:
-        return "".join(map(str, decisions))
+    def _write_text(self, choices: Sequence[int]) -> str:
+        return "".join(map(str, choices))
 
     def _read_text(self, text: str) -> Sequence[int]:
         if _DIGITS.fullmatch(text) is None:
-            raise ArchitectureError(
-                f"expected eight digits from 0 to 2, one for each layer, as in '21020211',"
-                f" got {text!r}"
-            )
+            raise refuse(text, "eight digits from 0 to 2, one for each layer, as in '21020211'")
         return [int(digit) for digit in text]

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from ..graphs import Architecture, ArchitectureError
 from ..utils._optional_imports import import_optional
-from ._architecture import Architecture
-from ._errors import ArchitectureError
+from ..utils._texts import shown
 from ._graph_forms import is_networkx
 
 INPUT, OUTPUT = "input", "output"
@@ -144,7 +144,7 @@ def _name(operation: Any) -> str:
 
 def _check_graph(graph: Any) -> None:
     if not is_networkx(graph) or not graph.is_directed() or graph.is_multigraph():
-        raise ArchitectureError(f"expected a graph of NASLib, got {graph!r}")
+        raise ArchitectureError(f"expected a graph of NASLib, got {shown(graph)}")
     if not len(graph):
         raise ArchitectureError("the graph has no nodes")
 
@@ -157,4 +157,6 @@ def _sorted_nodes(graph: Any) -> list[Any]:
     except networkx.NetworkXUnfeasible as error:
         raise ArchitectureError("the graph has a cycle") from error
     except TypeError as error:
-        raise ArchitectureError(f"the nodes cannot be sorted by name: {list(graph)}") from error
+        raise ArchitectureError(
+            f"the nodes cannot be sorted by name: {shown(list(graph))}"
+        ) from error

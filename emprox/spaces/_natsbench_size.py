@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..graphs import Graphs
 from ._chains import ChainSpace
-from ._errors import ArchitectureError
-from ._signals import CellGraphs, CellPosition, SignalOperation, Skeleton
+from ._parsing import refuse
+from ._signals import CellPosition, SignalOperation, Skeleton
 
 CHANNELS = (8, 16, 24, 32, 40, 48, 56, 64)
 _EXAMPLE = "8:16:24:32:40"
@@ -30,7 +31,7 @@ class NATSBenchSizeSpace(ChainSpace):
     A decision is the number of channels of a layer: 0 for 8 channels, 1 for 16 and so on to 7 for
     64. The choices are ordered. All networks have the same skeleton and the same cell.
 
-    `parse` reads the official text of the numbers of channels (``8:16:24:32:40``), five numbers of
+    `encode` reads the official text of the numbers of channels (``8:16:24:32:40``), five numbers of
     channels ``(8, 16, 24, 32, 40)`` or five decisions ``(0, 1, 2, 3, 4)``, which cannot be
     mistaken for each other, the text of either, an `Architecture` and its JSON form. `format`
     writes the official text.
@@ -38,7 +39,7 @@ class NATSBenchSizeSpace(ChainSpace):
     Notes
     -----
     There is no canonical form: networks with different numbers of channels compute different
-    functions. `canonicalize` and `relabel` change nothing.
+    functions. `canonicalize` changes nothing.
 
     References
     ----------
@@ -52,14 +53,14 @@ class NATSBenchSizeSpace(ChainSpace):
     >>> space = get_space("natsbench_size")
     >>> space.encode(["8:16:24:32:40"])
     array([[0, 1, 2, 3, 4]])
-    >>> space.format((64, 64, 64, 64, 64))
-    '64:64:64:64:64'
+    >>> space.format(space.encode([(64, 64, 64, 64, 64)]))
+    ['64:64:64:64:64']
     """
 
     name = "natsbench_size"
     title = "NATS-Bench size: the numbers of channels of 5 layers"
     operations = tuple(f"channels_{channels}" for channels in CHANNELS)
-    n_choices = (len(CHANNELS),) * 5
+    n_layers = 5
     signal_operations = (
         SignalOperation("cell", "renew", kernel_size=7, n_layers=3, mixing=45, depthwise=10),
         SignalOperation(
@@ -67,10 +68,10 @@ class NATSBenchSizeSpace(ChainSpace):
         ),
     )
     skeleton = Skeleton((CellPosition(width=64, resolution=32),))
-    _accepted = f"a text such as {_EXAMPLE!r}, five numbers of channels"
+    accepted = f"a text such as {_EXAMPLE!r}, five numbers of channels"
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write networks as chains, which differ in their widths alone.
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write networks as chains of cells and reductions, which differ in their widths alone.
 
         Parameters
         ----------
@@ -79,41 +80,34 @@ class NATSBenchSizeSpace(ChainSpace):
 
         Returns
         -------
-        tuple of CellGraphs
+        tuple of Graphs
             The chains, as the only kind of cell. A width is the one at which the layer would have
             its number of weights if all its convolutions had the same width.
         """
-        matrix = self._check_decisions(decisions)
+        matrix = self._check(decisions)
         channels = np.array(CHANNELS)[matrix] / self.skeleton.positions[0].width
         before = np.hstack([channels[:, :1], channels[:, :-1]])
         squares = (_OUTER * before * channels + _INNER * channels**2) / (_OUTER + _INNER)
-        operations = np.broadcast_to(np.where(_IS_CELL, 0, 1).astype(np.int8), matrix.shape)
+        operations = np.broadcast_to(np.where(_IS_CELL, 0, 1), matrix.shape)
         resolutions = np.broadcast_to(0.5 ** (~_IS_CELL).cumsum(), matrix.shape)
-        edges = tuple((layer, layer + 1) for layer in range(self.n_decisions))
-        return (CellGraphs(edges, operations, widths=np.sqrt(squares), resolutions=resolutions),)
+        numbers = {"widths": np.sqrt(squares), "resolutions": resolutions}
+        return (Graphs.chain(operations, ("cell", "reduction"), numbers),)
 
-    def _write(self, decisions: Sequence[int]) -> str:
-        return ":".join(str(CHANNELS[decision]) for decision in decisions)
+    def _write_text(self, choices: Sequence[int]) -> str:
+        return ":".join(str(CHANNELS[choice]) for choice in choices)
 
     def _read_text(self, text: str) -> Sequence[int]:
         layers = text.split(":")
         if not all(layer in map(str, CHANNELS) for layer in layers):
-            raise ArchitectureError(
-                f"expected five numbers of channels separated by ':', as in {_EXAMPLE!r}, each of"
-                f" {', '.join(map(str, CHANNELS))}; got {text!r}"
+            raise refuse(
+                text,
+                f"five numbers of channels separated by ':', as in {_EXAMPLE!r}, each of"
+                f" {', '.join(map(str, CHANNELS))}",
             )
-        return self._read_layers([int(layer) for layer in layers])
+        return self._read_items([int(layer) for layer in layers])
 
-    def _read_layers(self, layers: Sequence[Any]) -> Sequence[int]:
-        in_channels = [
-            isinstance(layer, (int, np.integer)) and layer in CHANNELS for layer in layers
-        ]
+    def _read_items(self, items: list[Any]) -> Sequence[int]:
+        in_channels = [isinstance(item, (int, np.integer)) and item in CHANNELS for item in items]
         if in_channels and all(in_channels):
-            layers = [CHANNELS.index(layer) for layer in layers]
-        return super()._read_layers(layers)
-
-    def _allowed_layers(self) -> str:
-        return (
-            f"either all are numbers of channels ({', '.join(map(str, CHANNELS))})"
-            f" or all are their indices (0 to {len(CHANNELS) - 1})"
-        )
+            items = [CHANNELS.index(item) for item in items]
+        return super()._read_items(items)

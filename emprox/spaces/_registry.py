@@ -113,18 +113,23 @@ def list_spaces() -> list[str]:
     return sorted(_SPACES)
 
 
+def is_registered(space: SearchSpace) -> bool:
+    """Say whether this very space is the one that is known by its name."""
+    return _SPACES.get(space.name) is space
+
+
 for _space in (
+    NASBenchNLPSpace(),
     DAGSpace(),
     DARTSSpace(),
-    NASBench101Space(),
     NASBench201Space(),
     NASBenchASRSpace(),
-    NASBenchGraphSpace(),
     NASBenchMacroSpace(),
-    NASBenchNLPSpace(),
     NATSBenchSizeSpace(),
     SequenceSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),
+    NASBench101Space(),
+    NASBenchGraphSpace(),
 ):
     register_space(_space)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._errors import ArchitectureError
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
+from ..graphs._graphs import IntArray
+from ..utils._texts import one_line
+
+if TYPE_CHECKING:
+    from ._base import SearchSpace
 
 PADDING = 0
+# No choice.
+NOTHING = object()
 NO_EDGE, EDGE = 1, 2
-
-IntArray = NDArray[np.int64]
+# The word for what an open space has not learned.
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,11 @@ class TokenSequence:
         Meaning of each token; token 0 is padding.
     description : str
         What the sequence holds, in a line.
+    write : callable
+        Turns a decision matrix into a token matrix.
+    read : callable
+        Turns a token matrix into a decision matrix, as far as it is one: `SearchSpace.detokenize`
+        checks by writing it again.
 
     Examples
     --------
@@ -39,6 +53,8 @@ class TokenSequence:
     length: int
     vocabulary: tuple[str, ...]
     description: str
+    write: Callable[[IntArray], IntArray] = field(repr=False, compare=False)
+    read: Callable[[IntArray], IntArray] = field(repr=False, compare=False)
 
     @property
     def vocabulary_size(self) -> int:
@@ -46,23 +62,168 @@ class TokenSequence:
         return len(self.vocabulary)
 
 
+def translate(tokens: IntArray, source: TokenSequence, target: TokenSequence) -> IntArray:
+    """Write tokens in the words of another sequence, as far as it has them and as long as it is."""
+    numbers = {word: number for number, word in enumerate(target.vocabulary)}
+    unknown = numbers.get(UNKNOWN, PADDING)
+    table = np.array([numbers.get(word, unknown) for word in source.vocabulary])
+    return table[tokens[:, : target.length]]
+
+
+def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
+    """Read a token matrix; refuse what is not the sequence of an architecture of the space."""
+    matrix: NDArray[Any] = np.asarray(tokens)
+    is_number = matrix.dtype.kind in "biuf"
+    if not is_number or matrix.ndim != 2 or matrix.shape[1] != sequence.length:
+        raise ArchitectureError(
+            f"the sequences have {sequence.length} tokens, whole numbers, got an array of shape"
+            f" {matrix.shape} and type {matrix.dtype}"
+        )
+    known = (matrix >= 0) & (matrix < sequence.vocabulary_size) & (matrix == np.floor(matrix))
+    if len(wrong := np.argwhere(~known)):
+        row, column = (int(position) for position in wrong[0])
+        raise ArchitectureError(
+            f"token {matrix[row, column]} at position {column} is not in the vocabulary"
+            f" (0 to {sequence.vocabulary_size - 1})",
+            index=row,
+        )
+    matrix = matrix.astype(np.int64)
+    decisions = sequence.read(matrix)
+    bad = np.array(((decisions < 0) | (decisions >= space.n_choices)).any(axis=1))
+    bad[~bad] = ~space.is_valid(decisions[~bad])
+    # Tokens may say more than the decisions; what does not follow from these is wrong.
+    bad[~bad] = (sequence.write(decisions[~bad]) != matrix[~bad]).any(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        words = ", ".join(sequence.vocabulary[token] for token in matrix[row].tolist())
+        raise ArchitectureError(f"no architecture has the tokens {one_line(words, 200)}", row)
+    return decisions
+
+
+def choice_tokens(
+    choices: Mapping[str, Sequence[Any]],
+    left_out: Any = NOTHING,
+    name: Callable[[Sequence[str], Any], str] = lambda decisions, choice: str(choice),
+) -> tuple[list[str], IntArray]:
+    """Give a token to each choice; decisions with the same choices share their tokens."""
+    # A choice that stands for nothing is padding, and -1 fills the rows of the table.
+    sharing: dict[tuple[Any, ...], list[str]] = {}
+    for decision, some in choices.items():
+        # True equals 1, but does not mean the same.
+        kind = tuple(
+            (isinstance(choice, bool), choice) for choice in some if choice is not left_out
+        )
+        sharing.setdefault(kind, []).append(decision)
+    vocabulary, places = ["padding"], {decision: row for row, decision in enumerate(choices)}
+    tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
+    for kind, decisions in sharing.items():
+        for decision in decisions:
+            written = [choice is not left_out for choice in choices[decision]]
+            numbers = np.where(written, np.cumsum(written) + len(vocabulary) - 1, PADDING)
+            tokens[places[decision], : len(numbers)] = numbers
+        vocabulary += [name(decisions, choice) for _, choice in kind]
+    return vocabulary, tokens
+
+
+def decision_sequence(
+    choices: Mapping[str, Sequence[Any]],
+    description: str,
+    left_out: Any = NOTHING,
+    vocabulary: Sequence[str] | None = None,
+) -> TokenSequence:
+    """Write decisions as one token each; a vocabulary may give the order of the tokens."""
+    if vocabulary is None:
+        vocabulary, tokens = choice_tokens(choices, left_out)
+    else:
+        tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
+        for row, some in enumerate(choices.values()):
+            tokens[row, : len(some)] = [vocabulary.index(choice) for choice in some]
+    rows = np.arange(len(tokens))
+
+    def read(matrix: IntArray) -> IntArray:
+        matches = tokens == matrix[:, :, None]
+        return matches.argmax(axis=2)
+
+    return TokenSequence(
+        len(tokens), tuple(vocabulary), description, lambda decisions: tokens[rows, decisions], read
+    )
+
+
+def path_sequence(
+    decisions: TokenSequence,
+    graphs: Callable[[IntArray], Graphs],
+    length: int,
+    description: str,
+) -> TokenSequence:
+    """Write decisions, and after them the operations along each path in sorted order.
+
+    The operations of the graphs have to come first in the vocabulary of the decisions.
+    """
+    end = decisions.vocabulary_size
+
+    def write(matrix: IntArray) -> IntArray:
+        operations, present = graphs(matrix).along_paths()
+        words = np.where(operations < 0, PADDING, operations + 1)
+        return np.hstack([decisions.write(matrix), sorted_words(words, present, end, length)])
+
+    return TokenSequence(
+        decisions.length + length,
+        (*decisions.vocabulary, "end of path"),
+        description,
+        write,
+        lambda tokens: decisions.read(tokens[:, : decisions.length]),
+    )
+
+
+def adjacency_sequence(
+    space: SearchSpace,
+    description: str = "adjacency and operations, column by column (EmProx paper)",
+    wires: Sequence[str] = ("output",),
+) -> TokenSequence:
+    """Write the graphs of `decode` column by column; `wires` name the nodes without operation."""
+    whole = space._whole(np.empty((0, space.n_decisions), dtype=np.int64))
+    n_nodes = whole.n_nodes
+    vocabulary = ("padding", "no edge", "edge", *whole.names, *wires)
+    token_of_wire = [
+        vocabulary.index(name) if name in wires else PADDING for name in whole.wire_names
+    ]
+
+    def write(decisions: IntArray) -> IntArray:
+        graphs = space._whole(decisions)
+        there = graphs.operations != ABSENT
+        tokens = np.where(graphs.operations == WIRE, token_of_wire, graphs.operations + EDGE + 1)
+        adjacency = graphs.adjacency
+        if not there.all():
+            order = np.argsort(~there, axis=1, kind="stable")
+            there, tokens = (np.take_along_axis(each, order, axis=1) for each in (there, tokens))
+            rows = np.arange(len(order))[:, None, None]
+            adjacency = adjacency[rows, order[:, :, None], order[:, None, :]]
+        # The column of a node that is not there says nothing about its edges either.
+        written = np.repeat(there[:, 1:], np.arange(2, n_nodes + 1), axis=1)
+        return np.where(written, flatten_graphs(adjacency, tokens), PADDING)
+
+    def read(tokens: IntArray) -> IntArray:
+        adjacency, nodes = unflatten_graphs(tokens, n_nodes)
+        decisions = np.empty((len(tokens), space.n_decisions), dtype=np.int64)
+        for row, (edges, labels) in enumerate(zip(adjacency, nodes.tolist(), strict=True)):
+            names = [vocabulary[token] for token in labels[1:] if token != PADDING]
+            joined = tuple((s, t) for s, t in np.argwhere(edges).tolist() if t <= len(names))
+            graph = Architecture((whole.wire_names[0], *names), joined)
+            try:
+                decisions[row] = space._read_graph(graph)
+            except ArchitectureError as error:
+                raise ArchitectureError(error.message, row) from error
+        return decisions
+
+    length = (n_nodes - 1) * (n_nodes + 2) // 2
+    return TokenSequence(length, vocabulary, description, write, read)
+
+
 def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntArray:
     """Write labelled graphs column by column, as the EmProx paper does (section 3.1, Figure 4).
 
     For every node but the first, in order: one token for each earlier node that says whether an
     edge leads here (2) or not (1), then the token of the node's operation.
-
-    Parameters
-    ----------
-    adjacency : ndarray of shape (n_nodes, n_nodes) or (n_graphs, n_nodes, n_nodes)
-        Upper triangular adjacency, common to all graphs or one for each.
-    node_tokens : ndarray of shape (n_graphs, n_nodes)
-        Token of each node's operation; the first node's is not written.
-
-    Returns
-    -------
-    ndarray of shape (n_graphs, (n_nodes - 1) * (n_nodes + 2) / 2)
-        The token sequences.
     """
     n_graphs, n_nodes = node_tokens.shape
     edges = np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)) != 0
@@ -74,83 +235,28 @@ def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntAr
 
 
 def unflatten_graphs(tokens: IntArray, n_nodes: int) -> tuple[NDArray[np.bool_], IntArray]:
-    """Read adjacency and node tokens from sequences written by `flatten_graphs`.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_graphs, (n_nodes - 1) * (n_nodes + 2) / 2)
-        Token sequences.
-    n_nodes : int
-        Number of nodes.
-
-    Returns
-    -------
-    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
-        Upper triangular adjacency.
-    node_tokens : ndarray of shape (n_graphs, n_nodes)
-        Token of each node's operation, 0 for the first node.
-
-    Raises
-    ------
-    ArchitectureError
-        If a token that says whether there is an edge says something else.
-    """
+    """Read adjacency matrices and node tokens from sequences written by `flatten_graphs`."""
     adjacency = np.zeros((len(tokens), n_nodes, n_nodes), dtype=bool)
     node_tokens = np.zeros((len(tokens), n_nodes), dtype=np.int64)
     start = 0
     for node in range(1, n_nodes):
-        entries = tokens[:, start : start + node]
-        wrong = np.argwhere((entries != NO_EDGE) & (entries != EDGE))
-        if len(wrong):
-            row, source = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"token {int(entries[row, source])} at position {start + source} has to be"
-                f" {NO_EDGE} (no edge) or {EDGE} (edge)",
-                index=row,
-            )
-        adjacency[:, :node, node] = entries == EDGE
+        adjacency[:, :node, node] = tokens[:, start : start + node] == EDGE
         node_tokens[:, node] = tokens[:, start + node]
         start += node + 1
     return adjacency, node_tokens
 
 
 def shift_left(tokens: IntArray, length: int | None = None) -> IntArray:
-    """Move the padding of every row to its end, keeping the order of the other tokens.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_rows, n_tokens)
-        Rows with padding (0) anywhere.
-    length : int, default=None
-        Number of columns to keep; None keeps all.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, length)
-        The rows with their padding at the end.
-    """
+    """Move the padding of every row to its end, keeping the order of the other tokens."""
     order = np.argsort(tokens == PADDING, axis=1, kind="stable")
     return np.take_along_axis(tokens, order[:, :length], axis=1)
 
 
 def sorted_words(words: IntArray, present: NDArray[np.bool_], end: int, length: int) -> IntArray:
-    """Write a set of words per row in sorted order, each followed by an end token.
+    """Write a set of words per row, longest first, then by their tokens, each with an end token.
 
-    Parameters
-    ----------
-    words : ndarray of shape (n_rows, n_words, word_length)
-        Tokens of each word; padding inside a word is dropped.
-    present : ndarray of shape (n_rows, n_words)
-        Which words there are.
-    end : int
-        The token that ends a word. It has to be larger than every other token.
-    length : int
-        Number of columns of the result.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, length)
-        The words, longest first and otherwise in the order of their tokens, padded with 0.
+    Padding inside a word of `words`, of shape (n_rows, n_words, word_length), is dropped; `end`
+    has to be larger than every other token.
     """
     n_rows, _, word_length = words.shape
     words = shift_left(words.reshape(-1, word_length)).reshape(words.shape)

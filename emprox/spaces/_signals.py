@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-# In `CellGraphs.operations`: no edge, and an edge that only hands its source's signal on.
-ABSENT, WIRE = -1, -2
 
 EFFECTS = ("copy", "blur", "renew", "block")
 
@@ -61,54 +54,6 @@ class SignalOperation:
                 f"the effect of an operation is one of {', '.join(map(repr, EFFECTS))} or None,"
                 f" got {self.effect!r} for {self.name!r}"
             )
-
-
-@dataclass(frozen=True)
-class CellGraphs:
-    """The cells of many architectures as graphs over the same nodes.
-
-    Parameters
-    ----------
-    edges : tuple of (int, int)
-        Source and target of every edge that a cell may have, sources before targets, and sorted
-        by target; several edges may join the same two nodes. The first `n_inputs` nodes are the
-        inputs, the last node is the output.
-    operations : ndarray of shape (n_architectures, n_edges)
-        Operation of each edge, an index into the space's `signal_operations`; -1 for no edge, and
-        -2 for a wire, which hands a signal on without being an operation. Whole numbers, of 8 bits
-        or more.
-    n_inputs : int, default=1
-        Number of inputs. Input i is the output of the cell ``n_inputs - i`` places before.
-    concatenated : frozenset of int, default=frozenset()
-        Nodes that concatenate what leads to them, over wires only; all others add it up.
-    name : str, default=""
-        Name of the kind of cell, for the names of columns; empty if there is only one.
-    widths, resolutions : ndarray of shape (n_architectures, n_edges) or None, default=None
-        Factors on the number of channels and on the resolution of the cell's position, where
-        edges differ in these. For an operation that changes its number of channels the first is
-        that of the geometric mean.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from emprox.spaces import ABSENT, CellGraphs
-    >>> graphs = CellGraphs(((0, 1), (0, 2), (1, 2)), np.array([[0, ABSENT, 1], [0, 0, 0]]))
-    >>> graphs.n_nodes
-    3
-    """
-
-    edges: tuple[tuple[int, int], ...]
-    operations: NDArray[np.integer[Any]]
-    n_inputs: int = 1
-    concatenated: frozenset[int] = frozenset()
-    name: str = ""
-    widths: NDArray[np.floating[Any]] | None = None
-    resolutions: NDArray[np.floating[Any]] | None = None
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes, the inputs and the output among them."""
-        return self.edges[-1][1] + 1
 
 
 @dataclass(frozen=True)
@@ -210,38 +155,3 @@ class Skeleton:
                     )
                 )
         return cls(tuple(positions))
-
-
-def live_edges(graphs: CellGraphs) -> NDArray[np.bool_]:
-    """Say which edges are on a path from an input to the output.
-
-    Parameters
-    ----------
-    graphs : CellGraphs
-        The cells.
-
-    Returns
-    -------
-    ndarray of shape (n_edges, n_architectures)
-        True for edges that a signal passes.
-
-    Examples
-    --------
-    >>> from emprox.spaces import get_space, live_edges
-    >>> (graphs,) = get_space("nasbench201").cell_graphs([(2, 2, 1, 1, 1, 2)])
-    >>> [edge for edge, live in zip(graphs.edges, live_edges(graphs)[:, 0]) if live]
-    [(0, 1), (1, 3)]
-    """
-    there = graphs.operations.T != ABSENT
-    n_architectures = there.shape[1]
-    reached = np.zeros((graphs.n_nodes, n_architectures), dtype=bool)
-    reached[: graphs.n_inputs] = True
-    for edge, (source, target) in enumerate(graphs.edges):
-        reached[target] |= there[edge] & reached[source]
-    needed = np.zeros((graphs.n_nodes, n_architectures), dtype=bool)
-    needed[-1] = True
-    for edge in range(len(graphs.edges) - 1, -1, -1):
-        source, target = graphs.edges[edge]
-        needed[source] |= there[edge] & needed[target]
-    sources, targets = np.array(graphs.edges).T
-    return there & reached[sources] & needed[targets]

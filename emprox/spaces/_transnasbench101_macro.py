@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..graphs import WIRE, Graphs
+from ..graphs._graphs import IntArray
 from ._chains import ChainSpace
-from ._errors import ArchitectureError
-from ._sequences import IntArray
-from ._signals import WIRE, CellGraphs, CellPosition, SignalOperation, Skeleton
+from ._parsing import refuse
+from ._signals import CellPosition, SignalOperation, Skeleton
 
-_TEXT = re.compile(r"(?:64-)?(\d+)(?:-basic)?")
+_TEXT = re.compile(r"(?:64-)?([0-9]{1,6})(?:-basic)?")
 _EXAMPLE = "64-1234-basic"
+# The only thing that can be wrong with modules.
 _RULES = (
     "a network has four to six modules, of which one to four halve the resolution and one to three"
     " double the channels"
@@ -41,7 +45,7 @@ class TransNASBench101MacroSpace(ChainSpace):
     the last module. A module is two ResNet blocks. One to four modules halve the resolution (types
     3 and 4), one to three double the channels (types 2 and 4).
 
-    `parse` reads the official text (``64-1234-basic``: 64 channels at first, the types, the
+    `encode` reads the official text (``64-1234-basic``: 64 channels at first, the types, the
     block), the digits alone (``1234``), four to six type names or numbers, also filled up to six
     with 0 as NASLib does, the text of such a tuple (``"(1, 2, 3, 4, 0, 0)"``), an `Architecture`
     and its JSON form. `format` writes the official text.
@@ -49,7 +53,7 @@ class TransNASBench101MacroSpace(ChainSpace):
     Notes
     -----
     There is no canonical form: no two of these descriptions are known to be the same network.
-    `canonicalize` and `relabel` change nothing.
+    `canonicalize` changes nothing.
 
     References
     ----------
@@ -70,7 +74,7 @@ class TransNASBench101MacroSpace(ChainSpace):
     name = "transnasbench101_macro"
     title = "TransNAS-Bench-101 macro: 4 to 6 modules of 4 types"
     operations = ("none", "same", "double_channels", "halve_resolution", "double_and_halve")
-    n_choices = (len(operations),) * 6
+    n_layers = 6
     optional = True
     # A module is two ResNet blocks, the second always without a change. A block is twice ReLU,
     # convolution 3x3 and batch normalisation, with a shortcut that where anything changes is a
@@ -87,43 +91,15 @@ class TransNASBench101MacroSpace(ChainSpace):
     )
     # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64.
     skeleton = Skeleton((CellPosition(width=64, resolution=64),))
-    _layer = "module"
-    _accepted = f"a text such as {_EXAMPLE!r}, four to six modules"
+    accepted = f"a text such as {_EXAMPLE!r}, four to six modules"
 
-    def __init__(self) -> None:
-        super().__init__()
-        everything = self._from_numbers(np.arange(self._n_combinations))
-        self._size = int(self.is_valid(everything).sum())
-
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of architectures."""
-        return self._size
+        return int(self.is_valid(self._from_numbers(np.arange(math.prod(self.n_choices)))).sum())
 
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say which networks the benchmark holds.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 6)
-            Decision matrix with every entry in range.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures,)
-            True where there are four to six modules and as many of them as allowed halve the
-            resolution and double the channels.
-        """
-        matrix: IntArray = np.asarray(decisions)
-        present = matrix != 0
-        without_gap = (present[:, :-1] >= present[:, 1:]).all(axis=1) & present[:, 3]
-        n_halvings = (matrix >= 3).sum(axis=1)
-        n_doublings = (present & (matrix % 2 == 0)).sum(axis=1)
-        few = (n_halvings >= 1) & (n_halvings <= 4) & (n_doublings >= 1) & (n_doublings <= 3)
-        return without_gap & few
-
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write networks as chains with a ResNet block on each edge.
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        """Write networks as chains of ResNet blocks.
 
         Parameters
         ----------
@@ -132,41 +108,36 @@ class TransNASBench101MacroSpace(ChainSpace):
 
         Returns
         -------
-        tuple of CellGraphs
-            The chains, as the only kind of cell. A module is two edges, of which the first has the
+        tuple of Graphs
+            The chains, as the only kind of cell. A module is two nodes, of which the first has the
             type of the module; modules that are not there are wires behind the others.
         """
-        matrix = self._check_decisions(decisions)
-        second = np.full_like(matrix, len(self.operations))
-        blocks = np.stack([matrix, second], axis=2)
-        blocks[matrix == 0] = WIRE
+        matrix = self._check(decisions)
+        blocks = np.repeat(matrix, 2, axis=1)
+        blocks[:, 1::2] = len(self.operations)
+        blocks[np.repeat(matrix == 0, 2, axis=1)] = WIRE
         n_doubled = ((matrix > 0) & (matrix % 2 == 0)).cumsum(axis=1)
         n_halved = (matrix >= 3).cumsum(axis=1)
-        n_edges = 2 * self.n_decisions
-        return (
-            CellGraphs(
-                tuple((block, block + 1) for block in range(n_edges)),
-                blocks.reshape(-1, n_edges).astype(np.int8),
-                widths=np.repeat(2.0**n_doubled, 2, axis=1),
-                resolutions=np.repeat(0.5**n_halved, 2, axis=1),
-            ),
-        )
+        numbers = {
+            "widths": np.repeat(2.0**n_doubled, 2, axis=1),
+            "resolutions": np.repeat(0.5**n_halved, 2, axis=1),
+        }
+        names = [operation.name for operation in self.signal_operations]
+        return (Graphs.chain(blocks, names, numbers),)
 
-    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
-        matrix = super()._check_decisions(decisions)
-        invalid = np.flatnonzero(~self.is_valid(matrix))
-        if len(invalid):
-            row = int(invalid[0])
-            raise ArchitectureError(f"{_RULES}, got {self._write(matrix[row].tolist())}", row)
-        return matrix
+    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
+        present = decisions != 0
+        without_gap = (present[:, :-1] >= present[:, 1:]).all(axis=1) & present[:, 3]
+        n_halvings = (decisions >= 3).sum(axis=1)
+        n_doublings = (present & (decisions % 2 == 0)).sum(axis=1)
+        few = (n_halvings >= 1) & (n_halvings <= 4) & (n_doublings >= 1) & (n_doublings <= 3)
+        return {_RULES: ~(without_gap & few)}
 
-    def _write(self, decisions: Sequence[int]) -> str:
-        return f"64-{''.join(map(str, decisions)).rstrip('0')}-basic"
+    def _write_text(self, choices: Sequence[int]) -> str:
+        return f"64-{''.join(map(str, choices)).rstrip('0')}-basic"
 
     def _read_text(self, text: str) -> Sequence[int]:
         match = _TEXT.fullmatch(text)
         if match is None:
-            raise ArchitectureError(
-                f"expected the types of four to six modules, as in {_EXAMPLE!r}, got {text!r}"
-            )
-        return self._read_layers([int(digit) for digit in match.group(1)])
+            raise refuse(text, f"the types of four to six modules, as in {_EXAMPLE!r}")
+        return self._read_items([int(digit) for digit in match.group(1)])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from ._edge_cells import EdgeCellSpace
-from ._errors import ArchitectureError
+from ._parsing import refuse
 from ._signals import CellPosition, SignalOperation, Skeleton
 
 # 64 channels, and a fixed skeleton of five modules; the macro space is what varies these.
@@ -23,7 +22,7 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
     into each node together, in the benchmark's own numbering: 0 zero (no edge), 1 skip, 2 conv1x1,
     3 conv3x3. A convolution is ReLU, convolution, batch normalisation.
 
-    `parse` reads the official text (``64-41414-1_02_333``: 64 channels, the modules of the
+    `encode` reads the official text (``64-41414-1_02_333``: 64 channels, the modules of the
     skeleton, the edges into the nodes 1, 2 and 3), its last part alone (``1_02_333``, also without
     the underscores), six operation names or numbers in the order of the decisions, the text of
     such a tuple (``"(1, 0, 2, 3, 3, 3)"``), an `Architecture` and its JSON form. `format` writes
@@ -67,20 +66,16 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
     --------
     >>> from emprox.spaces import get_space
     >>> space = get_space("transnasbench101_micro")
-    >>> cell = space.parse("64-41414-1_02_333")
-    >>> cell.operations
-    ('input', 'skip', 'zero', 'conv1x1', 'conv3x3', 'conv3x3', 'conv3x3', 'output')
-    >>> space.format(cell)
-    '64-41414-1_02_333'
-    >>> space.format(space.canonical("64-41414-3_00_010"))
-    '64-41414-0_00_300'
+    >>> space.encode(["64-41414-1_02_333"])
+    array([[1, 0, 2, 3, 3, 3]])
+    >>> space.format(space.canonicalize(space.encode(["64-41414-3_00_010"])))
+    ['64-41414-0_00_300']
     """
 
     name = "transnasbench101_micro"
     title = "TransNAS-Bench-101 micro: cells of 6 edges with 4 operations each"
     operations = ("zero", "skip", "conv1x1", "conv3x3")
     edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-    n_choices = (len(operations),) * len(edges)
     none = "zero"
     skip = "skip"
     skip_copies_input = False
@@ -107,29 +102,17 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
             for number in range(2)
         )
     )
-    _benchmark = "TransNAS-Bench-101"
-    _accepted = f"a text such as {_EXAMPLE!r}, six operations"
+    accepted = f"a text such as {_EXAMPLE!r}, six operations"
 
-    def format(self, architecture: Any) -> str:
-        return _SKELETON + "{}_{}{}_{}{}{}".format(*self._read(architecture))
-
-    def _read(self, architecture: Any) -> Sequence[int]:
-        # Without underscores the six digits would pass for one number.
-        if isinstance(architecture, str) and (match := _CELL.fullmatch(architecture.strip())):
-            return [int(digit) for digit in match.groups()]
-        return super()._read(architecture)
+    def _write_text(self, choices: Sequence[int]) -> str:
+        return _SKELETON + "{}_{}{}_{}{}{}".format(*choices)
 
     def _read_text(self, text: str) -> Sequence[int]:
-        skeleton, dash, cell = text.strip().rpartition("-")
-        if skeleton + dash not in ("", _SKELETON):
-            raise ArchitectureError(
-                f"{text!r} is of another skeleton than this space, whose networks all start with"
-                f" {_SKELETON!r}, as in {_EXAMPLE!r}"
-            )
-        match = _CELL.fullmatch(cell)
+        match = _CELL.fullmatch(text.removeprefix(_SKELETON))
         if match is None:
-            raise ArchitectureError(
-                f"the cell in {text!r} is {cell!r}, expected six digits from 0 to 3 grouped by the"
-                f" node they lead to, as in {_EXAMPLE!r}"
+            raise refuse(
+                text,
+                f"six digits from 0 to 3, grouped by the node they lead to, after {_SKELETON!r} or"
+                f" alone, as in {_EXAMPLE!r}",
             )
         return [int(digit) for digit in match.groups()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 
 def one_line(text: str, most: int | None = None) -> str:
     r"""Return a text without line breaks, and no longer than may be.
@@ -26,3 +28,13 @@ def one_line(text: str, most: int | None = None) -> str:
     """
     line = " ".join(text.split())
     return line if most is None or len(line) <= most else f"{line[:most]}…"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """Write any value into a message: shortened, on one line, and never failing."""
+    try:
+        # Nested containers can have a repr of any length, or none at all.
+        text = reprlib.repr(value) if not isinstance(value, str) else repr(value[: 2 * most])
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return one_line(text, most)

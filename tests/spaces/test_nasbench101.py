@@ -1,7 +1,6 @@
 import itertools
 import json
 import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,15 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._nasbench101._cells import (
-    count_edges,
-    from_patterns,
-    prune,
-    pruned_patterns,
-)
-from emprox.spaces._nasbench101._space import N_PATTERNS, NASBench101Space
-from emprox.spaces._nasbench101._tokens import PATHS_LENGTH, path_tokens
+from emprox.spaces import Architecture, ArchitectureError, NASBench101Space, check_search_space
 
 SPACE = NASBench101Space()
 CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
@@ -52,6 +43,20 @@ def matrix_of(n_nodes, edges):
 
 def cell_of(edges, *operations):
     return matrix_of(len(operations) + 2, edges), ["input", *operations, "output"]
+
+
+def read(cell):
+    return SPACE.decode(SPACE.encode([cell]))[0]
+
+
+def canonical(cell):
+    return SPACE.decode(SPACE.canonicalize(SPACE.encode([cell])))[0]
+
+
+def shuffled(cell, rng):
+    """Number the inner nodes otherwise."""
+    order = [0, *rng.permutation(np.arange(1, cell.n_nodes - 1)), cell.n_nodes - 1]
+    return cell.adjacency[np.ix_(order, order)], [cell.operations[node] for node in order]
 
 
 def graph_of(architecture):
@@ -102,7 +107,7 @@ def test_all_forms_of_a_cell_are_read():
     (cell,) = cells
     np.testing.assert_array_equal(cell.adjacency, INCEPTION)
     assert cell.operations == tuple(INCEPTION_OPERATIONS)
-    assert SPACE.format(cell) == forms[0]
+    assert SPACE.format(SPACE.encode(forms[-1:])) == [forms[0]]
 
 
 def test_decisions_of_a_small_cell():
@@ -113,14 +118,14 @@ def test_decisions_of_a_small_cell():
         *[(1, 6), (2, 6)],  # the output is always node 6
     }
     assert decisions[21:].tolist() == [0, 2, 3, 3, 3]
-    assert SPACE.format(decisions) == DIAMOND
+    assert SPACE.format([decisions]) == [DIAMOND]
 
 
 def test_inner_nodes_may_come_in_any_order():
     # input -> pool -> conv3 -> output, with the nodes of pool and conv3 exchanged
     backward = cell_of([(0, 2), (2, 1), (1, 3)], CONV3, POOL)
-    assert SPACE.parse(backward).operations == ("input", POOL, CONV3, "output")
-    assert SPACE.parse(backward).edges == ((0, 1), (1, 2), (2, 3))
+    assert read(backward).operations == ("input", POOL, CONV3, "output")
+    assert read(backward).edges == ((0, 1), (1, 2), (2, 3))
 
 
 @pytest.mark.parametrize(
@@ -143,31 +148,31 @@ def test_inner_nodes_may_come_in_any_order():
     ],
 )
 def test_pruning_worked_out_by_hand(edges, operations, pruned_edges, pruned_operations):
-    cell = SPACE.parse(cell_of(edges, *operations))
+    cell = read(cell_of(edges, *operations))
     assert cell.edges == tuple(sorted(edges)), "what is dead is kept until it is made canonical"
-    canonical = SPACE.canonical(cell)
-    assert canonical.edges == tuple(pruned_edges)
-    assert canonical.operations == ("input", *pruned_operations, "output")
+    form = canonical(cell)
+    assert form.edges == tuple(pruned_edges)
+    assert form.operations == ("input", *pruned_operations, "output")
 
 
 def test_edges_of_dead_nodes_do_not_count():
     alive = [(0, 1), (1, 2), (2, 3), (3, 6), (0, 2), (0, 3), (1, 3), (1, 6), (2, 6)]
     dead = [(0, 4), (1, 4), (2, 4), (3, 4), (0, 5), (4, 5)]
     operations = [CONV3, CONV1, POOL, CONV3, CONV3]
-    cell = SPACE.parse(cell_of(alive + dead, *operations))
+    cell = read(cell_of(alive + dead, *operations))
     assert len(cell.edges) == 15
-    assert len(SPACE.canonical(cell).edges) == 9
+    assert len(canonical(cell).edges) == 9
     # Ten edges are too many once the last dead node leads to the output.
-    with pytest.raises(ArchitectureError, match="16 edges are on paths"):
-        SPACE.parse(cell_of([*alive, *dead, (5, 6)], *operations))
+    with pytest.raises(ArchitectureError, match="9 edges"):
+        read(cell_of([*alive, *dead, (5, 6)], *operations))
 
 
 def test_dead_nodes_beyond_seven_are_dropped_when_reading():
     chain = [(0, 1), (1, 8)]
-    cell = SPACE.parse(cell_of([*chain, (0, 2), (3, 8)], POOL, *[CONV3] * 6))
-    assert cell == SPACE.parse(cell_of([(0, 1), (1, 2)], POOL))
-    with pytest.raises(ArchitectureError, match="8 nodes, 8 of them on a path"):
-        SPACE.parse(cell_of([(n, n + 1) for n in range(7)], *[CONV3] * 6))
+    cell = read(cell_of([*chain, (0, 2), (3, 8)], POOL, *[CONV3] * 6))
+    assert cell == read(cell_of([(0, 1), (1, 2)], POOL))
+    with pytest.raises(ArchitectureError, match="8"):
+        read(cell_of([(n, n + 1) for n in range(7)], *[CONV3] * 6))
 
 
 def test_isomorphic_cells_have_the_same_canonical_form():
@@ -176,7 +181,7 @@ def test_isomorphic_cells_have_the_same_canonical_form():
         operations = dict(zip((first, second, third), (CONV3, POOL, CONV1), strict=True))
         edges = [(0, first), (first, second), (second, 4), (0, third), (third, 4)]
         cell = cell_of(edges, *[operations[node] for node in range(1, 4)])
-        assert SPACE.format(SPACE.canonical(cell)) == (
+        assert SPACE.format(SPACE.canonicalize(SPACE.encode([cell])))[0] == (
             "0110000010000010000100000:input,conv3x3-bn-relu,conv1x1-bn-relu,maxpool3x3,output"
         )
 
@@ -186,33 +191,27 @@ def test_cells_that_only_look_alike_are_kept_apart():
     chains = [cell_of([(0, 1), (1, 2), (2, 3)], *pair) for pair in [(CONV3, POOL), (POOL, CONV3)]]
     chain = [(0, 1), (1, 2), (2, 3), (3, 4)]
     branches = [cell_of([*chain, edge], CONV3, CONV3, CONV3) for edge in [(0, 2), (1, 3), (2, 4)]]
-    assert len({SPACE.isomorphism_key(cell) for cell in chains + branches}) == 5
+    forms = SPACE.canonicalize(SPACE.encode(chains + branches))
+    assert len(np.unique(forms, axis=0)) == 5
 
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_canonical_form_is_isomorphic_to_what_is_alive(seed):
-    cells = SPACE.sample_decisions(10, seed)
-    relabelled = SPACE.relabel(cells, seed)
-    canonical = SPACE.decode(SPACE.canonicalize(cells))
-    for cell, other, form in zip(
-        SPACE.decode(cells), SPACE.decode(relabelled), canonical, strict=True
-    ):
+    rng = np.random.default_rng(seed)
+    decisions = SPACE.sample(10, rng)
+    cells = SPACE.decode(decisions)
+    others = SPACE.encode([shuffled(cell, rng) for cell in cells])
+    forms = SPACE.canonicalize(decisions)
+    np.testing.assert_array_equal(SPACE.canonicalize(others), forms)
+    for cell, form in zip(cells, SPACE.decode(forms), strict=True):
         graph = graph_of(form)
         assert graph.number_of_nodes() == form.n_nodes, "a canonical form has no dead nodes"
         assert isomorphic(graph_of(cell), graph)
-        assert isomorphic(graph_of(other), graph)
-
-
-def test_relabelling_uses_the_other_orders():
-    cell = SPACE.encode(
-        [cell_of([(0, n) for n in (1, 2, 3)] + [(n, 4) for n in (1, 2, 3)], CONV3, CONV1, POOL)]
-    )
-    relabelled = SPACE.relabel(np.repeat(cell, 300, axis=0), 0)
-    counts = np.unique(relabelled, axis=0, return_counts=True)[1]
-    # Six orders of fifty each: five standard deviations are 32.
-    assert len(counts) == 6
-    assert np.abs(counts - 50).max() < 33
+    # The operations along the paths do not depend on the order of nodes, or on dead ones.
+    paths = SPACE.tokenize(decisions, "paths")[:, 11:]
+    np.testing.assert_array_equal(SPACE.tokenize(others, "paths")[:, 11:], paths)
+    np.testing.assert_array_equal(SPACE.tokenize(forms, "paths")[:, 11:], paths)
 
 
 def brute_force_classes(n_inner):
@@ -267,27 +266,25 @@ def test_different_cells_are_not_isomorphic(distinct):
 
 
 def test_size_counts_all_valid_cells():
-    for n_inner, expected in enumerate(N_PATTERNS[:4]):
-        nodes = range(n_inner + 2)
-        pairs = list(itertools.combinations(nodes, 2))
+    # All combinations of edges, with the first operation on as many nodes as there are.
+    counts = []
+    for n_inner in range(6):
+        there = [s <= n_inner and (t <= n_inner or t == 6) for t in range(1, 7) for s in range(t)]
+        places = np.flatnonzero(there)
         n_valid = 0
-        for bits in itertools.product((0, 1), repeat=len(pairs)):
-            edges = [pair for pair, bit in zip(pairs, bits, strict=True) if bit]
-            names = ("input", *[CONV3] * n_inner, "output")
-            graph = graph_of(Architecture(names, tuple(edges)))
-            n_valid += 1 <= graph.number_of_edges() <= 9
-        assert n_valid == expected
-    patterns = np.arange(2**21)
-    n_edges = count_edges(prune(patterns))
-    assert ((n_edges > 0) & (n_edges <= 9)).sum() == N_PATTERNS[5]
-    without_node_5 = (patterns >> 10 & 31 == 0) & (patterns >> 20 & 1 == 0)
-    assert ((n_edges > 0) & (n_edges <= 9) & without_node_5).sum() == N_PATTERNS[4]
-    assert SPACE.size == 375_975_790 == sum(n * 3**k for k, n in enumerate(N_PATTERNS))
+        for start in range(0, 2 ** len(places), 2**18):
+            numbers = np.arange(start, min(start + 2**18, 2 ** len(places)))
+            cells = np.zeros((len(numbers), 26), dtype=np.int8)
+            cells[:, places] = numbers[:, None] >> np.arange(len(places)) & 1
+            cells[:, 21 + n_inner :] = 3
+            n_valid += SPACE.is_valid(cells).sum()
+        counts.append(n_valid)
+    assert SPACE.size == 375_975_790 == sum(n * 3**k for k, n in enumerate(counts))
 
 
 def test_neighbors_of_the_smallest_cell_are_those_with_a_node_more():
-    around = SPACE.neighbors("0100:input,output")
-    assert [SPACE.format(cell) for cell in around] == [
+    around, _ = SPACE.neighbors(SPACE.encode(["0100:input,output"]))
+    assert SPACE.format(around) == [
         f"001000000:input,{operation},output" for operation in SPACE.operations
     ]
 
@@ -327,27 +324,14 @@ def test_the_path_tokens_of_a_cell():
     assert tokens[11:].tolist() == expected + [0] * (36 - len(expected))
 
 
-def test_path_tokens_do_not_depend_on_the_order_of_nodes_or_on_dead_ones():
-    cells = SPACE.sample_decisions(500, random_state=0)
-    before = SPACE.tokenize(cells, "paths")[:, 11:]
-    for other in (SPACE.relabel(cells, 0), SPACE.canonicalize(cells)):
-        np.testing.assert_array_equal(SPACE.tokenize(other, "paths")[:, 11:], before)
-
-
-def test_there_is_room_for_the_paths_of_every_cell():
-    n_tokens = 0
-    for n_inner in range(6):
-        edges = from_patterns(pruned_patterns(n_inner))
-        tokens = path_tokens(edges, np.ones((len(edges), 5), dtype=int), end=2)
-        n_paths = (tokens == 2).sum(axis=1)
-        # Paths counted in another way: by the powers of the adjacency matrix.
-        powers = np.zeros((len(edges), 7, 7), dtype=int)
-        for bit, (source, target) in enumerate((s, t) for t in range(1, 7) for s in range(t)):
-            powers[:, source, target] = edges[:, bit]
-        total = sum(np.linalg.matrix_power(powers, n)[:, 0, -1] for n in range(1, 7))
-        np.testing.assert_array_equal(n_paths, total)
-        n_tokens = max(n_tokens, (tokens > 0).sum(axis=1).max())
-    assert n_tokens == PATHS_LENGTH
+def test_there_is_room_for_the_paths_of_every_cell(distinct):
+    chosen = distinct[(distinct[:, 21:] == 0).all(axis=1)]
+    tokens = SPACE.tokenize(chosen, "paths")[:, 11:]
+    # Paths counted in another way: by the powers of the adjacency matrix.
+    powers = np.array([cell.adjacency for cell in SPACE.decode(chosen)], dtype=int)
+    n_paths = sum(np.linalg.matrix_power(powers, n)[:, 0, -1] for n in range(1, 7))
+    np.testing.assert_array_equal((tokens == 68).sum(axis=1), n_paths)
+    assert (tokens > 0).sum(axis=1).max() == tokens.shape[1]
 
 
 def test_different_cells_never_share_tokens(distinct):
@@ -360,119 +344,121 @@ def test_different_cells_never_share_tokens(distinct):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("wrong", "word"),
     [
         (cell_of([(0, 1), (1, 2), (2, 1), (2, 3)], CONV3, POOL), "cycle"),
-        (cell_of([(0, 1), (1, 1), (1, 2)], CONV3), "cycle"),
-        (cell_of([(0, 1), (2, 3)], CONV3, POOL), "no path leads from the input to the output"),
-        (cell_of([(0, 1), (1, 2), (2, 0)], CONV3), "cycle|into the input"),
-        (cell_of([(1, 0), (0, 2)], CONV3), "into the input or out of the output"),
-        (cell_of([(0, 2), (2, 1)], CONV3), "into the input or out of the output"),
-        (cell_of(itertools.combinations(range(7), 2), *[POOL] * 5), "21 edges .* allowed are 9"),
-        (cell_of([(0, 1), (1, 2)], "conv5x5"), "unknown operation 'conv5x5' on node 1"),
-        (cell_of([(0, 1), (1, 2)], "input"), "unknown operation 'input' on node 1"),
-        (cell_of([(0, 1), (1, 2)], ["list"]), r"unknown operation \['list'\] on node 1"),
-        (([[0, 1], [0, 0]], ["output", "input"]), "unknown operation 'output' on node 0"),
-        (([[0, 1], [0, 0]], "input,output"), "expected a list of operations"),
-        (([[0, 1], [0, 0]], None), "expected a list of operations"),
-        (([[0, 1, 0], [0, 0, 1]], ["input", "output"]), r"square, got an array of shape \(2, 3\)"),
-        (([0, 1, 0, 0], ["input", "output"]), "has to be square"),
-        (([[0, 1], [0]], ["input", "output"]), "expected an adjacency matrix"),
-        (([[0, 1], [0, 0]], ["input", CONV3, "output"]), "3 operations for 2 nodes"),
-        (([[0]], ["input"]), "1 operations for 1 nodes"),
-        (([[0, 2], [0, 0]], ["input", "output"]), "zeros and ones, got .*2.* in row 0, column 1"),
-        (([[0, 0.5], [0, 0]], ["input", "output"]), "zeros and ones"),
-        (([[0, float("nan")], [0, 0]], ["input", "output"]), "zeros and ones"),
-        (([["0", "1"], ["0", "0"]], ["input", "output"]), "zeros and ones"),
-        (([[0, None], [0, 0]], ["input", "output"]), "zeros and ones"),
-        ({"module_adjacency": [[0, 1], [0, 0]]}, "a dict has to have 'module_adjacency' and"),
-        (SimpleNamespace(matrix=None, ops=None), "expected a text"),
-        (SimpleNamespace(matrix=[[0, 1], [0, 0]]), "expected a list of operations, got None"),
-        ((0,) * 56, "unknown operation 'input' on node 1"),
-        ((*(0,) * 49, 0, 2, 2, 2, 2, 5, 1), "unknown operation code 5"),
-        ((*(0,) * 49, 0, 2, 2, 2, 2, -1, 1), "unknown operation code -1"),
-        ((0, 1) * 5, "got 10 numbers"),
-        ((0.5,) * 26, "expected whole numbers, got 0.5"),
-        ((2,) * 26, "decision 0 is 2"),
-        ((*(0,) * 21, 3, 0, 3, 3, 3), "node 1 is absent, but a later one is not"),
-        ((*(1,) * 21, 0, 3, 3, 3, 3), "the edge 5->6 is one of a node that is absent"),
-        ("(0, 1, 2)", "got 3 numbers"),
-        (DIAMOND.replace(":", " "), "a colon"),
-        (DIAMOND.replace("0", "2", 1), "a colon"),
-        (DIAMOND[1:], "square matrix"),
-        (DIAMOND.replace("maxpool3x3", "maxpool"), "unknown operation 'maxpool' on node 2"),
-        (DIAMOND.replace(",output", ""), "3 operations for 4 nodes"),
-        ("__import__('os').abort():input,output", "a colon"),
-        (":", "0 nodes"),
-        ("{}", "needs the fields"),
+        (cell_of([(0, 1), (2, 3)], CONV3, POOL), "no path"),
+        (cell_of([(1, 0), (0, 2)], CONV3), "into the input"),
+        (cell_of([(0, 2), (2, 1)], CONV3), "out of the output"),
+        (cell_of(itertools.combinations(range(7), 2), *[POOL] * 5), "more than 9"),
+        (cell_of([(0, 1), (1, 2)], "conv5x5"), "node 1"),
+        (cell_of([(0, 1), (1, 2)], ["list"]), "node 1"),
+        (([[0, 1], [0, 0]], ["output", "input"]), "node 0"),
+        (([[0, 1], [0, 0]], "input,output"), "list"),
+        (([[0, 1], [0, 0]], None), "list"),
+        (([[0, 1, 0], [0, 0, 1]], ["input", "output"]), "square"),
+        (([0, 1, 0, 0], ["input", "output"]), "square"),
+        (([[0, 1], [0]], ["input", "output"]), "square"),
+        (([[0, 1], [0, 0]], ["input", CONV3, "output"]), "3 operations"),
+        (([[0]], ["input"]), "1 nodes"),
+        (([[0, 2], [0, 0]], ["input", "output"]), "row 0, column 1"),
+        (([[0, float("nan")], [0, 0]], ["input", "output"]), "ones"),
+        (([["0", "1"], ["0", "0"]], ["input", "output"]), "ones"),
+        (([[0, None], [0, 0]], ["input", "output"]), "ones"),
+        ({"module_adjacency": [[0, 1], [0, 0]]}, "module_operations"),
+        (SimpleNamespace(matrix=None, ops=None), "text"),
+        (SimpleNamespace(matrix=[[0, 1], [0, 0]]), "list"),
+        # What is left of a cell whose ModelSpec prunes everything away.
+        (
+            SimpleNamespace(
+                matrix=None, original_matrix=[[0, 0]] * 2, original_ops=["input", "output"]
+            ),
+            "no path",
+        ),
+        ((0,) * 56, "node 1"),
+        ((*(0,) * 49, 0, 2, 2, 2, 2, 5, 1), "code 5"),
+        ((0, 1) * 5, "10"),
+        ((2,) * 26, "edge 0 -> 1"),
+        ((*(0,) * 21, 3, 0, 3, 3, 3), "absent"),
+        ((*(1,) * 21, 0, 3, 3, 3, 3), "absent"),
+        (DIAMOND.replace(":", " "), "colon"),
+        (DIAMOND[1:], "square"),
+        (DIAMOND.replace("maxpool3x3", "maxpool"), "node 2"),
+        ("__import__('os').abort():input,output", "colon"),
+        ("{}", "colon"),
         (Architecture(["input", "output"], []), "no path"),
-        (None, "of type NoneType"),
-        (7, "of type int"),
+        (None, "NoneType"),
     ],
 )
-def test_what_is_not_a_cell_is_refused_and_named(wrong, message):
-    with pytest.raises(ArchitectureError, match=message) as caught:
+def test_what_is_not_a_cell_is_refused_and_named(wrong, word):
+    with pytest.raises(ArchitectureError, match=word) as caught:
         SPACE.encode([DIAMOND, wrong])
     assert caught.value.index == 1
-    assert str(caught.value).startswith("architecture 1: ")
 
 
-def test_a_pruned_away_model_spec_of_the_benchmark_is_disconnected():
-    spec = SimpleNamespace(
-        matrix=None, ops=None, original_matrix=[[0, 0], [0, 0]], original_ops=["input", "output"]
-    )
-    with pytest.raises(ArchitectureError, match="no path"):
-        SPACE.parse(spec)
-
-
-def test_a_matrix_of_decisions_is_checked():
-    decisions = np.repeat(SPACE.encode([DIAMOND]), 3, axis=0)
-    for change, message in [
-        ({21: 3}, "node 1 is absent"),
-        ({20: 1}, "the edge 5->6 is one of a node that is absent"),
-        ({16: 0, 17: 0}, "no path"),
-        ({21: 4}, "decision 21 is 4"),
-    ]:
-        wrong = decisions.copy()
-        for place, choice in change.items():
-            wrong[2, place] = choice
-        for use in (SPACE.encode, SPACE.decode, SPACE.canonicalize, SPACE.tokenize):
-            with pytest.raises(ArchitectureError, match=message) as caught:
-                use(wrong)
-            assert caught.value.index == 2
+def nested(depth):
+    found = []
+    for _ in range(depth):
+        found = [found]
+    return found
 
 
 @pytest.mark.parametrize(
-    ("sequence", "tokens", "message"),
+    "wrong",
     [
-        ("adjacency", [2, 3, 2, 1, 5, 1], "these are 6$"),
-        ("adjacency", [2, 3, 0, 2, 1, 5, 1, 2, 2, 6], "with gaps"),
-        ("adjacency", [3, 3, 1, 2, 6], r"token 3 \(conv3x3-bn-relu\) stands where the edge 0->1"),
-        ("adjacency", [2, 6, 1, 2, 6], r"token 6 \(output\) .* the operation of node 1"),
-        ("adjacency", [2, 3, 1, 2, 3], "the output has to be"),
-        ("adjacency", [1, 3, 1, 2, 6], "no path"),
-        ("nodes", [5, 1, 6, 7], "these are 4$"),
-        ("nodes", [6, 1, 6], r"token 6 \(after 1\) .* the set of nodes that lead to node 1"),
-        ("nodes", [5, 4, 6], "the operation of node 1"),
-        ("nodes", [5, 1, 68 - 1], "of a node that is absent"),
-        ("paths", [5, 1, 3], "the set of nodes that lead to node 6"),
+        Architecture(["input", *[CONV3] * 50_000, "output"], [(0, 50_001)]),
+        json.dumps({"operations": ["input", *[CONV3] * 50_000, "output"], "edges": [[0, 50_001]]}),
+        (nested(100_000), ["input", "output"]),
+        ([[0, nested(100_000)], [0, 0]], ["input", "output"]),
+        nested(100_000),
+        "x" * 1_000_000,
+        {"matrix": [[0, 1], [0, 0]], "ops": ["input", "x" * 1_000_000]},
+    ],
+    ids=lambda wrong: type(wrong).__name__,
+)
+def test_hostile_input_is_refused_in_few_words(wrong):
+    with pytest.raises(ArchitectureError) as caught:
+        SPACE.encode([wrong])
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({21: 3}, "absent"), ({20: 1}, "absent"), ({16: 0, 17: 0}, "no path"), ({21: 4}, "21")],
+)
+def test_a_matrix_of_decisions_is_checked(change, word):
+    wrong = np.repeat(SPACE.encode([DIAMOND]), 3, axis=0)
+    for place, choice in change.items():
+        wrong[2, place] = choice
+    for use in (SPACE.encode, SPACE.decode, SPACE.canonicalize, SPACE.tokenize):
+        with pytest.raises(ArchitectureError, match=word) as caught:
+            use(wrong)
+        assert caught.value.index == 2
+
+
+@pytest.mark.parametrize(
+    ("sequence", "tokens"),
+    [
+        ("adjacency", [2, 3, 2, 1, 5, 1]),
+        ("adjacency", [2, 3, 0, 2, 1, 5, 1, 2, 2, 6]),
+        ("adjacency", [3, 3, 1, 2, 6]),
+        ("adjacency", [2, 6, 1, 2, 6]),
+        ("adjacency", [2, 3, 1, 2, 3]),
+        ("adjacency", [1, 3, 1, 2, 6]),
+        ("nodes", [5, 1, 6, 7]),
+        ("nodes", [6, 1, 6]),
+        ("nodes", [5, 4, 6]),
+        ("nodes", [5, 1, 68 - 1]),
+        ("paths", [5, 1, 3]),
     ],
 )
-def test_tokens_that_are_no_cell_are_refused(sequence, tokens, message):
+def test_tokens_that_are_no_cell_are_refused(sequence, tokens):
     good = SPACE.tokenize(SPACE.encode([DIAMOND]), sequence)[0]
     wrong = np.zeros_like(good)
     wrong[: len(tokens)] = tokens
-    with pytest.raises(ArchitectureError, match=message) as caught:
+    with pytest.raises(ArchitectureError) as caught:
         SPACE.detokenize([good, wrong], sequence)
     assert caught.value.index == 1
-
-
-def test_at_least_5000_cells_a_second():
-    cells = SPACE.sample_decisions(10_000, random_state=0)
-    start = time.process_time()
-    SPACE.tokenize(SPACE.canonicalize(cells), "paths")
-    # About 0.2 s.
-    assert time.process_time() - start < 2
 
 
 def test_real_accuracies_of_cells_with_the_same_canonical_form():

@@ -27,6 +27,10 @@ cells = st.sampled_from(ALL_CELLS.tolist())
 seeds = st.integers(0, 2**31 - 1)
 
 
+def key(cell):
+    return tuple(SPACE.canonicalize([cell])[0].tolist())
+
+
 @pytest.fixture(scope="module")
 def classes():
     """Return the number of the class of every cell."""
@@ -253,7 +257,7 @@ class TestOutputs:
         # Both have the paths convolution, convolution and nothing.
         shared = (CONV3, SKIP, NONE, SKIP, SKIP, SKIP)
         separate = (SKIP, SKIP, SKIP, NONE, CONV3, CONV3)
-        assert SPACE.isomorphism_key(shared) != SPACE.isomorphism_key(separate)
+        assert key(shared) != key(separate)
         torch.manual_seed(0)
         x = random_images()
         edges, other = build(shared), build(separate)
@@ -361,7 +365,7 @@ class TestLiterature:
         ],
     )
     def test_equal_networks_that_the_official_recipe_splits(self, cell, other, expressions, zeros):
-        assert SPACE.isomorphism_key(cell) == SPACE.isomorphism_key(other)
+        assert key(cell) == key(other)
         written = tuple(expression(each, zeros=zeros, flat=False) for each in (cell, other))
         assert written == expressions
         assert len({expression(each, zeros=False, flat=True) for each in (cell, other)}) == 1

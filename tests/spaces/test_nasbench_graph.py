@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._nasbench_graph._space import NASBenchGraphSpace
+from emprox.spaces import (
+    Architecture,
+    ArchitectureError,
+    NASBenchGraphSpace,
+    check_search_space,
+)
 
 SPACE = NASBenchGraphSpace()
 GAT, GCN, GIN, CHEB, SAGE, ARMA, GRAPH, FC, SKIP = range(9)
@@ -54,21 +58,18 @@ def test_all_forms_of_the_example_of_the_package_are_the_same():
         [1, 2, 1, GCN, GIN, FC, CHEB],
         np.array([1, 2, 1, GCN, GIN, FC, CHEB]),
     ]
-    network = SPACE.parse(EXAMPLE)
+    (network,) = SPACE.decode(SPACE.encode([EXAMPLE]))
     assert network.operations == ("input", "gcn", "gin", "fc", "cheb", "output")
     assert network.edges == ((0, 1), (1, 2), (1, 4), (2, 3), (3, 5), (4, 5))
-    for form in forms:
-        assert SPACE.parse(form) == network, form
-        assert SPACE.format(form) == EXAMPLE
-    assert SPACE.parse(network.to_string()) == network
+    for form in [*forms, network, network.to_string()]:
+        assert SPACE.format(SPACE.encode([form])) == [EXAMPLE], form
 
 
 def test_size():
     assert SPACE.size == len(ALL) == 24 * (9**4 - 1)
-    drawn = SPACE.sample_decisions(157440, random_state=0)
+    drawn = SPACE.sample(157440, random_state=0)
     np.testing.assert_array_equal(np.unique(drawn, axis=0), ALL)
-    first = SPACE.encode(list(itertools.islice(SPACE.enumerate(), 10000)))
-    np.testing.assert_array_equal(first, ALL[:10000])
+    np.testing.assert_array_equal(np.concatenate(list(SPACE.enumerate())), ALL)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_size():
     ],
 )
 def test_canonical_form_worked_out_by_hand(network, canonical):
-    assert SPACE.format(SPACE.canonical(network)) == canonical
+    assert SPACE.format(SPACE.canonicalize(SPACE.encode([network]))) == [canonical]
 
 
 def reduced(decisions):
@@ -163,15 +164,13 @@ def test_keys_are_those_of_the_package():
         operations = [SPACE.operations[operation] for operation in decisions[3:]]
         assert package.Arch([0, *decisions[:3]], operations).valid_hash() == key
     arch = package.Arch([0, 1, 2, 1], ["gcn", "gin", "fc", "cheb"])
-    assert SPACE.format(arch) == EXAMPLE
+    assert SPACE.format(SPACE.encode([arch])) == [EXAMPLE]
 
 
 def test_a_key_worked_out_by_hand():
     # The macro structure [0, 1, 1, 2] is number 6; gcn, gin, cheb, fc are 1, 2, 3, 7.
     assert SPACE.benchmark_keys(SPACE.encode([EXAMPLE])).tolist() == [61237]
-    assert SPACE.format_decisions(SPACE.from_benchmark_keys([61237])) == [
-        "|gcn~0|gin~1|cheb~1|fc~2|"
-    ]
+    assert SPACE.format(SPACE.from_benchmark_keys([61237])) == ["|gcn~0|gin~1|cheb~1|fc~2|"]
 
 
 # 10 would be gat, gat, gcn, gat on the input, which is not sorted; 88888 four skip connections.
@@ -219,57 +218,55 @@ def test_canonical_forms_need_no_numbering(canonical):
     assert set(tokens[:, 8]) == {SPACE.sequences["paths"].vocabulary.index("numbering 0")}
 
 
-@given(seed=seeds)
-@settings(max_examples=20)
-def test_tokens_that_are_changed_are_another_network_or_refused(seed):
-    rng = np.random.default_rng(seed)
-    for sequence, spec in SPACE.sequences.items():
-        tokens = SPACE.tokenize(SPACE.sample_decisions(20, rng), sequence)
-        n_read = 9 if sequence == "paths" else spec.length
-        changed = tokens.copy()
-        columns = rng.integers(n_read, size=20)
-        changed[np.arange(20), columns] = rng.integers(spec.vocabulary_size, size=20)
-        for row in changed:
-            try:
-                decisions = SPACE.detokenize(row[None], sequence)
-            except ArchitectureError:
-                continue
-            again = SPACE.tokenize(decisions, sequence)[0, :n_read]
-            np.testing.assert_array_equal(again, row[:n_read])
+@pytest.mark.parametrize(
+    ("sequence", "position", "word"),
+    [
+        ("decisions", 1, "from node 2"),
+        ("paths", 1, "leaf of depth 4"),
+        ("paths", 8, "numbering 3"),
+        ("adjacency", 0, "no edge"),
+        ("adjacency", 19, "gcn"),
+    ],
+)
+def test_tokens_of_no_network_are_refused(sequence, position, word):
+    tokens = SPACE.tokenize(SPACE.encode([EXAMPLE, EXAMPLE]), sequence)
+    tokens[1, position] = SPACE.sequences[sequence].vocabulary.index(word)
+    with pytest.raises(ArchitectureError) as caught:
+        SPACE.detokenize(tokens, sequence)
+    assert caught.value.index == 1
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("wrong", "word"),
     [
-        (EXAMPLE.replace("fc", "conv"), "unknown operation 'conv' at node 3"),
-        (EXAMPLE.replace("fc~2", "fc~3"), "node 3 cannot have the source 3; allowed are 0, 1, 2"),
-        (EXAMPLE.replace("gcn~0", "gcn~1"), "node 1 cannot have the source 1"),
-        (EXAMPLE.replace("~2", "~²"), "node 3 cannot have the source '²'"),
-        (EXAMPLE[:-1], "does not have 4 nodes"),
-        (EXAMPLE + "gcn~0|", "does not have 4 nodes"),
-        ("[[0, 1, 2, 1], [0, 1, 2", "not a JSON list"),
-        ("[" * 100000, "not a JSON list"),
-        ("[[0, 1, 2, 1], 3]", "operations has to be a list of 4 items"),
-        (([0, 1, 2], ["gcn"] * 4), "link has to be a list of 4 items"),
-        (([0, 1, 2, True], ["gcn"] * 4), "source True"),
-        (([0, 1, [2], 1], ["gcn"] * 4), r"source \[2\]"),
-        (([0, 1, 2, 1], ["gcn", "gcn", ["gcn"], "gcn"]), r"unknown operation \['gcn'\]"),
-        (([0, 1, 2, 1], [0, 1, 2, 9]), "unknown operation 9"),
-        (([0, 1, 2, 3], ["skip"] * 4), "four skip connections"),
-        ((1, 2, 1), "got 3 items"),
-        (SimpleNamespace(link=[0, 0, 0, 0]), "an object with 'link' and 'ops'"),
-        (None, "of type NoneType"),
-        (Architecture(["input", "gcn", "output"], [(0, 1), (1, 2)]), "the graph is not"),
+        (EXAMPLE.replace("fc", "conv"), "conv"),
+        (EXAMPLE.replace("fc~2", "fc~3"), "source of node 3"),
+        (EXAMPLE.replace("gcn~0", "gcn~1"), "node 1"),
+        (EXAMPLE.replace("~2", "~²"), "²"),
+        (EXAMPLE[:-1], "4 nodes"),
+        ("[[0, 1, 2, 1], [0, 1, 2", "JSON"),
+        ("[" * 100000, "JSON"),
+        ("[[0, 1, 2, 1], 3]", "operations"),
+        (([0, 1, 2], ["gcn"] * 4), "link"),
+        (([0, 1, 2, True], ["gcn"] * 4), "True"),
+        (([0, 1, 2, 1], ["gcn", "gcn", ["gcn"], "gcn"]), "node 3"),
+        (([0, 1, 2, 1], [0, 1, 2, 9]), "9"),
+        (([0, 1, 2, 3], ["skip"] * 4), "skips"),
+        ((1, 2, 1), "7"),
+        (SimpleNamespace(link=[0, 0, 0, 0]), "ops"),
+        (None, "NoneType"),
+        (Architecture(["input", "gcn", "output"], [(0, 1), (1, 2)]), "operations"),
         (
             Architecture(
                 ["input", "gcn", "gcn", "gcn", "gcn", "output"],
                 [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (1, 5)],
             ),
-            "the graph is not",
+            "graph",
         ),
     ],
 )
-def test_what_is_not_of_the_space_is_refused_and_named(wrong, message):
-    with pytest.raises(ArchitectureError, match=message) as caught:
+def test_what_is_not_of_the_space_is_refused_and_named(wrong, word):
+    with pytest.raises(ArchitectureError, match=word) as caught:
         SPACE.encode([EXAMPLE, wrong])
     assert caught.value.index == 1
+    assert len(str(caught.value)) < 500

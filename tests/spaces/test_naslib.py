@@ -1,8 +1,7 @@
 import networkx as nx
 import pytest
 
-from emprox.spaces import Architecture, ArchitectureError
-from emprox.spaces._naslib import from_naslib
+from emprox.spaces import Architecture, ArchitectureError, from_naslib
 
 
 class Primitive:
@@ -126,33 +125,27 @@ def test_several_inputs_and_a_plain_digraph():
 
 
 @pytest.mark.parametrize(
-    ("graph", "message"),
+    ("graph", "word"),
     [
         (make_graph([(1, 2, "a"), (2, 3, "b"), (3, 2, "c")]), "cycle"),
-        (make_graph([(1, 2, [Primitive("a"), Primitive("b")])]), "1 -> 2 holds 2 operations"),
-        (nx.DiGraph([(1, 2)]), "1 -> 2 has no attribute 'op'"),
+        (make_graph([(1, 2, [Primitive("a"), Primitive("b")])]), "1 -> 2 .*2"),
+        (nx.DiGraph([(1, 2)]), "1 -> 2 .*'op'"),
+        (Graph([(1, 2)]), "1 -> 2 .*'op'"),
         (make_graph([(1, 2, make_graph([]))]), "no nodes"),
-        (make_graph([(1, 2, nx.Graph())]), "expected a graph of NASLib"),
+        (make_graph([(1, 2, nx.Graph())]), "NASLib"),
         (Graph(), "no nodes"),
-        (make_graph([(1, "x", "a"), (1, 2, "b")]), "cannot be sorted"),
-        (nx.MultiDiGraph(), "expected a graph of NASLib"),
-        ({"op": "conv"}, "expected a graph of NASLib"),
+        (make_graph([(1, "x", "a"), (1, 2, "b")]), "sorted"),
+        (nx.MultiDiGraph(), "NASLib"),
+        ({"op": "conv"}, "NASLib"),
         (
             make_graph(
                 [(1, 2, "a"), (2, 3, "b")],
                 {2: make_graph([(1, 2, "c")]).set_input([7])},
             ),
-            r"inputs \[7\] .* do not match what arrives there, from \[1\]",
+            r"inputs \[7\].*\[1\]",
         ),
     ],
 )
-def test_other_shapes_are_refused(graph, message):
-    with pytest.raises(ArchitectureError, match=message):
-        from_naslib(graph)
-
-
-def test_an_edge_without_operation_is_named():
-    graph = Graph()
-    graph.add_edge(1, 2)
-    with pytest.raises(ArchitectureError, match="1 -> 2 has no attribute 'op'"):
+def test_other_shapes_are_refused(graph, word):
+    with pytest.raises(ArchitectureError, match=word):
         from_naslib(graph)

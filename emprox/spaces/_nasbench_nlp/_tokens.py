@@ -6,13 +6,24 @@ writing it again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._sequences import PADDING, IntArray, TokenSequence, shift_left
-from ._cells import BLEND, FIRST_NODE, FIRST_STATE, N_INPUTS, N_STATES, RecurrentCells, X
-from ._decisions import MAX_NODES, PER_NODE
-from ._recipes import OPERATIONS
-from ._sampling import max_nodes
+from ._cells import (
+    BLEND,
+    FIRST_NODE,
+    FIRST_STATE,
+    MAX_NODES,
+    N_STATES,
+    OPERATIONS,
+    PER_NODE,
+    X,
+    max_nodes,
+    to_cells,
+)
+from ._recipes import Nodes, put_together
 
 GRAPH_SIZE = 25
 
@@ -22,57 +33,41 @@ _READABLE = (
     *(f"h_prev_{state}" for state in range(N_STATES)),
     *(f"node_{node}" for node in range(MAX_NODES - 1)),
 )
-RECIPE = TokenSequence(
-    max(PER_NODE * int(max_nodes(k)) + k for k in range(1, N_STATES + 1)),
-    ("padding", *_READABLE, *OPERATIONS, *(f"h_new_{state}" for state in range(N_STATES))),
-    "for each node its operation, its inputs, and the state that it becomes",
-)
-_FIRST_OPERATION = RECIPE.vocabulary.index(OPERATIONS[0])
-_FIRST_NEW_STATE = RECIPE.vocabulary.index("h_new_0")
-
-GRAPH = TokenSequence(
-    (GRAPH_SIZE - 1) * (GRAPH_SIZE + 2) // 2,
-    ("padding", "no edge", "edge", "first blended", "second blended", *OPERATIONS),
-    "adjacency and operations, column by column (EmProx paper); new states follow the nodes, states"
-    " have no operation",
-)
-_NO_EDGE, _EDGE = GRAPH.vocabulary.index("no edge"), GRAPH.vocabulary.index("edge")
-_FIRST_LABEL = GRAPH.vocabulary.index(OPERATIONS[0])
+_FIRST_OPERATION = 1 + len(_READABLE)
+_FIRST_NEW_STATE = _FIRST_OPERATION + len(OPERATIONS)
+_LENGTH = max(PER_NODE * int(max_nodes(k)) + k for k in range(1, N_STATES + 1))
+# Tokens of the graph: two more kinds of edges, then the operations.
+_NO_EDGE, _EDGE, _FIRST_LABEL = 1, 2, 5
 # The graph is written column by column: what comes from earlier nodes, then the node.
 _COLUMNS = np.array([(i, j) for j in range(1, GRAPH_SIZE) for i in range(j + 1)]).T
 
 
-def recipe_tokens(cells: RecurrentCells) -> IntArray:
-    """Write cells as recipes."""
+def _write_recipes(decisions: IntArray) -> IntArray:
+    cells = to_cells(decisions)
     n_cells = len(cells.states)
     words = np.zeros((n_cells, MAX_NODES, PER_NODE + 1), dtype=np.int64)
     words[:, :, 0] = np.where(cells.operations > 0, cells.operations - 1 + _FIRST_OPERATION, 0)
     words[:, :, 1:-1] = cells.inputs
     row, state = np.nonzero(cells.states)
     words[row, cells.states[row, state] - FIRST_NODE, -1] = _FIRST_NEW_STATE + state
-    return shift_left(words.reshape(n_cells, MAX_NODES * (PER_NODE + 1)), RECIPE.length)
+    return shift_left(words.reshape(n_cells, MAX_NODES * (PER_NODE + 1)), _LENGTH)
 
 
-def from_recipe_tokens(tokens: IntArray) -> RecurrentCells:
-    """Read cells from recipes."""
-    starts = (tokens >= _FIRST_OPERATION) & (tokens < _FIRST_NEW_STATE)
-    node = starts.cumsum(axis=1) - 1
-    last_start = np.maximum.accumulate(np.where(starts, np.arange(tokens.shape[1]), 0), axis=1)
-    position = np.arange(tokens.shape[1]) - last_start
-    cells = _no_cells(len(tokens))
-    inside = (node >= 0) & (node < MAX_NODES)
-    row, column = np.nonzero(starts & inside)
-    cells.operations[row, node[row, column]] = tokens[row, column] - _FIRST_OPERATION + 1
-    read = inside & (tokens < _FIRST_OPERATION) & (position <= N_INPUTS)
-    row, column = np.nonzero(read & (position > 0))
-    cells.inputs[row, node[row, column], position[row, column] - 1] = tokens[row, column]
-    row, column = np.nonzero(inside & (tokens >= _FIRST_NEW_STATE))
-    cells.states[row, tokens[row, column] - _FIRST_NEW_STATE] = FIRST_NODE + node[row, column]
-    return cells
+def _read_recipe(tokens: list[int]) -> list[int]:
+    nodes: Nodes = []
+    states = [0] * N_STATES
+    for token in tokens:
+        if _FIRST_OPERATION <= token < _FIRST_NEW_STATE:
+            nodes.append((token - _FIRST_OPERATION + 1, []))
+        elif nodes and token >= _FIRST_NEW_STATE:
+            states[token - _FIRST_NEW_STATE] = FIRST_NODE + len(nodes) - 1
+        elif nodes and token:
+            nodes[-1][1].append(token)
+    return put_together(nodes, states)
 
 
-def graph_tokens(cells: RecurrentCells) -> IntArray:
-    """Write cells as graphs."""
+def _write_graphs(decisions: IntArray) -> IntArray:
+    cells = to_cells(decisions)
     n_nodes = (cells.operations > 0).sum(axis=1)
     n_states = (cells.states > 0).sum(axis=1)
     graph = np.zeros((len(n_nodes), GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
@@ -94,44 +89,23 @@ def graph_tokens(cells: RecurrentCells) -> IntArray:
     return graph[:, _COLUMNS[0], _COLUMNS[1]]
 
 
-def from_graph_tokens(tokens: IntArray) -> RecurrentCells:
-    """Read cells from graphs."""
-    graph = np.zeros((len(tokens), GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
-    graph[:, _COLUMNS[0], _COLUMNS[1]] = tokens
-    labels = graph.diagonal(axis1=1, axis2=2)
-    is_node = labels >= _FIRST_LABEL
-    n_states = np.clip(is_node.argmax(axis=1) - 1, 0, N_STATES)
-    numbers = np.full((len(tokens), GRAPH_SIZE), PADDING)
-    row, number = np.nonzero(np.ones((len(tokens), FIRST_NODE + MAX_NODES), dtype=bool))
-    places = _places(n_states)[row, number]
-    present = (number <= FIRST_STATE - 1 + n_states[row]) | (number >= FIRST_NODE)
-    present &= (number > 0) & (places < GRAPH_SIZE)
-    numbers[row[present], places[present]] = number[present]
-    # Sources in the order of their part in a blend, otherwise of their number.
-    kinds = np.triu(graph, 1)
-    order = np.argsort(np.where(kinds >= _EDGE, kinds, _FIRST_LABEL), axis=1, kind="stable")
-    sources = np.take_along_axis(numbers[:, :, None], order[:, :N_INPUTS], axis=1)
-    there = np.take_along_axis(kinds, order[:, :N_INPUTS], axis=1) >= _EDGE
-    sources = np.where(there, sources, PADDING)
-    cells = _no_cells(len(tokens))
-    row, column = np.nonzero(is_node & (numbers >= FIRST_NODE))
-    node = numbers[row, column] - FIRST_NODE
-    cells.operations[row, node] = labels[row, column] - _FIRST_LABEL + 1
-    cells.inputs[row, node] = sources[row, :, column]
-    first = 1 + n_states + is_node.sum(axis=1)
-    for state in range(N_STATES):
-        row = np.flatnonzero((state < n_states) & (first + state < GRAPH_SIZE))
-        cells.states[row, state] = sources[row, 0, first[row] + state]
-    return cells
+def _read_graph(tokens: list[int]) -> list[int]:
+    graph = np.zeros((GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
+    graph[_COLUMNS[0], _COLUMNS[1]] = tokens
+    nodes = np.flatnonzero(graph.diagonal() >= _FIRST_LABEL).tolist()
+    n_states = min(max(nodes[0] - 1, 0), N_STATES) if nodes else 0
+    numbers = dict(enumerate(range(X, FIRST_STATE + n_states)))
+    numbers |= {place: number for number, place in enumerate(nodes, start=FIRST_NODE)}
 
+    def read(place: int) -> list[int]:
+        edges = graph[:place, place]
+        # In the order of the parts that they play, and otherwise of their numbers.
+        sources = sorted(np.flatnonzero(edges >= _EDGE).tolist(), key=lambda n: edges[n])
+        return [numbers.get(source, 0) for source in sources]
 
-def _no_cells(n_cells: int) -> RecurrentCells:
-    shape = (n_cells, MAX_NODES)
-    return RecurrentCells(
-        np.zeros(shape, dtype=np.int64),
-        np.zeros((*shape, N_INPUTS), dtype=np.int64),
-        np.zeros((n_cells, N_STATES), dtype=np.int64),
-    )
+    cell = [(int(graph[place, place]) - _FIRST_LABEL + 1, read(place)) for place in nodes]
+    behind = range(1 + n_states + len(nodes), min(1 + 2 * n_states + len(nodes), GRAPH_SIZE))
+    return put_together(cell, [sum(read(place)[:1]) for place in behind])
 
 
 def _places(n_states: IntArray) -> IntArray:
@@ -139,3 +113,32 @@ def _places(n_states: IntArray) -> IntArray:
     numbers = np.arange(FIRST_NODE + MAX_NODES)
     after = np.where(numbers < FIRST_NODE, numbers - X, numbers - FIRST_NODE + 1)
     return after + np.where(numbers < FIRST_NODE, 0, n_states[:, None])
+
+
+def _each(read: Callable[[list[int]], list[int]]) -> Callable[[IntArray], IntArray]:
+    """Read token sequences one by one."""
+
+    def read_all(tokens: IntArray) -> IntArray:
+        rows = [read(row) for row in tokens.tolist()]
+        return np.array(rows, dtype=np.int64).reshape(len(rows), MAX_NODES * PER_NODE + N_STATES)
+
+    return read_all
+
+
+SEQUENCES = {
+    "recipe": TokenSequence(
+        _LENGTH,
+        ("padding", *_READABLE, *OPERATIONS, *(f"h_new_{state}" for state in range(N_STATES))),
+        "for each node its operation, its inputs, and the state that it becomes",
+        _write_recipes,
+        _each(_read_recipe),
+    ),
+    "adjacency": TokenSequence(
+        (GRAPH_SIZE - 1) * (GRAPH_SIZE + 2) // 2,
+        ("padding", "no edge", "edge", "first blended", "second blended", *OPERATIONS),
+        "adjacency and operations, column by column (EmProx paper); new states follow the nodes,"
+        " states have no operation",
+        _write_graphs,
+        _each(_read_graph),
+    ),
+}

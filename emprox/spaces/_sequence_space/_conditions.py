@@ -8,78 +8,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sequences import IntArray
-from ._records import Choice
+from ...graphs._graphs import IntArray
+from ...utils._texts import shown
+
+# For each decision under conditions the alternatives, each with the values of earlier decisions.
+Conditions = Mapping[str, Sequence[Mapping[str, Collection[Any]]]]
 
 
-class DecisionConditions:
-    """Conditions on earlier decisions.
+class ActiveDecisions:
+    """Says which decisions of a matrix are active."""
 
-    Parameters
-    ----------
-    decisions : mapping of str to sequence of choices
-        The choices of each decision, in order.
-    conditions : mapping of str to sequence of mapping
-        For each conditional decision the alternatives, of which one has to hold: for each
-        decision that it depends on, the values that make it active.
-
-    Raises
-    ------
-    ValueError
-        If a condition names a decision that does not come earlier, or a value that it does not
-        have.
-    """
-
-    def __init__(
-        self,
-        decisions: Mapping[str, Sequence[Choice]],
-        conditions: Mapping[str, Sequence[Mapping[str, Collection[Any]]]],
-    ) -> None:
-        names = list(decisions)
+    def __init__(self, choices: Mapping[str, Sequence[Any]], conditions: Conditions) -> None:
+        names = list(choices)
+        if unknown := [child for child in conditions if child not in names]:
+            raise ValueError(f"there is no decision {unknown[0]!r}, which has a condition")
         # By decision: alternatives, each a list of (earlier decision, whether each choice counts).
-        self._rules: list[tuple[int, list[list[tuple[int, NDArray[np.bool_]]]]]] = []
-        for child in sorted(
-            conditions, key=lambda name: names.index(name) if name in names else -1
-        ):
-            if child not in decisions:
-                raise ValueError(f"there is no decision {child!r}, which has a condition")
-            for parent, values in (pair for rule in conditions[child] for pair in rule.items()):
-                if parent not in names[: names.index(child)]:
-                    raise ValueError(
-                        f"the condition of {child!r} names {parent!r}, which is no earlier decision"
-                    )
-                if unknown := [value for value in values if value not in decisions[parent]]:
-                    raise ValueError(
-                        f"the condition of {child!r} names the value {unknown[0]!r}, which is none"
-                        f" of the choices of {parent!r}"
-                    )
-            rules = [
+        self._rules: dict[int, list[list[tuple[int, NDArray[np.bool_]]]]] = {}
+        for child in sorted(conditions, key=names.index):
+            self._rules[names.index(child)] = [
                 [
-                    (
-                        names.index(parent),
-                        np.array([choice in values for choice in decisions[parent]]),
-                    )
+                    (names.index(parent), self._counting(child, parent, values, choices))
                     for parent, values in rule.items()
                 ]
                 for rule in conditions[child]
             ]
-            self._rules.append((names.index(child), rules))
 
-    def active(self, matrix: IntArray) -> NDArray[np.bool_]:
-        """Return which decisions are active.
+    @staticmethod
+    def _counting(
+        child: str, parent: str, values: Collection[Any], choices: Mapping[str, Sequence[Any]]
+    ) -> NDArray[np.bool_]:
+        """Say which choices of a decision let another one be active."""
+        names = list(choices)
+        if parent not in names[: names.index(child)]:
+            raise ValueError(
+                f"the condition of {child!r} names {parent!r}, which is no earlier decision"
+            )
+        if unknown := [value for value in values if value not in choices[parent]]:
+            raise ValueError(
+                f"the condition of {child!r} names the value {shown(unknown[0])}, which is none of"
+                f" the choices of {parent!r}"
+            )
+        return np.array([choice in values for choice in choices[parent]])
 
-        Parameters
-        ----------
-        matrix : ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            True where active.
-        """
+    def __call__(self, matrix: IntArray) -> NDArray[np.bool_]:
+        """Say so for each decision of each architecture."""
         active = np.ones(matrix.shape, dtype=bool)
-        for child, rules in self._rules:
+        for child, rules in self._rules.items():
             holds = np.zeros(len(matrix), dtype=bool)
             for rule in rules:
                 met = np.ones(len(matrix), dtype=bool)

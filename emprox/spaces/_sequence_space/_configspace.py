@@ -13,27 +13,7 @@ Rules = list[dict[str, list[Any]]]
 def read_configuration_space(
     configuration_space: Any,
 ) -> tuple[dict[str, list[Any]], dict[str, Rules], list[str]]:
-    """Read hyperparameters and conditions of a configuration space.
-
-    Parameters
-    ----------
-    configuration_space : ConfigSpace.ConfigurationSpace
-        The configuration space, or an object like it.
-
-    Returns
-    -------
-    decisions : dict of {str: list}
-        The choices of each hyperparameter; parents stand before what depends on them.
-    conditions : dict of {str: list of dict}
-        For each conditional hyperparameter the alternatives, each with the values of its parents.
-    ordinal : list of str
-        The hyperparameters whose choices have an order.
-
-    Raises
-    ------
-    ValueError
-        If something in the configuration space has no counterpart in a `SequenceSpace`.
-    """
+    """Return the choices and conditions of all hyperparameters, and those that are ordinal."""
     if getattr(configuration_space, "forbidden_clauses", None):
         raise ValueError(
             "the configuration space has forbidden combinations, which a SequenceSpace does not"
@@ -50,30 +30,12 @@ def read_configuration_space(
         child, rules = _read_condition(condition, choices)
         # Several conditions on one hyperparameter have to hold together.
         conditions[child] = _both(conditions[child], rules) if child in conditions else rules
-    order = parents_first(choices, conditions)
+    order = _parents_first(choices, conditions)
     return {name: choices[name] for name in order}, conditions, ordinal
 
 
-def parents_first(names: Iterable[str], conditions: Mapping[str, Rules]) -> list[str]:
-    """Sort names so that a decision stands after those that its conditions name.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The names; they keep their order where they can.
-    conditions : dict of {str: list of dict}
-        The conditions of each name that has some.
-
-    Returns
-    -------
-    list of str
-        The names sorted.
-
-    Raises
-    ------
-    ValueError
-        If decisions depend on each other in a circle.
-    """
+def _parents_first(names: Iterable[str], conditions: Mapping[str, Rules]) -> list[str]:
+    """Sort names so that a decision stands after those that its conditions name."""
     waiting, order = list(names), []
     while waiting:
         for name in waiting:
@@ -93,51 +55,42 @@ def _read_choices(hyperparameter: Any) -> tuple[list[Any], bool]:
     if hasattr(hyperparameter, "sequence"):
         return list(hyperparameter.sequence), True
     kind = type(hyperparameter).__name__
-    if hasattr(hyperparameter, "lower") and "Integer" in kind:
-        lower, upper = int(hyperparameter.lower), int(hyperparameter.upper)
-        if upper - lower < MAX_CHOICES:
-            return list(range(lower, upper + 1)), True
-        raise ValueError(
-            f"the hyperparameter {hyperparameter.name!r} has {upper - lower + 1} values, which is"
-            f" more than {MAX_CHOICES}; make it an ordinal one with fewer"
-        )
     if kind == "Constant":
         return [hyperparameter.value], False
-    raise ValueError(
-        f"the hyperparameter {hyperparameter.name!r} ({kind}) has no list of choices; make it an"
-        " ordinal or categorical one"
-    )
+    n_values = 0
+    if hasattr(hyperparameter, "lower") and "Integer" in kind:
+        n_values = int(hyperparameter.upper) - int(hyperparameter.lower) + 1
+    if not 1 <= n_values <= MAX_CHOICES:
+        raise ValueError(
+            f"the hyperparameter {hyperparameter.name!r} ({kind}) has no list of at most"
+            f" {MAX_CHOICES} choices; make it an ordinal or categorical one"
+        )
+    return [int(hyperparameter.lower) + step for step in range(n_values)], True
 
 
 def _read_condition(condition: Any, choices: Mapping[str, list[Any]]) -> tuple[str, Rules]:
     """Return the child of a condition, and the alternatives that make it active."""
     kind = type(condition).__name__
     if components := getattr(condition, "components", None):
-        child, rules = _read_condition(components[0], choices)
-        for component in components[1:]:
-            _, more = _read_condition(component, choices)
-            if kind == "OrConjunction":
-                rules = rules + more
-            elif kind == "AndConjunction":
-                rules = _both(rules, more)
-            else:
+        (child, rules), *others = (_read_condition(part, choices) for part in components)
+        for _, more in others:
+            if kind not in ("OrConjunction", "AndConjunction"):
                 raise ValueError(f"conditions of the kind {kind} are not known")
+            rules = rules + more if kind == "OrConjunction" else _both(rules, more)
         return child, rules
     parent, value = condition.parent.name, getattr(condition, "value", None)
-    order = {choice: position for position, choice in enumerate(choices[parent])}
-    if kind == "InCondition":
-        values = list(getattr(condition, "values", None) or value or ())
-    elif kind == "EqualsCondition":
-        values = [value]
-    elif kind == "NotEqualsCondition":
-        values = [choice for choice in order if choice != value]
-    elif kind == "LessThanCondition":
-        values = [choice for choice in order if order[choice] < order[value]]
-    elif kind == "GreaterThanCondition":
-        values = [choice for choice in order if order[choice] > order[value]]
-    else:
+    order = choices[parent]
+    place = order.index(value) if value in order else 0
+    values = {
+        "InCondition": lambda: list(getattr(condition, "values", None) or value or ()),
+        "EqualsCondition": lambda: [value],
+        "NotEqualsCondition": lambda: [choice for choice in order if choice != value],
+        "LessThanCondition": lambda: order[:place],
+        "GreaterThanCondition": lambda: order[place + 1 :],
+    }
+    if kind not in values:
         raise ValueError(f"conditions of the kind {kind} are not known")
-    return condition.child.name, [{parent: values}]
+    return condition.child.name, [{parent: values[kind]()}]
 
 
 def _both(left: Rules, right: Rules) -> Rules:

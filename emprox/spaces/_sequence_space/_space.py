@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice, product
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._architecture import Architecture
+from ...graphs import Architecture, ArchitectureError, Graphs
+from ...graphs._graphs import IntArray
+from ...utils._texts import one_line, shown
 from .._base import SearchSpace
-from .._errors import ArchitectureError
-from .._random import RandomState, as_generator
-from .._sequences import IntArray
-from ._conditions import DecisionConditions
+from .._sequences import TokenSequence
+from ._conditions import ActiveDecisions, Conditions
 from ._configspace import read_configuration_space
-from ._records import Choice, as_choice, is_missing, label, read_columns
-from ._tokens import DecisionTokens
-
-Conditions = Mapping[str, Mapping[str, Collection[Any]] | Sequence[Mapping[str, Collection[Any]]]]
+from ._reading import Choice, Record, as_choice, is_missing, label, read_records
+from ._tokens import make_sequences
 
 
 class SequenceSpace(SearchSpace):
@@ -95,9 +93,9 @@ class SequenceSpace(SearchSpace):
     >>> space.encode([{"block": "conv", "kernel": 7}, {"block": "attention", "heads": 2}])
     array([[0, 2, 0],
            [1, 0, 0]])
-    >>> space.format(space.canonical({"block": "conv", "kernel": 7, "heads": 4}))
-    '{"block": "conv", "kernel": 7}'
-    >>> len(space.neighbors({"block": "conv", "kernel": 7}))
+    >>> space.format(space.canonicalize(space.encode([("conv", 7, 4)])))
+    ['{"block": "conv", "kernel": 7}']
+    >>> len(space.neighbors(space.encode([{"block": "conv", "kernel": 7}]))[0])
     3
     """
 
@@ -108,12 +106,12 @@ class SequenceSpace(SearchSpace):
     def __init__(
         self,
         decisions: Mapping[str, Sequence[Any]] | None = None,
-        conditions: Conditions | None = None,
+        conditions: Mapping[str, Any] | None = None,
         name: str = "sequence",
         ordinal: Collection[str] | None = None,
     ) -> None:
         self.name = name
-        self.conditions = {
+        self.conditions: Conditions = {
             child: [
                 {parent: list(values) for parent, values in rule.items()}
                 for rule in ([rules] if isinstance(rules, Mapping) else rules)
@@ -122,18 +120,15 @@ class SequenceSpace(SearchSpace):
         }
         self.ordinal = None if ordinal is None else tuple(ordinal)
         self.decisions: dict[str, tuple[Choice, ...]] | None = None
-        if decisions is not None:
-            self.decisions = {name: _check_choices(name, decisions[name]) for name in decisions}
-            self._prepare(self.decisions)
-
-    def __getattr__(self, attribute: str) -> Any:
-        # What `_prepare` sets is missing as long as the decisions are not known.
-        if attribute in ("n_choices", "operations", "sequences", "_index"):
-            raise ArchitectureError(
-                f"the decisions of the space {self.__dict__.get('name')!r} are not known yet: give"
-                " them to SequenceSpace, or use the space that learn(architectures) returns"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+        if decisions is None:
+            return
+        self.decisions = {name: _check_choices(name, decisions[name]) for name in decisions}
+        if not self.decisions:
+            raise ValueError("a SequenceSpace needs at least one decision")
+        if unknown := [name for name in self.ordinal or () if name not in self.decisions]:
+            raise ValueError(f"there is no decision {unknown[0]!r}, which is said to be ordinal")
+        self._active = ActiveDecisions(self.decisions, self._possible_conditions())
+        self._first_is_none = np.array([some[0] is None for some in self.decisions.values()])
 
     @classmethod
     def from_configspace(cls, configuration_space: Any, name: str | None = None) -> SequenceSpace:
@@ -178,7 +173,7 @@ class SequenceSpace(SearchSpace):
         Parameters
         ----------
         architectures : sequence, array, Series or DataFrame
-            Architectures in any form that `parse` reads, but no array of numbers: which values
+            Architectures in any form that `encode` reads, but no array of numbers: which values
             its columns stand for cannot be known. Sequences of values need no names; their
             decisions are called ``decision0`` and so on.
 
@@ -197,65 +192,43 @@ class SequenceSpace(SearchSpace):
         """
         if not self.is_open:
             return self
-        if isinstance(architectures, np.ndarray) and np.issubdtype(architectures.dtype, np.number):
+        if _are_numbers(architectures):
             raise ArchitectureError(
                 "the decisions cannot be learned from an array of numbers, which stands for"
                 " positions among choices that are not known; give a DataFrame, dicts or tuples of"
                 " values, or give the decisions to SequenceSpace"
             )
-        columns, n_rows = read_columns(architectures, names=None)
-        if not n_rows or not columns:
+        records = read_records(architectures, None, self.name)
+        if not any(records):
             raise ArchitectureError(
                 "there are no architectures (0 samples) to learn decisions from"
             )
-        learned: dict[str, tuple[Choice, ...]] = {}
-        for name, values in columns.items():
-            choices: set[Choice] = set()
-            for index, value in enumerate(values):
-                try:
-                    choices.add(as_choice(value))
-                except ValueError as error:
-                    raise ArchitectureError(f"decision {name!r}: {error}", index) from error
-            learned[name] = _learned_choices(choices)
-        # Values that do not occur cannot make a decision active.
-        conditions = {
-            child: [
-                {
-                    parent: [value for value in values if value in learned.get(parent, ())]
-                    for parent, values in rule.items()
-                }
-                for rule in rules
-            ]
-            for child, rules in self.conditions.items()
-        }
-        draft = type(self)(learned, conditions, self.name, self.ordinal)
-        matrix = draft.encode(architectures)
-        left_out = (matrix == 0) & draft._conditions.active(matrix)
-        for position, (name, choices_of) in enumerate(learned.items()):
-            explained = choices_of[0] is None and not left_out[:, position].any()
-            if explained and len(choices_of) > 1:
-                learned[name] = choices_of[1:]
-        return type(self)(learned, conditions, self.name, self.ordinal)
+        return self._learn_choices(records, {})
 
-    def decode(self, decisions: ArrayLike) -> list[Architecture]:
-        matrix = self._check_decisions(decisions)
-        columns = np.where(self._written(matrix), matrix, self._labels.shape[1] - 1)
-        labels = self._labels[np.arange(self.n_decisions), columns].tolist()
-        edges = tuple((node, node + 1) for node in range(self.n_decisions + 1))
-        return [Architecture(("input", *row, "output"), edges, self.name) for row in labels]
+    @property
+    def choices(self) -> Mapping[str, tuple[Choice, ...]]:
+        """The decisions by name, each with its choices."""
+        if self.decisions is None:
+            raise ArchitectureError(
+                f"the decisions of the space {self.name!r} are not known yet: give them to"
+                " SequenceSpace, or use the space that learn(architectures) returns"
+            )
+        return self.decisions
 
-    def format(self, architecture: Any) -> str:
-        matrix = self._encode_one(architecture)
-        written = self._written(matrix)[0]
-        return json.dumps(
-            {
-                name: choices[choice]
-                for name, choices, choice, shown in zip(
-                    self._names, self._choices, matrix[0].tolist(), written, strict=True
-                )
-                if shown
-            }
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """All choices, with the names of their decisions."""
+        return tuple(
+            label(name, choice)
+            for name, choices in self.choices.items()
+            for choice in choices
+            if choice is not None
         )
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens."""
+        return make_sequences(self.choices, self._ordinal, self._written)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Drop the values that are kept for inactive decisions.
@@ -270,215 +243,164 @@ class SequenceSpace(SearchSpace):
         ndarray of shape (n_architectures, n_decisions)
             Decision matrix; inactive decisions stand at their first choice.
         """
-        matrix = self._check_decisions(decisions)
-        return np.where(self._conditions.active(matrix), matrix, 0)
+        matrix = self._check(decisions)
+        return np.where(self._active(matrix), matrix, 0)
 
-    def relabel(self, decisions: ArrayLike, random_state: RandomState = None) -> IntArray:
-        """Give inactive decisions other values, which change nothing.
+    def format(self, decisions: ArrayLike) -> list[str]:
+        """Write architectures as JSON.
 
         Parameters
         ----------
         decisions : array-like of shape (n_architectures, n_decisions)
             Decision matrix.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
 
         Returns
         -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix.
+        list of str
+            Texts that `encode` reads; inactive decisions without a value are left out.
         """
-        matrix = self._check_decisions(decisions)
-        drawn = as_generator(random_state).integers(self.n_choices, size=matrix.shape)
-        return np.where(self._conditions.active(matrix), matrix, drawn)
-
-    def mutate(
-        self, architecture: Any, n_mutations: int = 1, random_state: RandomState = None
-    ) -> Architecture:
-        """Change some active decisions of an architecture at random.
-
-        Parameters
-        ----------
-        architecture : Architecture, str, mapping or sequence
-            An architecture in any form that `parse` reads.
-        n_mutations : int, default=1
-            How many decisions to change, each to another choice.
-        random_state : int, Generator, RandomState or None, default=None
-            Seed or generator.
-
-        Returns
-        -------
-        Architecture
-            An architecture that differs in exactly `n_mutations` decisions. Decisions that become
-            active by it have the value kept for them, or their first choice.
-
-        Raises
-        ------
-        ValueError
-            If `n_mutations` is not between 1 and the number of active decisions with a choice.
-        """
-        child = self._encode_one(architecture)
-        choices = np.asarray(self.n_choices)
-        open_decisions = np.flatnonzero(self._conditions.active(child)[0] & (choices > 1))
-        if not 1 <= n_mutations <= len(open_decisions):
-            raise ValueError(
-                f"n_mutations has to be between 1 and {len(open_decisions)}, got {n_mutations}"
+        matrix = self._check(decisions)
+        return [
+            json.dumps(
+                {
+                    name: choices[choice]
+                    for (name, choices), choice, is_written in zip(
+                        self.choices.items(), row, written, strict=True
+                    )
+                    if is_written
+                }
             )
-        rng = as_generator(random_state)
-        changed = rng.choice(open_decisions, n_mutations, replace=False)
-        steps = rng.integers(1, choices[changed])
-        child[0, changed] = (child[0, changed] + steps) % choices[changed]
-        return self.decode(child)[0]
-
-    def neighbors(self, architecture: Any) -> list[Architecture]:
-        """Return all architectures that differ in exactly one active decision.
-
-        Parameters
-        ----------
-        architecture : Architecture, str, mapping or sequence
-            An architecture in any form that `parse` reads.
-
-        Returns
-        -------
-        list of Architecture
-            The neighbours, by decision and then by choice.
-        """
-        center = self._encode_one(architecture)
-        changes = [
-            (decision, choice)
-            for decision in np.flatnonzero(self._conditions.active(center)[0]).tolist()
-            for choice in range(self.n_choices[decision])
-            if choice != center[0, decision]
+            for row, written in zip(matrix.tolist(), self._written(matrix).tolist(), strict=True)
         ]
-        around = np.repeat(center, len(changes), axis=0)
-        for row, (decision, choice) in enumerate(changes):
-            around[row, decision] = choice
-        return self.decode(around)
 
-    def enumerate(self) -> Iterator[Architecture]:
-        rows = product(*map(range, self.n_choices))
-        while chunk := list(islice(rows, 4096)):
-            yield from self.decode(np.array(chunk))
-
-    def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
-        self.get_sequence(sequence)
-        matrix = self._check_decisions(decisions)
-        name = self.default_sequence if sequence is None else sequence
-        return self._tokens.write(matrix, self._written(matrix), name)
-
-    def detokenize(self, tokens: ArrayLike, sequence: str | None = None) -> IntArray:
-        spec = self.get_sequence(sequence)
-        matrix = self._check_tokens(tokens, sequence)
-        decisions = self._tokens.read(
-            matrix, self.default_sequence if sequence is None else sequence
-        )
-        # A token that is not the decision's own, or padding where it is active, does not return.
-        wrong = np.argwhere(self.tokenize(decisions, sequence) != matrix)
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            token = int(matrix[row, column])
-            raise ArchitectureError(
-                f"token {token} ({spec.vocabulary[token]}) at position {column} is not what an"
-                " architecture has there",
-                index=row,
-            )
-        return decisions
-
-    def _read(self, architecture: Any) -> Sequence[int]:
-        try:
-            return self._items([architecture])[0].tolist()
-        except ArchitectureError as error:
-            raise ArchitectureError(error.message) from error
-
-    def _items(self, architectures: Any) -> NDArray[Any]:
-        """Read all architectures at once, decision by decision, into a decision matrix."""
-        known = self._index  # before anything else, so that an open space says that it is open
-        if _is_numbers(architectures) and architectures.ndim == 2:
-            return architectures
-        if isinstance(architectures, (list, tuple)):
-            architectures = [
-                self._values(item, index) if _is_numbers(item) else item
-                for index, item in enumerate(architectures)
-            ]
-        columns, n_rows = read_columns(architectures, self._names)
-        matrix = np.zeros((n_rows, self.n_decisions), dtype=np.int64)
-        missing = np.zeros(matrix.shape, dtype=bool)
-        for position, (name, index) in enumerate(zip(self._names, known, strict=True)):
-            for row, value in enumerate(columns.get(name, [None] * n_rows)):
+    def _learn_choices(
+        self, records: list[Record], known: Mapping[str, tuple[Choice, ...]]
+    ) -> SequenceSpace:
+        """Return the space of these records, and of the choices that are known already."""
+        found: dict[str, set[Choice]] = {name: set(choices) for name, choices in known.items()}
+        for record in records:
+            found |= {name: set() for name in record if name not in found}
+        for name, choices in found.items():
+            for index, record in enumerate(records):
                 try:
-                    matrix[row, position] = index[value]
-                # What cannot be hashed is no choice either.
-                except (KeyError, TypeError):
-                    if not is_missing(value):
-                        raise ArchitectureError(self._not_a_choice(position, value), row) from None
-                    missing[row, position] = True
-        needed = np.argwhere(missing & self._conditions.active(matrix) & ~self._first_is_none)
-        if len(needed):
-            row, position = (int(place) for place in needed[0])
-            raise ArchitectureError(self._not_a_choice(position, None), row)
-        return matrix
+                    choices.add(as_choice(record.get(name)))
+                except ValueError as error:
+                    raise ArchitectureError(f"decision {name!r}: {error}", index) from error
+        learned = {name: _learned_choices(choices) for name, choices in found.items()}
+        draft = LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal)
+        matrix = draft.encode(records)
+        left_out = ((matrix == 0) & draft._active(matrix)).any(axis=0)
+        for position, (name, some) in enumerate(learned.items()):
+            # A condition explains each missing value.
+            if some[0] is None and not left_out[position] and None not in known.get(name, ()):
+                learned[name] = some[1:] or some
+        return LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal)
 
-    def _values(self, row: IntArray, index: int) -> list[Choice]:
-        """Return the values of one row of a decision matrix."""
-        try:
-            numbers = self._check_decisions(row[None])[0].tolist()
-        except ArchitectureError as error:
-            raise ArchitectureError(error.message, index) from error
-        return [choices[number] for choices, number in zip(self._choices, numbers, strict=True)]
+    def _possible_conditions(self) -> Conditions:
+        return self.conditions
 
-    def _not_a_choice(self, position: int, value: Any) -> str:
-        allowed = ", ".join(repr(choice) for choice in self._choices[position])
-        got = "has no value" if value is None else f"is {value!r}"
-        return f"decision {self._names[position]!r} {got}; it has to be one of {allowed}"
+    @property
+    def _ordinal(self) -> Collection[str]:
+        if self.ordinal is not None:
+            return self.ordinal
+        return [name for name, choices in self.choices.items() if _are_rising(choices)]
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "decisions": self.decisions,
+            "conditions": self.conditions,
+            "name": self.name,
+            "ordinal": self.ordinal,
+        }
+
+    def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
+        return super()._changeable(decisions) & self._active(decisions)
 
     def _written(self, matrix: IntArray) -> NDArray[np.bool_]:
         """Return which decisions have a value: active ones, and inactive ones that keep one."""
-        return (self._conditions.active(matrix) & ~self._first_is_none) | (matrix > 0)
+        return (self._active(matrix) & ~self._first_is_none) | (matrix > 0)
 
-    def _prepare(self, decisions: Mapping[str, tuple[Choice, ...]]) -> None:
-        """Set what follows from the decisions."""
-        if not decisions:
-            raise ValueError("a SequenceSpace needs at least one decision")
-        self._names = tuple(decisions)
-        self._choices = tuple(decisions.values())
-        self.n_choices = tuple(map(len, self._choices))
-        self._index = [
-            {choice: number for number, choice in enumerate(choices) if choice is not None}
-            for choices in self._choices
-        ]
-        self._first_is_none = np.array([choices[0] is None for choices in self._choices])
-        self._conditions = DecisionConditions(decisions, self.conditions)
-        ordinal = self.ordinal
-        if ordinal is None:
-            ordinal = tuple(name for name, choices in decisions.items() if _are_rising(choices))
-        if unknown := [name for name in ordinal if name not in decisions]:
-            raise ValueError(f"there is no decision {unknown[0]!r}, which is said to be ordinal")
-        self._tokens = DecisionTokens(decisions, ordinal)
-        self.sequences = self._tokens.sequences
-        self.operations = tuple(
-            label(name, choice)
-            for name, choices in decisions.items()
-            for choice in choices
-            if choice is not None
-        )
-        self._labels = np.empty((self.n_decisions, max(self.n_choices) + 1), dtype=object)
-        for position, (name, choices) in enumerate(decisions.items()):
-            self._labels[position] = label(name, None)
-            self._labels[position, : len(choices)] = [label(name, choice) for choice in choices]
+    def _whole(self, decisions: ArrayLike) -> Graphs:
+        matrix = self._check(decisions)
+        names = [label(name, c) for name, some in self.choices.items() for c in (*some, None)]
+        # Behind the choices of a decision stands the name of none.
+        ends = np.cumsum(np.array(self.n_choices) + 1) - 1
+        starts = ends - self.n_choices
+        return Graphs.chain(np.where(self._written(matrix), matrix + starts, ends), names)
+
+    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
+        return self._split([architecture])[0].tolist()
+
+    def _split(self, architectures: Any) -> NDArray[Any]:
+        """Read all architectures at once into a decision matrix."""
+        names = list(self.choices)
+        if _are_numbers(architectures):
+            return self._check(architectures)
+        records = read_records(architectures, names, self.name)
+        matrix = np.zeros((len(records), self.n_decisions), dtype=np.int64)
+        missing = np.zeros(matrix.shape, dtype=bool)
+        for position, (name, choices) in enumerate(self.choices.items()):
+            numbers = {choice: number for number, choice in enumerate(choices)}
+            for row, record in enumerate(records):
+                value = record.get(name)
+                try:
+                    matrix[row, position] = numbers[value]
+                # What cannot be hashed is no choice either.
+                except (KeyError, TypeError):
+                    if not is_missing(value):
+                        raise ArchitectureError(_not_a_choice(name, choices, value), row) from None
+                    missing[row, position] = True
+        needed = np.argwhere(missing & self._active(matrix) & ~self._first_is_none)
+        if len(needed):
+            row, position = (int(place) for place in needed[0])
+            name = names[position]
+            raise ArchitectureError(_not_a_choice(name, self.choices[name], None), row)
+        return matrix
+
+
+class LearnedSequenceSpace(SequenceSpace):
+    """A space whose choices are those that occurred in some architectures; it can be extended."""
+
+    def extend(self, architectures: Any) -> SearchSpace:
+        if _are_numbers(architectures):
+            return self
+        records = read_records(architectures, list(self.choices), self.name)
+        wider = self._learn_choices(records, self.choices)
+        return self if wider.decisions == self.decisions else wider
+
+    def _possible_conditions(self) -> Conditions:
+        """Return the conditions without values that do not occur, which make nothing active."""
+        return {
+            child: [
+                {
+                    parent: [value for value in values if value in self.choices.get(parent, ())]
+                    for parent, values in rule.items()
+                }
+                for rule in rules
+            ]
+            for child, rules in self.conditions.items()
+        }
+
+
+def _not_a_choice(name: str, choices: Sequence[Choice], value: Any) -> str:
+    allowed = ", ".join(repr(choice) for choice in choices)
+    got = "has no value" if value is None else f"is {shown(value)}"
+    return f"decision {name!r} {got}; it has to be one of {one_line(allowed, 300)}"
 
 
 def _check_choices(name: Any, choices: Any) -> tuple[Choice, ...]:
     """Return the choices of a decision, with None, if it is one, at the front."""
     if not isinstance(name, str) or not name or "=" in name:
-        raise ValueError(f"the name of a decision has to be a text without '=', got {name!r}")
+        raise ValueError(f"the name of a decision has to be a text without '=', got {shown(name)}")
     if isinstance(choices, (str, bytes)) or not isinstance(choices, (Sequence, np.ndarray, range)):
-        raise ValueError(f"the choices of {name!r} have to be a list, got {choices!r}")
+        raise ValueError(f"the choices of {name!r} have to be a list, got {shown(choices)}")
     try:
         plain = [as_choice(choice) for choice in choices]
     except ValueError as error:
         raise ValueError(f"decision {name!r}: {error}") from error
     if not plain or len(set(plain)) < len(plain):
-        raise ValueError(f"the choices of {name!r} have to be different, got {list(choices)!r}")
+        raise ValueError(f"the choices of {name!r} have to be different, got {shown(choices)}")
     return tuple(sorted(plain, key=lambda choice: choice is not None))
 
 
@@ -502,6 +424,10 @@ def _are_rising(choices: Sequence[Choice]) -> bool:
     ) and numbers == sorted(numbers, key=float)
 
 
-def _is_numbers(rows: Any) -> bool:
-    """Return whether something is an array of numbers: decisions by their numbers."""
+def _are_numbers(rows: Any) -> bool:
+    """Return whether rows are a matrix of numbers, or arrays: decisions by their numbers."""
+    if isinstance(rows, (list, tuple)):
+        return len(rows) > 0 and all(
+            isinstance(row, np.ndarray) and _are_numbers(row) for row in rows
+        )
     return isinstance(rows, np.ndarray) and np.issubdtype(rows.dtype, np.number)

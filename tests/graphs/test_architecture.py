@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emprox.spaces import Architecture, ArchitectureError
+from emprox.graphs import Architecture, ArchitectureError
 
 
 @st.composite
@@ -82,44 +82,32 @@ def test_adjacency_of_a_hand_made_cell():
 
 
 @pytest.mark.parametrize(
-    ("operations", "edges", "message"),
+    ("operations", "edges"),
     [
-        (["a", "b"], [(1, 0)], "lower to a higher"),
-        (["a", "b"], [(0, 0)], "lower to a higher"),
-        (["a", "b"], [(0, 2)], "there are 2 nodes"),
-        (["a", "b"], [(-1, 1)], "not allowed"),
-        (["a", "b"], [(0, 1), (0, 1)], "stands twice"),
-        (["a", "b"], [0], "pairs"),
-        (["a", "b"], [("x", "y")], "pairs"),
-        (["a", "b"], [(0.0, 1.0)], "pairs"),
-        (["a", "b"], [("0", "1")], "pairs"),
-        (["a", "b"], None, "pairs"),
-        (["a", 3], [], "have to be strings"),
-        ("ab", [], "list of strings"),
-        (None, [], "list of strings"),
+        *((["a", "b"], [edge]) for edge in [(1, 0), (0, 0), (0, 2), (-1, 1), (0.0, 1.0)]),
+        *((["a", "b"], [edge]) for edge in [0, ("x", "y"), ("0", "1"), (0, 1, 2), (10**400, 1)]),
+        (["a", "b"], [(0, 1), (0, 1)]),
+        (["a", "b"], None),
+        (["a", 3], []),
+        ("ab", []),
+        (None, []),
     ],
 )
-def test_impossible_graphs_are_refused(operations, edges, message):
-    with pytest.raises(ArchitectureError, match=message):
+def test_impossible_graphs_are_refused(operations, edges):
+    with pytest.raises(ArchitectureError):
         Architecture(operations, edges)
 
 
 def test_a_cycle_is_refused():
-    with pytest.raises(ArchitectureError, match=r"cycle through some of the nodes \[1, 2\]"):
+    with pytest.raises(ArchitectureError, match=r"\[1, 2\]"):
         Architecture.from_adjacency(["a", "b", "c"], [[0, 1, 0], [0, 0, 1], [0, 1, 0]])
 
 
 @pytest.mark.parametrize(
-    ("adjacency", "message"),
-    [
-        (np.zeros((2, 2)), r"shape \(3, 3\), got \(2, 2\)"),
-        ([[0, 1, 0], [0, 0]], "not an adjacency matrix"),
-        ([["0"] * 3] * 3, "holds numbers"),
-        (None, r"got \(\)"),
-    ],
+    "adjacency", [np.zeros((2, 2)), [[0, 1, 0], [0, 0]], [["0"] * 3] * 3, None]
 )
-def test_a_wrong_adjacency_is_refused(adjacency, message):
-    with pytest.raises(ArchitectureError, match=message):
+def test_a_wrong_adjacency_is_refused(adjacency):
+    with pytest.raises(ArchitectureError):
         Architecture.from_adjacency(["a", "b", "c"], adjacency)
 
 
@@ -149,24 +137,24 @@ def cyclic_graph():
 
 
 @pytest.mark.parametrize(
-    ("graph", "message"),
+    ("graph", "word"),
     [
-        (cyclic_graph(), r"cycle through some of the nodes \['y', 'z'\]"),
-        (nx.Graph(), "got a Graph"),
-        (nx.MultiDiGraph(), "got a MultiDiGraph"),
-        (nx.DiGraph([("x", "y")]), "node 'x' has no attribute 'operation'.* it has none"),
-        ({"x": ["y"]}, "expected a networkx.DiGraph"),
+        (cyclic_graph(), r"\['y', 'z'\]"),
+        (nx.Graph(), "Graph"),
+        (nx.MultiDiGraph(), "MultiDiGraph"),
+        (nx.DiGraph([("x", "y")]), "'operation'"),
+        ({"x": ["y"]}, "DiGraph"),
     ],
 )
-def test_other_graphs_of_networkx_are_refused(graph, message):
-    with pytest.raises(ArchitectureError, match=message):
+def test_other_graphs_of_networkx_are_refused(graph, word):
+    with pytest.raises(ArchitectureError, match=word):
         Architecture.from_networkx(graph)
 
 
 def test_operations_of_networkx_have_to_be_texts():
     graph = nx.DiGraph()
     graph.add_node("x", operation=3)
-    with pytest.raises(ArchitectureError, match="have to be strings"):
+    with pytest.raises(ArchitectureError, match="strings"):
         Architecture.from_networkx(graph)
 
 
@@ -181,8 +169,11 @@ def test_operations_of_networkx_have_to_be_texts():
         '{"operations": ["a"], "edges": [], "space": 3}',
         "print(1)",
         "[" * 100_000,
+        '{"operations": ["a"], "operations": ["b"], "edges": []}',
+        '{"operations": ["' + "a" * 1_000_000 + '"]}',
     ],
 )
 def test_other_texts_are_refused(text):
-    with pytest.raises(ArchitectureError):
+    with pytest.raises(ArchitectureError) as caught:
         Architecture.from_string(text)
+    assert len(str(caught.value)) < 1000

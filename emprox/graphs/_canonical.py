@@ -1,19 +1,22 @@
 """Canonical node orders of many labelled directed acyclic graphs at once.
 
-A batch of graphs is a matrix of labels, 0 where a graph has no such node, and a tensor of
-adjacency matrices whose edges lead from lower to higher nodes. An *order* lists a graph's nodes;
-nodes that are not there come last.
+Here a batch of graphs is a matrix of labels, 0 where a graph has no such node, and a tensor that
+counts the edges between all nodes, which lead from lower to higher ones. An *order* lists a graph's
+nodes; nodes that are not there come last.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._sequences import IntArray
+from ._graphs import ABSENT, WIRE, BoolArray, Graphs, IntArray
 
-BoolArray = NDArray[np.bool_]
 Colours = NDArray[np.uint64]
+# Whether there is an edge, or how many.
+Edges = NDArray[Any]
 
 # So many ways to break the symmetries of a graph are followed side by side at most.
 MAX_CANDIDATES = 64
@@ -25,7 +28,82 @@ _FACTORS = np.array(
 )
 
 
-def canonical_orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
+def isomorphism_classes(graphs: Graphs) -> IntArray:
+    """Find out which graphs compute the same.
+
+    Nodes that only pass on are wires: it does not matter where on its way a sum is made. A result
+    that arrives twice somewhere counts twice. Nodes on no path from an input to the output do not
+    matter, nor does the numbering of the others.
+
+    Parameters
+    ----------
+    graphs : Graphs
+        The graphs; what hands nothing on is absent, what copies is a wire.
+
+    Returns
+    -------
+    ndarray of shape (n_graphs,)
+        The number of each graph's class, from 0 on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.graphs import ABSENT, WIRE, Graphs, isomorphism_classes
+    >>> operations = np.array([[WIRE, 0, WIRE, WIRE], [WIRE, WIRE, 0, WIRE]])
+    >>> isomorphism_classes(Graphs(operations, [(0, 1), (1, 2), (2, 3)], ["conv"])).tolist()
+    [0, 0]
+    """
+    labels, counts = contract(graphs)
+    labels, counts = reorder(labels, counts, canonical_orders(labels, counts))
+    written = np.column_stack([labels, counts.reshape(len(counts), labels.shape[1] ** 2)])
+    written = written.astype(np.min_scalar_type(written.max(initial=0)))
+    # Rows taken for one opaque item each are quicker to sort than rows of numbers.
+    rows = written.view(f"V{written[:1].nbytes}").ravel() if len(written) else written[:, 0]
+    return np.unique(rows, return_inverse=True)[1]
+
+
+def contract(graphs: Graphs) -> tuple[IntArray, IntArray]:
+    """Reduce graphs to the nodes that compute, and count how often each reads which others.
+
+    Parameters
+    ----------
+    graphs : Graphs
+        The graphs.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_graphs, n_nodes)
+        The inputs, the output and the operations numbered from 1 on; the nodes in their order,
+        then 0 where a graph has fewer.
+    counts : ndarray of shape (n_graphs, n_nodes, n_nodes)
+        Over how many ways of wires alone each node's result arrives at each other.
+    """
+    live, n_inputs = graphs.live(), graphs.n_inputs
+    n_graphs, n_nodes = live.operations.shape
+    sums = np.isin(np.arange(n_nodes), list(live.concatenates))
+    # Inputs, the output, a node that concatenates, then the operations.
+    labels = np.where(
+        sums & (live.operations == WIRE), n_inputs + 2, live.operations + n_inputs + 3
+    )
+    labels[:, :n_inputs] = np.arange(n_inputs) + 1
+    labels[:, -1] = n_inputs + 1
+    wires = live.operations == WIRE
+    wires &= ~sums
+    wires[:, :n_inputs] = wires[:, -1] = False
+    labels[wires | (live.operations == ABSENT)] = 0
+    there = live.there.T
+    # How often each node's result has arrived in each node.
+    counts = np.zeros((n_graphs, n_nodes, n_nodes), dtype=np.int64)
+    for edge, (source, target) in enumerate(live.edges):
+        passes_on = (there[:, edge] & wires[:, source])[:, None]
+        counts[:, :, target] += np.where(passes_on, counts[:, :, source], 0)
+        counts[:, source, target] += there[:, edge] & ~wires[:, source]
+    counts *= (labels > 0)[:, None, :]
+    orders = np.argsort(labels == 0, axis=1, kind="stable")
+    return reorder(labels, counts, orders)
+
+
+def canonical_orders(labels: IntArray, adjacency: Edges) -> IntArray:
     """Find an order of the nodes of each graph that does not depend on the given one.
 
     The order is topological and depth-first: after a node comes one that it leads to, if that has
@@ -41,7 +119,7 @@ def canonical_orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
     labels : ndarray of shape (n_graphs, n_nodes)
         Label of each node from 1 on, then 0 where a graph has fewer nodes.
     adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
-        Strictly upper triangular adjacency.
+        Strictly upper triangular adjacency; or how many edges there are between two nodes.
 
     Returns
     -------
@@ -96,7 +174,7 @@ def topological_orders(
     return orders
 
 
-def reorder(labels: IntArray, adjacency: BoolArray, orders: IntArray) -> tuple[IntArray, BoolArray]:
+def reorder(labels: IntArray, adjacency: Edges, orders: IntArray) -> tuple[IntArray, Edges]:
     """Renumber the nodes of each graph by its order.
 
     Parameters
@@ -120,7 +198,7 @@ def reorder(labels: IntArray, adjacency: BoolArray, orders: IntArray) -> tuple[I
     return np.take_along_axis(labels, orders, axis=1), new_adjacency
 
 
-def _orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
+def _orders(labels: IntArray, adjacency: Edges) -> IntArray:
     """Return the canonical orders of graphs that fit into memory together."""
     depths = _longest_ways(adjacency)
     heights = _longest_ways(adjacency[:, ::-1, ::-1].swapaxes(1, 2))[:, ::-1]
@@ -135,15 +213,15 @@ def _orders(labels: IntArray, adjacency: BoolArray) -> IntArray:
 
 
 def _orders_by_colour(
-    colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray
+    colours: Colours, labels: IntArray, adjacency: Edges, heights: IntArray
 ) -> IntArray:
     """Return depth-first orders of graphs all of whose nodes are told apart."""
     # The hash comes last, so that similar graphs are written in similar orders.
     preferred = np.lexsort((colours, labels, -heights), axis=1)
-    return topological_orders(adjacency, np.argsort(preferred, axis=1), depth_first=True)
+    return topological_orders(adjacency != 0, np.argsort(preferred, axis=1), depth_first=True)
 
 
-def _longest_ways(adjacency: BoolArray) -> IntArray:
+def _longest_ways(adjacency: Edges) -> IntArray:
     """Return the number of edges on the longest way that leads to each node."""
     n_graphs, n_nodes, _ = adjacency.shape
     longest = np.zeros((n_graphs, n_nodes), dtype=np.int64)
@@ -182,7 +260,7 @@ def _refine(colours: Colours, counts: NDArray[np.uint64]) -> Colours:
     return colours
 
 
-def _tied_colours(colours: Colours, adjacency: BoolArray) -> Colours:
+def _tied_colours(colours: Colours, adjacency: Edges) -> Colours:
     """Return, for each graph, the lowest colour of nodes that are not interchangeable, or 0.
 
     Nodes with the same predecessors and successors are interchangeable: it makes no difference
@@ -209,7 +287,7 @@ def _set_apart(colours: Colours, nodes: IntArray) -> Colours:
     return colours
 
 
-def _search(colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray) -> Colours:
+def _search(colours: Colours, labels: IntArray, adjacency: Edges, heights: IntArray) -> Colours:
     """Tell the remaining nodes of a single graph apart, in a way that no numbering influences."""
     candidates = colours
     while tied := _tied_colours(candidates[:1], adjacency)[0]:
@@ -227,13 +305,13 @@ def _search(colours: Colours, labels: IntArray, adjacency: BoolArray, heights: I
     return candidates[written.index(max(written))]
 
 
-def _refine_one(colours: Colours, adjacency: BoolArray) -> Colours:
+def _refine_one(colours: Colours, adjacency: Edges) -> Colours:
     """Refine several colourings of a single graph."""
     shape = (len(colours), *adjacency.shape[1:])
     return _refine(colours, np.broadcast_to(adjacency.astype(np.uint64), shape))
 
 
-def _finish(colours: Colours, adjacency: BoolArray) -> Colours:
+def _finish(colours: Colours, adjacency: Edges) -> Colours:
     """Tell all nodes of a single graph apart by setting any of those apart that are tied."""
     colours = colours.copy()
     graphs = np.broadcast_to(adjacency, (len(colours), *adjacency.shape[1:]))
@@ -244,7 +322,7 @@ def _finish(colours: Colours, adjacency: BoolArray) -> Colours:
 
 
 def _written(
-    finished: Colours, colours: Colours, labels: IntArray, adjacency: BoolArray, heights: IntArray
+    finished: Colours, colours: Colours, labels: IntArray, adjacency: Edges, heights: IntArray
 ) -> list[bytes]:
     """Write a single graph and its colours in the order of each of several finished colourings."""
     n_colourings, n_nodes = finished.shape
@@ -254,6 +332,6 @@ def _written(
     labels, adjacency = reorder(labels, adjacency, orders)
     colours = np.take_along_axis(colours, orders, axis=1)
     return [
-        np.packbits(edges).tobytes() + kinds.tobytes() + coloured.tobytes()
+        np.packbits(edges != 0).tobytes() + kinds.tobytes() + coloured.tobytes() + edges.tobytes()
         for edges, kinds, coloured in zip(adjacency, labels, colours, strict=True)
     ]

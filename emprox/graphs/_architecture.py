@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..utils._optional_imports import import_optional
+from ..utils._texts import shown
 from ._errors import ArchitectureError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Architecture:
             edges = tuple(sorted((index(source), index(target)) for source, target in self.edges))
         except (TypeError, ValueError) as error:
             raise ArchitectureError(
-                f"edges have to be pairs (source, target) of node numbers, got {self.edges!r}"
+                f"edges have to be pairs (source, target) of node numbers, got {shown(self.edges)}"
             ) from error
         for source, target in edges:
             if not 0 <= source < target < len(operations):
@@ -76,9 +77,11 @@ class Architecture:
                     f" node, and there are {len(operations)} nodes (0 to {len(operations) - 1})"
                 )
         if len(set(edges)) < len(edges):
-            raise ArchitectureError(f"an edge stands twice in {edges}")
+            raise ArchitectureError(f"an edge stands twice in {shown(edges)}")
         if not (self.space is None or isinstance(self.space, str)):
-            raise ArchitectureError(f"the name of the space has to be a text, got {self.space!r}")
+            raise ArchitectureError(
+                f"the name of the space has to be a text, got {shown(self.space)}"
+            )
         object.__setattr__(self, "operations", operations)
         object.__setattr__(self, "edges", edges)
 
@@ -133,7 +136,7 @@ class Architecture:
                 f" ({n_nodes}, {n_nodes}), got {matrix.shape}"
             )
         if matrix.size and matrix.dtype.kind not in "biuf":
-            raise ArchitectureError(f"an adjacency matrix holds numbers, got {adjacency!r}")
+            raise ArchitectureError(f"an adjacency matrix holds numbers, got {shown(adjacency)}")
         return cls._sorted(operations, matrix != 0, range(n_nodes), space)
 
     @classmethod
@@ -174,7 +177,7 @@ class Architecture:
         Architecture(operations=('input', 'conv'), edges=((0, 1),), space=None)
         """
         if not (hasattr(graph, "is_directed") and hasattr(graph, "is_multigraph")):
-            raise ArchitectureError(f"expected a networkx.DiGraph, got {graph!r}")
+            raise ArchitectureError(f"expected a networkx.DiGraph, got {shown(graph)}")
         if not graph.is_directed() or graph.is_multigraph():
             raise ArchitectureError(
                 "expected a networkx.DiGraph: a directed graph with at most one edge from a node to"
@@ -186,8 +189,8 @@ class Architecture:
             attributes = graph.nodes[name]
             if operation not in attributes:
                 raise ArchitectureError(
-                    f"node {name!r} has no attribute {operation!r} that says its operation; it has"
-                    f" {', '.join(map(repr, attributes)) or 'none'}"
+                    f"node {shown(name)} has no attribute {operation!r} that says its operation;"
+                    f" it has {shown(', '.join(map(repr, attributes))) if attributes else 'none'}"
                 )
             operations.append(attributes[operation])
         numbers = {name: number for number, name in enumerate(names)}
@@ -220,6 +223,17 @@ class Architecture:
             graph.add_node(node, **{operation: name})
         graph.add_edges_from(self.edges)
         return graph
+
+    @classmethod
+    def _of_sorted(
+        cls, operations: tuple[str, ...], edges: tuple[tuple[int, int], ...], space: str | None
+    ) -> Architecture:
+        """Build an architecture of what is known to be right, without checking it."""
+        architecture = object.__new__(cls)
+        object.__setattr__(architecture, "operations", operations)
+        object.__setattr__(architecture, "edges", edges)
+        object.__setattr__(architecture, "space", space)
+        return architecture
 
     @classmethod
     def _sorted(
@@ -270,30 +284,42 @@ class Architecture:
         ArchitectureError
             If the text is not JSON, or a field is missing or wrong.
         """
-        try:
-            fields = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ArchitectureError(f"not the JSON form of an architecture: {error}") from error
+        fields = load_json(text, "the JSON form of an architecture")
         if not isinstance(fields, dict) or not {"operations", "edges"} <= fields.keys():
             raise ArchitectureError(
                 "the JSON form of an architecture needs the fields 'operations' and 'edges',"
-                f" got {text!r}"
+                f" got {shown(text)}"
             )
         operations, edges = fields["operations"], fields["edges"]
         if not isinstance(operations, list) or not isinstance(edges, list):
-            raise ArchitectureError(f"'operations' and 'edges' have to be lists, got {text!r}")
+            raise ArchitectureError(f"'operations' and 'edges' have to be lists, got {shown(text)}")
         return cls(tuple(operations), tuple(edges), fields.get("space"))
 
     def __str__(self) -> str:
         return self.to_string()
 
 
+def load_json(text: str, expected: str) -> Any:
+    """Read JSON in which no key stands twice; the other text is for the error."""
+    try:
+        return json.loads(text, object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ArchitectureError(f"expected {expected}, got {shown(text)}: {reason}") from None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(fields := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return fields
+
+
 def _as_names(operations: Iterable[str]) -> tuple[str, ...]:
     if isinstance(operations, str) or not isinstance(operations, Iterable):
-        raise ArchitectureError(f"operations have to be a list of strings, got {operations!r}")
+        raise ArchitectureError(f"operations have to be a list of strings, got {shown(operations)}")
     names = tuple(operations)
     if not all(isinstance(name, str) for name in names):
-        raise ArchitectureError(f"operations have to be strings, got {names!r}")
+        raise ArchitectureError(f"operations have to be strings, got {shown(names)}")
     return names
 
 
@@ -311,5 +337,5 @@ def _topological_order(matrix: NDArray[np.bool_], names: Sequence[object]) -> li
                 heappush(free, target)
     if len(order) < len(matrix):
         rest = [name for node, name in enumerate(names) if node not in set(order)]
-        raise ArchitectureError(f"the graph has a cycle through some of the nodes {rest}")
+        raise ArchitectureError(f"the graph has a cycle through some of the nodes {shown(rest)}")
     return order

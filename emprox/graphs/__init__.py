@@ -1,0 +1,19 @@
+"""The one graph: directed acyclic graphs of operations, many at once, and what walks them."""
+
+from ._architecture import Architecture
+from ._canonical import canonical_orders, contract, isomorphism_classes, reorder, topological_orders
+from ._errors import ArchitectureError
+from ._graphs import ABSENT, WIRE, Graphs
+
+__all__ = [
+    "ABSENT",
+    "WIRE",
+    "Architecture",
+    "ArchitectureError",
+    "Graphs",
+    "canonical_orders",
+    "contract",
+    "isomorphism_classes",
+    "reorder",
+    "topological_orders",
+]

@@ -1,0 +1,486 @@
+"""A batch of directed acyclic graphs whose nodes are operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._architecture import Architecture
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# In `Graphs.operations`: no such node, and a node that only passes on what it reads.
+ABSENT, WIRE = -1, -2
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Many directed acyclic graphs over the same nodes.
+
+    A node adds up what it reads, or concatenates it, and applies its operation. Which operation a
+    node has, and which of the edges are there, differs from graph to graph. One object holds a
+    hundred thousand cells of seven nodes, or a single network of thousands.
+
+    Parameters
+    ----------
+    operations : ndarray of shape (n_graphs, n_nodes)
+        Operation of each node, an index into `names`; `WIRE` for a node that only passes on what it
+        reads, such as an input, a sum or the output, and `ABSENT` where a graph has no such node.
+        The first `n_inputs` nodes are the inputs, the last node is the output.
+    edges : sequence of (int, int)
+        Source and target of every edge that a graph may have, sources before targets. They are
+        kept sorted by target.
+    names : sequence of str
+        Names of the operations.
+    present : ndarray of shape (n_graphs, n_edges) or None, default=None
+        Which edges are there; None for all of them. An edge of a node that is absent is not there.
+    n_inputs : int, default=1
+        Number of inputs. In a cell that reads earlier cells, input i is the output of the cell
+        ``n_inputs - i`` places before.
+    inputs : sequence of str, default=()
+        Names of the inputs, if they have any.
+    concatenates : frozenset of int, default=frozenset()
+        Nodes that concatenate what they read; all others add it up.
+    kind : str, default=""
+        Name of the kind of cell, for the names of columns; empty if there is only one.
+    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default={}
+        Numbers of the nodes, such as their width or their number of weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.graphs import WIRE, Graphs
+    >>> graphs = Graphs(
+    ...     np.array([[WIRE, 0, 1, WIRE], [WIRE, 0, 0, WIRE]]),
+    ...     edges=[(0, 1), (0, 2), (1, 3), (2, 3)],
+    ...     names=["conv", "pool"],
+    ...     present=np.array([[True, True, True, True], [True, True, True, False]]),
+    ... )
+    >>> graphs.live().operations
+    array([[-2,  0,  1, -2],
+           [-2,  0, -1, -2]])
+    """
+
+    operations: NDArray[np.integer[Any]]
+    edges: Sequence[tuple[int, int]]
+    names: Sequence[str]
+    present: BoolArray | None = None
+    n_inputs: int = 1
+    inputs: Sequence[str] = ()
+    concatenates: frozenset[int] = frozenset()
+    kind: str = ""
+    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        edges = [(int(source), int(target)) for source, target in self.edges]
+        if wrong := [
+            e for e in edges if not 0 <= e[0] < e[1] < self.n_nodes or e[1] < self.n_inputs
+        ]:
+            raise ValueError(
+                f"an edge leads from a node to a later one that is no input, got {wrong[0]} among"
+                f" {self.n_nodes} nodes with {self.n_inputs} inputs"
+            )
+        order = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
+        if order != list(range(len(edges))):
+            edges = [edges[edge] for edge in order]
+            if self.present is not None:
+                object.__setattr__(self, "present", self.present[:, order])
+        object.__setattr__(self, "edges", tuple(edges))
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+
+    @classmethod
+    def chain(
+        cls,
+        operations: NDArray[np.integer[Any]],
+        names: Sequence[str],
+        numbers: Mapping[str, NDArray[Any]] | None = None,
+        optional: bool = False,
+    ) -> Graphs:
+        """Put operations one after the other, between an input and the output.
+
+        Parameters
+        ----------
+        operations : ndarray of shape (n_graphs, n_operations)
+            The operations, `ABSENT` after the last if they are fewer.
+        names : sequence of str
+            Names of the operations.
+        numbers : mapping of str to ndarray of shape (n_graphs, n_operations), default=None
+            Numbers of the operations; input and output get those of the nodes beside them.
+        optional : bool, default=False
+            Whether there may be fewer operations; then any node may lead to the output.
+
+        Returns
+        -------
+        Graphs
+            The chains.
+        """
+        n_nodes = operations.shape[1] + 2
+        nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
+        beside = {
+            name: np.pad(values, ((0, 0), (1, 1)), mode="edge")
+            for name, values in (numbers or {}).items()
+        }
+        edges = [(node - 1, node) for node in range(1, n_nodes)]
+        if not optional:
+            return cls(nodes, edges, names, numbers=beside)
+        is_last = (nodes[:, :-2] != ABSENT) & (nodes[:, 1:-1] == ABSENT)
+        present = np.hstack([np.ones((len(nodes), len(edges)), dtype=bool), is_last])
+        edges += [(node, n_nodes - 1) for node in range(n_nodes - 2)]
+        return cls(nodes, edges, names, present, numbers=beside)
+
+    @property
+    def wire_names(self) -> list[str]:
+        """How each node is called in an `Architecture` if it only passes on."""
+        names = [*(self.inputs or ["input"] * self.n_inputs)]
+        return [*names, *["sum"] * (self.n_nodes - len(names) - 1), "output"]
+
+    @property
+    def n_graphs(self) -> int:
+        """Number of graphs."""
+        return len(self.operations)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, the inputs and the output among them."""
+        return self.operations.shape[1]
+
+    @cached_property
+    def there(self) -> BoolArray:
+        """Which edges are there, with both their nodes: shape (n_edges, n_graphs)."""
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        there = self.nodes[sources] & self.nodes[targets]
+        return there if self.present is None else there & self.present.T
+
+    @cached_property
+    def by_node(self) -> NDArray[np.integer[Any]]:
+        """The operations of each node: shape (n_nodes, n_graphs)."""
+        return np.ascontiguousarray(self.operations.T)
+
+    @cached_property
+    def nodes(self) -> BoolArray:
+        """Which nodes are there: shape (n_nodes, n_graphs)."""
+        return self.by_node != ABSENT
+
+    @cached_property
+    def reads(self) -> dict[int, list[tuple[int, BoolArray | None]]]:
+        """What each node reads in any graph, for all nodes that are no inputs.
+
+        Each source comes with the graphs in which it is read, an array of shape (n_graphs,); None
+        stands for all graphs that have both nodes. Edges that no graph has are left out.
+        """
+        reads: dict[int, list[tuple[int, BoolArray | None]]]
+        reads = {node: [] for node in range(self.n_inputs, self.n_nodes)}
+        for edge, (source, target) in enumerate(self.edges):
+            there = self.there[edge]
+            if there.any():
+                joined = self.nodes[source] & self.nodes[target]
+                everywhere = self.present is None or np.array_equal(there, joined)
+                reads[target].append((source, None if everywhere else there))
+        return reads
+
+    @property
+    def adjacency(self) -> BoolArray:
+        """Adjacency matrices of shape (n_graphs, n_nodes, n_nodes), strictly upper triangular."""
+        matrices = np.zeros((self.n_graphs, self.n_nodes, self.n_nodes), dtype=bool)
+        if self.edges:
+            sources, targets = np.array(self.edges).T
+            matrices[:, sources, targets] = self.there.T
+        return matrices
+
+    @property
+    def connected(self) -> BoolArray:
+        """Whether any path leads from an input to the output: shape (n_graphs,)."""
+        return self._reached()[-1]
+
+    def architectures(self, space: str | None = None) -> list[Architecture]:
+        """Write each graph as an `Architecture`.
+
+        Parameters
+        ----------
+        space : str, default=None
+            Name of the search space that they come from.
+
+        Returns
+        -------
+        list of Architecture
+            The graphs without the nodes that are absent. Inputs are labelled "input", or with their
+            name, the output "output", and other nodes that only pass on "sum".
+        """
+        # Labels by node and operation: WIRE and ABSENT are -2 and -1, and count from the end.
+        table = np.array([[*self.names, wire, None] for wire in self.wire_names], dtype=object)
+        labels = table[np.arange(self.n_nodes), self.operations].tolist()
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        joined: dict[bytes, tuple[tuple[int, int], ...]] = {}
+        found = []
+        for row, (nodes, there) in enumerate(zip(self.nodes.T, self.there.T, strict=True)):
+            if (pattern := nodes.tobytes() + there.tobytes()) not in joined:
+                places = np.cumsum(nodes) - 1
+                ends = places[sources[there]].tolist(), places[targets[there]].tolist()
+                joined[pattern] = tuple(sorted(zip(*ends, strict=True)))
+            kept = tuple(name for name in labels[row] if name is not None)
+            found.append(Architecture._of_sorted(kept, joined[pattern], space))
+        return found
+
+    def live(self) -> Graphs:
+        """Leave out the nodes and edges that are on no path from an input to the output.
+
+        Returns
+        -------
+        Graphs
+            The same graphs with nothing in their place. Inputs and the output stay.
+        """
+        alive = self._reached() & self._needed()
+        alive[: self.n_inputs] = alive[-1] = True
+        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        return replace(
+            self,
+            operations=np.where(alive.T, self.operations, ABSENT),
+            present=(self.there & alive[sources] & alive[targets]).T,
+        )
+
+    def without(self, operations: Sequence[int]) -> Graphs:
+        """Leave out the nodes with some operations, such as those that hand nothing on.
+
+        Parameters
+        ----------
+        operations : sequence of int
+            Indices into `names`.
+
+        Returns
+        -------
+        Graphs
+            The graphs with nothing in their place.
+        """
+        if not len(operations):
+            return self
+        gone = np.isin(self.operations, list(operations))
+        return replace(self, operations=np.where(gone, ABSENT, self.operations))
+
+    def along_paths(self) -> tuple[IntArray, BoolArray]:
+        """Write the operations along every path that leads from an input to the output.
+
+        Returns
+        -------
+        operations : ndarray of shape (n_graphs, n_paths, n_nodes_between)
+            For every path that the edges allow the operations between input and output, `ABSENT`
+            after the last.
+        present : ndarray of shape (n_graphs, n_paths)
+            Which paths are there.
+        """
+        # Paths that end at each node, as the edges along them.
+        ending: list[list[tuple[int, ...]]] = [[()]] * self.n_inputs
+        into: dict[int, list[int]] = {node: [] for node in range(self.n_inputs, self.n_nodes)}
+        for edge, (_, target) in enumerate(self.edges):
+            into[target].append(edge)
+        for edges in into.values():
+            ending.append([(*p, edge) for edge in edges for p in ending[self.edges[edge][0]]])
+        paths, n_between = ending[-1], max(map(len, ending[-1]), default=1) - 1
+        between = np.zeros((len(paths), n_between), dtype=np.int64)
+        is_there = np.zeros((len(paths), n_between), dtype=bool)
+        present = np.empty((self.n_graphs, len(paths)), dtype=bool)
+        for number, path in enumerate(paths):
+            between[number, : len(path) - 1] = [self.edges[edge][1] for edge in path[:-1]]
+            is_there[number, : len(path) - 1] = True
+            present[:, number] = self.there[list(path)].all(axis=0)
+        return np.where(is_there, self.operations[:, between], ABSENT), present
+
+    def without_wires(self) -> tuple[NDArray[np.integer[Any]], BoolArray]:
+        """Leave out inner nodes that only pass on: what reads them reads what they read.
+
+        Returns
+        -------
+        operations : ndarray of shape (n_graphs, n_kept)
+            Operations of the nodes; those that no graph has are left out.
+        adjacency : ndarray of shape (n_graphs, n_kept, n_kept)
+            True at [i, u, v] where node v reads node u.
+        """
+        adjacency, operations = self.adjacency, self.operations.copy()
+        for node in range(self.n_inputs, self.n_nodes - 1):
+            wire = self.by_node[node] == WIRE
+            if wire.any():
+                joined = adjacency[:, :, node, None] & adjacency[:, None, node]
+                adjacency |= joined & wire[:, None, None]
+                adjacency[wire, node] = adjacency[wire, :, node] = False
+                operations[wire, node] = ABSENT
+        kept = (operations != ABSENT).any(axis=0)
+        return operations[:, kept], adjacency[:, kept][:, :, kept]
+
+    def lookup(self, values: ArrayLike, wire: float = 0, absent: float = 0) -> Floats:
+        """Look up a number of every node's operation, or several.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_names,) or (n_values, n_names)
+            Numbers of each operation.
+        wire, absent : float, default=0
+            Number of a node that only passes on, and of one that is not there.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, n_graphs) or (n_nodes, n_values, n_graphs)
+            The numbers.
+        """
+        values = np.asarray(values, dtype=float)
+        # WIRE and ABSENT are -2 and -1, and count from the end.
+        table = np.empty((*values.shape[:-1], values.shape[-1] + 2))
+        table[..., :-2], table[..., -2], table[..., -1] = values, wire, absent
+        numbers = table.take(self.by_node, axis=-1)
+        return np.ascontiguousarray(numbers.swapaxes(0, 1)) if values.ndim == 2 else numbers
+
+    def sum_over_paths(self, gains: Floats) -> Floats:
+        """Add up, over all paths from an input to the output, the product of the nodes' gains.
+
+        Parameters
+        ----------
+        gains : ndarray of shape (n_nodes, ..., n_graphs)
+            Gain of each node.
+
+        Returns
+        -------
+        ndarray of shape (..., n_graphs)
+            The sums, 0 where there is no path.
+        """
+        sums = np.zeros(gains.shape)
+        sums[: self.n_inputs] = gains[: self.n_inputs]
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                sums[node] += sums[source] if where is None else sums[source] * where
+            sums[node] *= gains[node]
+            sums[node] *= self.nodes[node]
+        return sums[-1]
+
+    def total_lengths(self, lengths: Floats) -> tuple[Floats, Floats]:
+        """Add up the nodes' lengths along each path from an input to the output, over all paths.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+
+        Returns
+        -------
+        totals : ndarray of shape (..., n_graphs)
+            The sums, 0 where there is no path.
+        n_paths : ndarray of shape (n_graphs,)
+            Number of paths.
+        """
+        totals, n_paths = np.zeros(lengths.shape), np.zeros((self.n_nodes, self.n_graphs))
+        totals[: self.n_inputs], n_paths[: self.n_inputs] = lengths[: self.n_inputs], 1
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                totals[node] += totals[source] if where is None else totals[source] * where
+                n_paths[node] += n_paths[source] if where is None else n_paths[source] * where
+            n_paths[node] *= self.nodes[node]
+            totals[node] += lengths[node] * n_paths[node]
+            totals[node] *= self.nodes[node]
+        return totals[-1], n_paths[-1]
+
+    def longest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
+        """Add up the nodes' lengths along the path on which they are most.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+        start : int, default=None
+            The input that paths begin at; None for all inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, ..., n_graphs)
+            The most on any path from an input up to and with each node; minus infinity where none
+            leads there.
+        """
+        longest = np.full(lengths.shape, -np.inf, dtype=lengths.dtype)
+        starts = slice(self.n_inputs) if start is None else start
+        longest[starts] = lengths[starts]
+        for node, sources in self.reads.items():
+            for source, where in sources:
+                far = longest[source]
+                if where is not None:
+                    far = far + _unless(where, lengths.dtype)
+                np.maximum(longest[node], far, out=longest[node])
+            longest[node] += lengths[node]
+            if not self.nodes[node].all():
+                longest[node] += _unless(self.nodes[node], lengths.dtype)
+        return longest
+
+    def shortest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
+        """Add up the nodes' lengths along the path on which they are fewest.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_nodes, ..., n_graphs)
+            Length of each node.
+        start : int, default=None
+            The input that paths begin at; None for all inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, ..., n_graphs)
+            The fewest on any path from an input up to and with each node; infinity where none
+            leads there.
+        """
+        return -self.longest_paths(-lengths, start)
+
+    def reading_inputs(self, start: int | None = None) -> BoolArray:
+        """Say which nodes read an input, directly or over wires.
+
+        Parameters
+        ----------
+        start : int, default=None
+            Which input; None for any.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, n_graphs)
+            True for nodes that do.
+        """
+        wire = self.by_node == WIRE
+        reading = np.zeros(wire.shape, dtype=bool)
+        near = np.zeros(wire.shape, dtype=bool)
+        near[slice(self.n_inputs) if start is None else start] = True
+        for edge, (source, target) in enumerate(self.edges):
+            reading[target] |= near[source] & self.there[edge]
+            near[target] = reading[target] & wire[target]
+        return reading
+
+    def read_by_output(self) -> BoolArray:
+        """Say which nodes the output reads, directly or over wires: shape (n_nodes, n_graphs)."""
+        wire = self.by_node == WIRE
+        read = np.zeros(wire.shape, dtype=bool)
+        read[-1] = True
+        for edge in range(len(self.edges) - 1, -1, -1):
+            source, target = self.edges[edge]
+            near = read[target] & wire[target] if target < self.n_nodes - 1 else True
+            read[source] |= near & self.there[edge]
+        read[-1] = False
+        return read
+
+    def _reached(self) -> BoolArray:
+        reached = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
+        reached[: self.n_inputs] = True
+        for edge, (source, target) in enumerate(self.edges):
+            reached[target] |= self.there[edge] & reached[source]
+        return reached
+
+    def _needed(self) -> BoolArray:
+        needed = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
+        needed[-1] = True
+        for edge in range(len(self.edges) - 1, -1, -1):
+            source, target = self.edges[edge]
+            needed[source] |= self.there[edge] & needed[target]
+        return needed
+
+
+def _unless(where: BoolArray, dtype: Any) -> Floats:
+    """Return minus infinity for graphs where something is not so, and 0 where it is."""
+    return np.where(where, 0, -np.inf).astype(dtype, copy=False)
