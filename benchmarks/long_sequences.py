@@ -39,7 +39,7 @@ def main(repetitions: int) -> None:
     """Measure all rows and print a table."""
     torch.set_num_threads(1)
     space = get_space("darts")
-    X = np.array([space.format(cell) for cell in space.sample(N_KNOWN, random_state=0)], object)
+    X = np.array(space.format(space.sample(N_KNOWN, random_state=0)), dtype=object)
     y = np.random.default_rng(0).normal(94, 1, N_KNOWN)
     times: dict[str, list[float]] = {
         'recipe="best", first fit': [seconds(make_emprox_pipeline("darts", random_state=0), X, y)]

@@ -65,7 +65,7 @@ class PlainLoop:
     def fit(self, X, y):
         torch.manual_seed(self.seed)
         tokens = self.tokens(X)
-        sequence = self.space.get_sequence("adjacency")
+        sequence = self.space.sequences["adjacency"]
         self.model = SequenceAutoencoder(sequence.vocabulary_size)
         optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, weight_decay=1e-4)
         for _ in range(50):

@@ -82,9 +82,9 @@ def write(name, path, size):
     if name == "nasbench101":
         rows = rng.permutation(space.distinct_cells())[:size]
     else:
-        rows = space.sample_decisions(size, rng, replace=size > space.size)
+        rows = space.sample(size, rng, replace=size > space.size)
     architectures = list(map(tuple, rows.tolist()))
-    texts = {row: space.format(space.decode([row])[0]) for row in set(architectures)}
+    texts = {row: space.format([row])[0] for row in set(architectures)}
     path.write_text("".join(f"{texts[row]}\n" for row in architectures))
     click.echo(len(texts))
 
@@ -95,7 +95,7 @@ def write(name, path, size):
 @click.argument("n_jobs", type=int)
 def rank(name, path, n_jobs):
     """Rank the architectures in a file, and print seconds, processor seconds and megabytes."""
-    known = get_space(name).sample_decisions(N_KNOWN, random_state=1)
+    known = get_space(name).sample(N_KNOWN, random_state=1)
     accuracies = np.random.default_rng(0).normal(size=N_KNOWN)
     model = EmProxRegressor(space=name, random_state=0).fit(known, accuracies)
     before, start = processor_seconds(), time.perf_counter()

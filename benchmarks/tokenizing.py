@@ -34,8 +34,8 @@ def seconds(function, *arguments):
 def measure(name, n_architectures, repeats):
     """Yield a row of the table for each sequence: its name, length, and what was measured."""
     space = get_space(name)
-    decisions = space.sample_decisions(n_architectures, random_state=0, replace=True)
-    texts = np.array([space.format(cell) for cell in space.decode(decisions)], dtype=object)
+    decisions = space.sample(n_architectures, random_state=0, replace=True)
+    texts = np.array(space.format(decisions), dtype=object)
     first = seconds(space.canonicalize, decisions[:1])
     for sequence in dict.fromkeys([space.proximity_sequence, space.default_sequence, "adjacency"]):
         tokenizer = ArchitectureTokenizer(space, sequence=sequence).fit(decisions[:1])
@@ -43,7 +43,7 @@ def measure(name, n_architectures, repeats):
         for form in (decisions, texts):
             times = [seconds(tokenizer.transform, form) for _ in range(repeats)]
             rates.append(n_architectures / np.median(times))
-        yield sequence, space.get_sequence(sequence).length, first, *rates
+        yield sequence, space.sequences[sequence].length, first, *rates
 
 
 @click.command()

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from .spaces import SearchSpace, get_space
-from .spaces._nonempty import encode_some
 from .utils._targets import check_targets
 
 # A guess may be better than the best known architecture, but not by a larger share.
@@ -61,7 +60,7 @@ def add_chance_anchor(
            [1, 1, 1, 1, 1, 1]]), array([91.5, 10. ]))
     """
     space = get_space(space).learn(X)
-    decisions, targets = encode_some(space, X), check_targets(y)
+    decisions, targets = space.encode(X, at_least=1), check_targets(y)
     check_consistent_length(decisions, targets)
     if not np.isfinite(chance_level):
         raise ValueError(f"chance_level={chance_level} is not a finite number")

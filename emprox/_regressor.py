@@ -24,7 +24,6 @@ from .proximity import SideInformation
 from .proximity._regressor import check_refit
 from .proximity._rows import check_weights
 from .spaces import SearchSpace, get_space
-from .spaces._nonempty import encode_some
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
 from .utils._versions import VersionedMixin
@@ -437,7 +436,7 @@ class EmProxRegressor(
     ) -> tuple[NDArray[Any], Floats, Floats]:
         """Read known architectures as decisions, or check a matrix."""
         targets = check_targets(y)
-        rows = self._read_matrix(X, reset) if space is None else encode_some(space, X)
+        rows = self._read_matrix(X, reset) if space is None else space.encode(X, at_least=1)
         check_consistent_length(rows, targets)
         if not reset and targets.shape[1:] != self.y_.shape[1:]:
             raise ValueError(f"y has the shape {targets.shape}, but fit was given {self.y_.shape}")

@@ -124,7 +124,7 @@ def draw(space: SearchSpace, seed: int) -> Integers:
     """Return canonical architectures to train on, as decisions."""
     complete = space.size <= LARGEST_ENUMERATED
     n_drawn = int(space.size) if complete else N_DRAWN
-    drawn = space.canonicalize(space.sample_decisions(n_drawn, seed))
+    drawn = space.canonicalize(space.sample(n_drawn, seed))
     different = np.random.default_rng(seed).permutation(np.unique(drawn, axis=0))
     if complete:
         return different
@@ -192,7 +192,7 @@ def make(name: str, folder: Path, n_steps: int = N_STEPS) -> None:
             " different"
         )
         tested = f"{N_TESTED:,} other random architectures"
-        decisions = space.canonicalize(space.sample_decisions(N_TESTED, SEED + 1))
+        decisions = space.canonicalize(space.sample(N_TESTED, SEED + 1))
     saved = ArchitectureEmbedder.from_pretrained(file)
     measured = check(saved, tokenizer.transform(decisions), describe.transform(decisions))
     module = saved.net_.module_

@@ -58,7 +58,7 @@ def _show(space: SearchSpace) -> None:
         ]
     print_table({"Name": "left", space.name: "left"}, rows)
     if not space.is_open:
-        echo(f"\nFor example:\n{space.format(space.sample(1, random_state=0)[0])}")
+        echo(f"\nFor example:\n{space.format(space.sample(1, random_state=0))[0]}")
 
 
 def _size(space: SearchSpace) -> str:

@@ -73,7 +73,7 @@ def format_decisions(space: SearchSpace, decisions: ArrayLike) -> list[str]:
     """Write each row of a decision matrix as a text."""
     if hasattr(space, "format_decisions"):
         return list(space.format_decisions(decisions))
-    return [space.format(architecture) for architecture in space.decode(decisions)]
+    return space.format(decisions)
 
 
 def make_bunch(

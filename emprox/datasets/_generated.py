@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..spaces import Architecture, SearchSpace, get_space
-from ..spaces._random import RandomState, as_generator
+from ..utils._random import RandomState, as_generator
 from ._base import format_decisions, make_bunch, shape_bunch
 
 # Operations through which no signal passes, and operations that do not add to the depth.
@@ -95,7 +95,7 @@ def make_architectures(
         raise ValueError(f"noise has to be at least 0, got {noise!r}")
     resolved = get_space(space)
     rng = as_generator(random_state)
-    decisions = resolved.sample_decisions(n_architectures, rng)
+    decisions = resolved.sample(n_architectures, rng)
     canonical = resolved.decode(resolved.canonicalize(decisions))
     noise_free = np.array([_accuracy(architecture) for architecture in canonical], dtype=float)
     noisy = np.clip(noise_free + rng.normal(0, noise, len(noise_free)), 0, 100)

@@ -6,16 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..spaces import SearchSpace, get_space
-from ..spaces._nonempty import encode_some
-from ..utils._sklearn import fit_context
+from ..spaces import SearchSpace
+from ..spaces._sequences import IntArray, translate
+from ..spaces._transformer import ArchitectureTransformer
 
 
-class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
+class ArchitectureTokenizer(ArchitectureTransformer):
     """Write architectures as token sequences of equal length.
 
     Parameters
@@ -58,9 +56,8 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
     '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|avg_pool_3x3~1|none~2|'
     """
 
-    # A space may be any object that says it is one; get_space has the better error message.
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [str, SearchSpace],
+        **ArchitectureTransformer._parameter_constraints,
         "sequence": [str, None],
         "canonicalize": ["boolean"],
     }
@@ -75,75 +72,6 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
         self.space = space
         self.sequence = sequence
         self.canonicalize = canonicalize
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> ArchitectureTokenizer:
-        """Look up the space and check the architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures in any form that the space reads: a list, array, Series or one-column
-            DataFrame of texts, `Architecture` objects or tuples of operations; or a matrix of
-            operation indices of shape (n_samples, n_decisions).
-        y : None, default=None
-            Ignored.
-
-        Returns
-        -------
-        ArchitectureTokenizer
-            The tokenizer itself.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        ValueError
-            If the space or the sequence does not exist, or there are no samples.
-        """
-        self._fit(X)
-        return self
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.int64]:
-        """Fit to the architectures and write them, reading them only once.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures; see `fit`.
-        y : None, default=None
-            Ignored.
-        **fit_params : dict
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, length)
-            Token matrix.
-        """
-        return self._tokenize(self._fit(X))
-
-    def transform(self, X: Any) -> NDArray[np.int64]:
-        """Write architectures as tokens.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures; see `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, length)
-            Token matrix.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        """
-        check_is_fitted(self)
-        return self._tokenize(encode_some(self.space_, X))
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read architectures from tokens.
@@ -166,41 +94,23 @@ class ArchitectureTokenizer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         decisions = self.space_.detokenize(np.asarray(X), self.sequence)
-        texts = [self.space_.format(architecture) for architecture in decisions]
-        return np.array(texts, dtype=object)
+        return np.array(self.space_.format(decisions), dtype=object)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the columns of the token matrix.
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        name = self.sequence or self.space_.default_sequence
+        if name not in self.space_.sequences:
+            raise ValueError(
+                f"the space {self.space_.name!r} has no sequence {name!r}; it has"
+                f" {', '.join(map(repr, self.space_.sequences))}"
+            )
+        self.vocabulary_ = self.space_.sequences[name].vocabulary
+        return [f"token{place}" for place in range(self.space_.sequences[name].length)]
 
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (length,), dtype object
-            The names ``token0``, ``token1`` and so on.
-        """
-        check_is_fitted(self)
-        length = self.space_.get_sequence(self.sequence).length
-        return np.array([f"token{position}" for position in range(length)], dtype=object)
-
-    def _fit(self, X: Any) -> NDArray[np.int64]:
-        space = get_space(self.space).learn(X)
-        vocabulary = space.get_sequence(self.sequence).vocabulary
-        decisions = encode_some(space, X)
-        self.space_, self.vocabulary_ = space, vocabulary
-        return decisions
-
-    def _tokenize(self, decisions: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> IntArray:
         if self.canonicalize:
-            decisions = self.space_.canonicalize(decisions)
-        return self.space_.tokenize(decisions, self.sequence)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
+            decisions = space.canonicalize(decisions)
+        tokens = space.tokenize(decisions, self.sequence)
+        if space is self.space_:
+            return tokens
+        name = self.sequence or space.default_sequence
+        return translate(tokens, space.sequences[name], self.space_.sequences[name])

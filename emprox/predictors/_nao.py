@@ -300,5 +300,4 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     def _format(self, X: Any) -> NDArray[Any]:
         """Write architectures in the text form of the space."""
         space = self._tokenizer.space_
-        texts = [space.format(architecture) for architecture in space.decode(space.encode(X))]
-        return np.array(texts, dtype=object)
+        return np.array(space.format(space.encode(X)), dtype=object)

@@ -213,6 +213,6 @@ class SemiNASRegressor(NAORegressor):
         """Draw as many other architectures from the space as are known."""
         space = self._tokenizer.space_
         n_drawn = min(space.size, 2 * len(known))
-        drawn = self._tokenizer.transform(space.sample_decisions(n_drawn, seed))
+        drawn = self._tokenizer.transform(space.sample(n_drawn, seed))
         is_known = (drawn[:, None] == known).all(axis=2).any(axis=1)
         return drawn[~is_known][: len(known)]

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..properties import StructuralProperties
 from ..spaces import SearchSpace, get_space
-from ..spaces._nonempty import encode_some
 from ..spaces._sequences import IntArray
 from ..utils._sklearn import Interval, fit_context
 from ..utils._targets import check_targets
@@ -199,7 +198,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
         targets = check_targets(y)
         targets = targets.reshape(len(targets), -1)
         space = get_space(self.space).learn(X)
-        decisions = encode_some(space, X)
+        decisions = space.encode(X, at_least=1)
         check_consistent_length(decisions, targets)
         random_state = check_random_state(self.random_state)
         tasks = read_tasks(space, self.tasks if side is None else side)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spaces import Architecture, SearchSpace
-from ..spaces._random import RandomState, as_generator
+from ..utils._random import RandomState, as_generator
 
 # A list of architectures in any form, or a decision matrix.
 Batch = list[Any] | NDArray[Any]
@@ -107,7 +107,7 @@ def draw_in_batches(
     waiting = np.empty((0, space.n_decisions), dtype=np.int64)
     for start in range(0, n_architectures, DRAWN_AT_ONCE):
         n_drawn = min(DRAWN_AT_ONCE, n_architectures - start)
-        drawn = space.sample_decisions(n_drawn, rng, replace=True)
+        drawn = space.sample(n_drawn, rng, replace=True)
         waiting = np.concatenate([waiting, drawn])
         while len(waiting) >= size:
             yield waiting[:size]

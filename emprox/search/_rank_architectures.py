@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from ..proximity import ProximityMetric
 from ..spaces import ArchitectureError, SearchSpace, get_space
-from ..spaces._random import RandomState
+from ..utils._random import RandomState
 from ._batches import Batch, count, draw_in_batches, read_in_batches
 from ._processes import map_in_order
 from ._selection import BatchRanker, Best, Entry, to_keys
@@ -261,7 +261,7 @@ def _to_bunch(
     texts = [
         entry.item
         if isinstance(entry.item, str)
-        else ranker.space.format(ranker.space.decode(entry.decisions[None])[0])
+        else ranker.space.format(entry.decisions[None])[0]
         for entry in entries
     ]
     items: Any = [entry.item for entry in entries]

@@ -127,7 +127,7 @@ class BatchRanker:
             If the scores are not one number for each architecture.
         """
         if self.writes_texts:
-            batch = [self.space.format(cell) for cell in self.space.decode(batch)]
+            batch = self.space.format(batch)
         # A text that is there again is not read again, and no architecture is scored twice.
         decisions, places, broken = self._read(batch, _first_places(batch), start)
         first = _first_places(decisions)
