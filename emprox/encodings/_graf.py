@@ -178,7 +178,8 @@ def _columns(graphs: Graphs, operations: Sequence[str], most_nodes: int) -> Arra
     columns = []
     for start in range(graphs.n_inputs):
         paths = graphs.longest_paths(lengths, start)[-1].reshape(4, len(chosen), -1)
-        columns += [*np.minimum(0 - paths[:2], most_nodes), *np.maximum(paths[2:], -1)]
+        columns += [*np.where(np.isinf(paths[:2]), most_nodes, 0 - paths[:2])]
+        columns += [*np.maximum(paths[2:], -1)]
         columns.append((inside & graphs.reading_inputs(start)[:, None]).sum(axis=0))
     columns += [(inside & graphs.read_by_output()[:, None]).sum(axis=0), inside.sum(axis=0)]
     return np.stack(columns, axis=1).reshape(-1, graphs.n_graphs).T.astype(np.float64)

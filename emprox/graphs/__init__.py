@@ -1,9 +1,10 @@
 """The one graph: directed acyclic graphs of operations, many at once, and what walks them."""
 
 from ._architecture import Architecture
+from ._batch import ABSENT, WIRE
 from ._canonical import canonical_orders, contract, isomorphism_classes, reorder, topological_orders
 from ._errors import ArchitectureError
-from ._graphs import ABSENT, WIRE, Graphs
+from ._graphs import Graphs
 
 __all__ = [
     "ABSENT",

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._architecture import Architecture
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
-# In `Graphs.operations`: no such node, and a node that only passes on what it reads.
-ABSENT, WIRE = -1, -2
+from ._batch import ABSENT, WIRE, BoolArray, Floats, GraphBatch, IntArray
 
 
-@dataclass(frozen=True)
-class Graphs:
+class Graphs(GraphBatch):
     """Many directed acyclic graphs over the same nodes.
 
     A node adds up what it reads, or concatenates it, and applies its operation. Which operation a
@@ -68,34 +59,6 @@ class Graphs:
            [-2,  0, -1, -2]])
     """
 
-    operations: NDArray[np.integer[Any]]
-    edges: Sequence[tuple[int, int]]
-    names: Sequence[str]
-    present: BoolArray | None = None
-    n_inputs: int = 1
-    inputs: Sequence[str] = ()
-    concatenates: frozenset[int] = frozenset()
-    kind: str = ""
-    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        edges = [(int(source), int(target)) for source, target in self.edges]
-        if wrong := [
-            e for e in edges if not 0 <= e[0] < e[1] < self.n_nodes or e[1] < self.n_inputs
-        ]:
-            raise ValueError(
-                f"an edge leads from a node to a later one that is no input, got {wrong[0]} among"
-                f" {self.n_nodes} nodes with {self.n_inputs} inputs"
-            )
-        order = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
-        if order != list(range(len(edges))):
-            edges = [edges[edge] for edge in order]
-            if self.present is not None:
-                object.__setattr__(self, "present", self.present[:, order])
-        object.__setattr__(self, "edges", tuple(edges))
-        object.__setattr__(self, "names", tuple(self.names))
-        object.__setattr__(self, "inputs", tuple(self.inputs))
-
     @classmethod
     def chain(
         cls,
@@ -137,97 +100,9 @@ class Graphs:
         return cls(nodes, edges, names, present, numbers=beside)
 
     @property
-    def wire_names(self) -> list[str]:
-        """How each node is called in an `Architecture` if it only passes on."""
-        names = [*(self.inputs or ["input"] * self.n_inputs)]
-        return [*names, *["sum"] * (self.n_nodes - len(names) - 1), "output"]
-
-    @property
-    def n_graphs(self) -> int:
-        """Number of graphs."""
-        return len(self.operations)
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes, the inputs and the output among them."""
-        return self.operations.shape[1]
-
-    @cached_property
-    def there(self) -> BoolArray:
-        """Which edges are there, with both their nodes: shape (n_edges, n_graphs)."""
-        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
-        there = self.nodes[sources] & self.nodes[targets]
-        return there if self.present is None else there & self.present.T
-
-    @cached_property
-    def by_node(self) -> NDArray[np.integer[Any]]:
-        """The operations of each node: shape (n_nodes, n_graphs)."""
-        return np.ascontiguousarray(self.operations.T)
-
-    @cached_property
-    def nodes(self) -> BoolArray:
-        """Which nodes are there: shape (n_nodes, n_graphs)."""
-        return self.by_node != ABSENT
-
-    @cached_property
-    def reads(self) -> dict[int, list[tuple[int, BoolArray | None]]]:
-        """What each node reads in any graph, for all nodes that are no inputs.
-
-        Each source comes with the graphs in which it is read, an array of shape (n_graphs,); None
-        stands for all graphs that have both nodes. Edges that no graph has are left out.
-        """
-        reads: dict[int, list[tuple[int, BoolArray | None]]]
-        reads = {node: [] for node in range(self.n_inputs, self.n_nodes)}
-        for edge, (source, target) in enumerate(self.edges):
-            there = self.there[edge]
-            if there.any():
-                joined = self.nodes[source] & self.nodes[target]
-                everywhere = self.present is None or np.array_equal(there, joined)
-                reads[target].append((source, None if everywhere else there))
-        return reads
-
-    @property
-    def adjacency(self) -> BoolArray:
-        """Adjacency matrices of shape (n_graphs, n_nodes, n_nodes), strictly upper triangular."""
-        matrices = np.zeros((self.n_graphs, self.n_nodes, self.n_nodes), dtype=bool)
-        if self.edges:
-            sources, targets = np.array(self.edges).T
-            matrices[:, sources, targets] = self.there.T
-        return matrices
-
-    @property
     def connected(self) -> BoolArray:
         """Whether any path leads from an input to the output: shape (n_graphs,)."""
         return self._reached()[-1]
-
-    def architectures(self, space: str | None = None) -> list[Architecture]:
-        """Write each graph as an `Architecture`.
-
-        Parameters
-        ----------
-        space : str, default=None
-            Name of the search space that they come from.
-
-        Returns
-        -------
-        list of Architecture
-            The graphs without the nodes that are absent. Inputs are labelled "input", or with their
-            name, the output "output", and other nodes that only pass on "sum".
-        """
-        # Labels by node and operation: WIRE and ABSENT are -2 and -1, and count from the end.
-        table = np.array([[*self.names, wire, None] for wire in self.wire_names], dtype=object)
-        labels = table[np.arange(self.n_nodes), self.operations].tolist()
-        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
-        joined: dict[bytes, tuple[tuple[int, int], ...]] = {}
-        found = []
-        for row, (nodes, there) in enumerate(zip(self.nodes.T, self.there.T, strict=True)):
-            if (pattern := nodes.tobytes() + there.tobytes()) not in joined:
-                places = np.cumsum(nodes) - 1
-                ends = places[sources[there]].tolist(), places[targets[there]].tolist()
-                joined[pattern] = tuple(sorted(zip(*ends, strict=True)))
-            kept = tuple(name for name in labels[row] if name is not None)
-            found.append(Architecture._of_sorted(kept, joined[pattern], space))
-        return found
 
     def live(self) -> Graphs:
         """Leave out the nodes and edges that are on no path from an input to the output.

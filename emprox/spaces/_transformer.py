@@ -116,7 +116,7 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         ArchitectureError
             If a sample is not an architecture of the space; says which and why.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_out_")
         space = self.space_
         try:
             decisions = space.encode(X, at_least=1)
@@ -140,7 +140,7 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         ndarray of shape (n_columns,), dtype object
             The names.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_out_")
         return np.array(self._names, dtype=object)
 
     @abstractmethod

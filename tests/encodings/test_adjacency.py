@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 
 from emprox.encodings import AdjacencyEncoding, OneHotEncoding
-from emprox.encodings._operation_graphs import adjacency_size
 from emprox.spaces import DAGSpace, NASBench201Space, get_space
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench_asr", "nasbench_graph", "dag"])
 def test_columns_are_edges_and_operations_of_the_architecture(name):
     space = DAGSpace(("a", "b"), 5) if name == "dag" else get_space(name)
-    decisions = space.sample_decisions(60, random_state=0)
+    decisions = space.sample(60, random_state=0)
     encoding = AdjacencyEncoding(space, canonicalize=False)
     columns = encoding.fit_transform(decisions)
     architectures = space.decode(decisions)
@@ -31,23 +30,23 @@ def test_columns_are_edges_and_operations_of_the_architecture(name):
 
 def test_nasbench101_has_the_columns_of_the_paper():
     space = get_space("nasbench101")
-    names = AdjacencyEncoding(space).fit(space.sample_decisions(1, 0)).get_feature_names_out()
+    names = AdjacencyEncoding(space).fit(space.sample(1, 0)).get_feature_names_out()
     assert sum(name.startswith("edge") for name in names) == 21
     assert sum(name.startswith("node") for name in names) == 15
 
 
 @pytest.mark.parametrize("canonicalize", [True, False])
 def test_it_is_one_hot_where_operations_are_on_the_edges(canonicalize):
-    decisions = get_space("nasbench201").sample_decisions(50, random_state=0)
+    decisions = get_space("nasbench201").sample(50, random_state=0)
     np.testing.assert_array_equal(
-        AdjacencyEncoding(canonicalize=canonicalize).fit_transform(decisions),
-        OneHotEncoding(canonicalize=canonicalize).fit_transform(decisions),
+        AdjacencyEncoding("nasbench201", canonicalize=canonicalize).fit_transform(decisions),
+        OneHotEncoding("nasbench201", canonicalize=canonicalize).fit_transform(decisions),
     )
 
 
 def test_blended_inputs_of_recurrent_cells_are_told_apart():
     space = get_space("nasbench_nlp")
-    decisions = space.sample_decisions(300, random_state=0)
+    decisions = space.sample(300, random_state=0)
     table = AdjacencyEncoding(space).set_output(transform="pandas").fit_transform(decisions)
     first = [name for name in table.columns if name.endswith("is first blended")]
     second = [name for name in table.columns if name.endswith("is second blended")]
@@ -62,10 +61,3 @@ def test_a_space_without_the_sequence_is_refused():
     space.sequences = {"operations": space.sequences["operations"]}
     with pytest.raises(ValueError, match=r"needs the token sequence 'adjacency'.*OneHotEncoding"):
         AdjacencyEncoding(space).fit([(1,) * 6])
-
-
-@pytest.mark.parametrize("n_nodes", [2, 3, 7, 8, 25, 35])
-def test_size_of_a_sequence(n_nodes):
-    with_first = n_nodes * (n_nodes + 1) // 2
-    assert adjacency_size(with_first) == (n_nodes, True)
-    assert adjacency_size(with_first - 1) == (n_nodes, False)

@@ -29,7 +29,11 @@ def test_columns_are_in_the_order_of_the_decisions():
         ),
         ("nasbench_macro", "01200000", ["layer 1 is mb3_k3", "layer 2 is mb6_k5"]),
         ("transnasbench101_macro", "64-1234-basic", ["layer 3 is double_and_halve"]),
-        ("nasbench_graph", "|gcn~0|gin~1|fc~2|cheb~1|", ["decision 0 is 1", "decision 3 is 1"]),
+        (
+            "nasbench_graph",
+            "|gcn~0|gin~1|fc~2|cheb~1|",
+            ["source of node 2 is node 1", "node 1 is gcn"],
+        ),
         (
             "darts",
             (

@@ -218,6 +218,9 @@ def test_edges_may_come_in_any_order():
             Graphs(operations, [wrong], NAMES)
     with pytest.raises(ValueError, match="input"):
         Graphs(operations, [(0, 1)], NAMES, n_inputs=2)
+    for wrong in (operations + 1, operations - 1, operations / 1, operations[0]):
+        with pytest.raises(ValueError, match="operation"):
+            Graphs(wrong, edges, NAMES)
 
 
 def test_what_hands_nothing_on_can_be_left_out():

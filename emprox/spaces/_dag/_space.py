@@ -115,19 +115,17 @@ class DAGSpace(SearchSpace):
     isomorphic graphs only where a graph has so many symmetries of a kind that colour refinement
     does not see that more than 64 ways to break them would have to be followed; graphs that are
     not isomorphic are never merged. Where `output` is given, nodes that do not lead there are
-    dropped, which is exact, and where `input` is given, nodes that no input reaches, which is
-    exact if an operation without an input adds nothing; a graph whose output no input reaches
-    keeps them. Nothing else is known of operations, so that graphs with skip connections or zeros
-    that make no difference are left apart.
+    dropped, which is exact, and where `input` is given, nodes that no input reaches, which is exact
+    if an operation without an input adds nothing; a graph whose output no input reaches keeps them.
+    Graphs with skip connections or zeros that make no difference are left apart.
 
-    `sample` is uniform in spaces of few graphs. In larger ones the number of nodes is uniform; a
-    random tree joins them, to which a geometric number of further edges comes, on average half as
-    many as there are nodes, and operations are uniform.
+    `sample` is uniform in spaces of few graphs. In larger ones the numbers of nodes and the
+    operations are; a random tree joins the nodes, to which a geometric number of further edges
+    comes, on average half as many as there are nodes.
 
-    The sequence "nodes" lists for each node its operation and how many places back its
-    predecessors stand, which is left out where the node before is the only one: a chain is the
-    list of its operations. It is also what is embedded for prediction: in canonical order, depth
-    first, a change to one part of a graph leaves the tokens of the others as they are.
+    The sequence "nodes" lists for each node its operation and how many places back its predecessors
+    stand, which is left out where the node before is the only one. In canonical order, depth first,
+    a change to one part of a graph leaves the tokens of the others as they are.
 
     Examples
     --------
@@ -234,7 +232,7 @@ class DAGSpace(SearchSpace):
         known = self.signals or {}
         return tuple(
             replace(known[name], name=name) if name in known else SignalOperation(name)
-            for name in self._inner_operations
+            for name in self.operations
         )
 
     @cached_property
@@ -301,15 +299,12 @@ class DAGSpace(SearchSpace):
         ]
 
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
-        labels, adjacency = take_apart(self._check(decisions), self._n_nodes)
-        inner = self._inner_operations
-        numbers = {name: number for number, name in enumerate(inner)}
-        operations = np.array([ABSENT, *(numbers.get(name, WIRE) for name in self.operations)])
-        return (with_ends(operations[labels], adjacency, self._live(labels, adjacency), inner),)
+        inner = [name for name in self.operations if name not in {self.input, self.output}]
+        return (self._graphs(decisions, inner),)
 
     def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         # The order of the nodes makes no difference, and it takes time to find the canonical one.
-        return self.graphs(decisions)
+        return (self._graphs(decisions, self.operations),)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         labels, adjacency = take_apart(self._check(decisions), self._n_nodes)
@@ -332,8 +327,7 @@ class DAGSpace(SearchSpace):
     def _read(self, item: Any) -> Sequence[int]:
         if isinstance(item, (tuple, list)) or (isinstance(item, np.ndarray) and item.ndim):
             row = list(item)
-            whole = (int, np.integer)
-            if len(row) == self.n_decisions and all(isinstance(number, whole) for number in row):
+            if len(row) == self.n_decisions and all(isinstance(n, (int, np.integer)) for n in row):
                 return row
         graph = read_graph(item)
         if self.output is not None:
@@ -398,6 +392,13 @@ class DAGSpace(SearchSpace):
             n_architectures
         )
 
+    def _graphs(self, decisions: ArrayLike, names: Sequence[str]) -> Graphs:
+        labels, adjacency = take_apart(self._check(decisions), self._n_nodes)
+        ends = {self.input, self.output}
+        operations = [WIRE if name in ends else names.index(name) for name in self.operations]
+        nodes = np.array([ABSENT, *operations])[labels]
+        return with_ends(nodes, adjacency, self._live(labels, adjacency), names)
+
     def _live(self, labels: IntArray, adjacency: BoolArray) -> BoolArray:
         """Mark the nodes on ways to the output, from an input where one leads there."""
         if self.output is None:
@@ -413,14 +414,13 @@ class DAGSpace(SearchSpace):
         adjacency = np.zeros((n_architectures, self._n_nodes, self._n_nodes), dtype=bool)
         least = 1 if self.output is None else 2
         sizes = rng.integers(least, self._n_nodes + 1, n_architectures)
-        output = self._numbers[self.output] if self.output is not None else None
-        others = [number for number in self._numbers.values() if number != output]
+        others = [number for name, number in self._numbers.items() if name != self.output]
         for size in np.unique(sizes).tolist():
             rows = np.flatnonzero(sizes == size)
             adjacency[rows, :size, :size] = draw_connected(len(rows), size, rng)
             labels[rows, :size] = rng.choice(others, (len(rows), size))
-            if output is not None:
-                labels[rows, size - 1] = output
+            if self.output is not None:
+                labels[rows, size - 1] = self._numbers[self.output]
         return join(labels, adjacency)
 
     def _n_labellings(self, n_nodes: int) -> int:
@@ -438,11 +438,6 @@ class DAGSpace(SearchSpace):
         names = ("max_nodes", "max_edges", "input", "output", "signals", "handle_unknown")
         given = {name: getattr(self, name) for name in names}
         return {"operations": self.operations or None, **given}
-
-    @property
-    def _inner_operations(self) -> tuple[str, ...]:
-        """The operations but for those that stand for input and output."""
-        return tuple(name for name in self.operations if name not in {self.input, self.output})
 
     @property
     def _known_operations(self) -> tuple[str, ...]:
