@@ -59,5 +59,5 @@ def test_blended_inputs_of_recurrent_cells_are_told_apart():
 def test_a_space_without_the_sequence_is_refused():
     space = NASBench201Space()
     space.sequences = {"operations": space.sequences["operations"]}
-    with pytest.raises(ValueError, match=r"needs the token sequence 'adjacency'.*OneHotEncoding"):
+    with pytest.raises(ValueError, match="adjacency"):
         AdjacencyEncoding(space).fit([(1,) * 6])
