@@ -12,6 +12,8 @@ from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import BoolArray, IntArray
 from ._parsing import refuse
 
+# Every pair of nodes is a decision; more would not fit into memory.
+MAX_NODES = 4096
 GRAPH_FORMS = (
     "an Architecture, its JSON form, a dict with 'operations' and 'edges' or 'adjacency', a pair"
     " (operations, adjacency) or a networkx.DiGraph"
@@ -76,6 +78,10 @@ def survey(items: list[Any] | NDArray[Any]) -> tuple[list[str], int, int]:
             graph = read_graph(item)
         except ArchitectureError as error:
             raise ArchitectureError(error.message, index) from error
+        if graph.n_nodes > MAX_NODES:
+            raise ArchitectureError(
+                f"{graph.n_nodes} nodes, at most {MAX_NODES} are allowed", index
+            )
         names.update(graph.operations)
         max_nodes = max(max_nodes, graph.n_nodes)
         n_read = len({target for _, target in graph.edges})

@@ -5,14 +5,12 @@ from types import SimpleNamespace
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emprox.spaces import (
     Architecture,
     ArchitectureError,
     NASBenchGraphSpace,
-    check_search_space,
 )
 
 SPACE = NASBenchGraphSpace()
@@ -27,12 +25,6 @@ seeds = st.integers(0, 2**32 - 1)
 def canonical():
     """Canonical forms of all descriptions."""
     return SPACE.canonicalize(ALL)
-
-
-@settings(max_examples=5)
-@given(seed=seeds)
-def test_contract(seed):
-    check_search_space(SPACE, n_architectures=20, random_state=seed)
 
 
 def test_no_two_descriptions_share_tokens_and_all_decode_back():

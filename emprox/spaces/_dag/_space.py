@@ -172,7 +172,7 @@ class DAGSpace(SearchSpace):
                 f"the operations have to be others than the output {output!r} as well, and input"
                 f" and output have to be among them; got {shown(names)}"
             )
-        least = 1 if output is None else 2
+        least = 1 + (output is not None)
         if max_nodes is not None and max_nodes < least:
             raise ValueError(f"max_nodes has to be at least {least}, got {max_nodes}")
         if max_edges is not None and (max_nodes is None or max_edges < max_nodes - 1):
@@ -321,7 +321,6 @@ class DAGSpace(SearchSpace):
         return [architecture.to_string() for architecture in self.decode(decisions)]
 
     def _graph_of(self, item: Any) -> Architecture | None:
-        # Graphs of all spaces are welcome, and their nodes may have to be sorted.
         return None
 
     def _read(self, item: Any) -> Sequence[int]:
@@ -330,13 +329,13 @@ class DAGSpace(SearchSpace):
             if len(row) == self.n_decisions and all(isinstance(n, (int, np.integer)) for n in row):
                 return row
         graph = read_graph(item)
-        if self.output is not None:
-            graph = with_last(graph, self.output)
         if graph.n_nodes > self._n_nodes:
             raise ArchitectureError(
                 f"the graph has {graph.n_nodes} nodes, but graphs of this space have at most"
                 f" {self._n_nodes}; {_LEARN_ALL}"
             )
+        if self.output is not None:
+            graph = with_last(graph, self.output)
         decisions = [0] * self.n_decisions
         for node, name in enumerate(graph.operations):
             if name not in self._numbers:
@@ -412,8 +411,7 @@ class DAGSpace(SearchSpace):
     def _draw(self, n_architectures: int, rng: np.random.Generator) -> IntArray:
         labels = np.zeros((n_architectures, self._n_nodes), dtype=np.int64)
         adjacency = np.zeros((n_architectures, self._n_nodes, self._n_nodes), dtype=bool)
-        least = 1 if self.output is None else 2
-        sizes = rng.integers(least, self._n_nodes + 1, n_architectures)
+        sizes = rng.integers(1 + (self.output is not None), self._n_nodes + 1, n_architectures)
         others = [number for name, number in self._numbers.items() if name != self.output]
         for size in np.unique(sizes).tolist():
             rows = np.flatnonzero(sizes == size)
