@@ -109,8 +109,10 @@ def read_graph(architecture: Architecture) -> list[int]:
         elif label in (*BLENDED, *NEW_STATES) and inputs:
             numbers.append(inputs[0])
             states += [inputs[0]] * (label in NEW_STATES)
+        elif label in _GIVEN:
+            numbers.append(_GIVEN[label])
         else:
-            numbers.append(_GIVEN.get(label, 0))
+            raise refuse(label, "a node of a recurrent cell's graph")
     return put_together(nodes, states)
 
 
