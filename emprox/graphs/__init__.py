@@ -2,7 +2,7 @@
 
 from ._architecture import Architecture
 from ._batch import ABSENT, WIRE
-from ._canonical import canonical_orders, contract, isomorphism_classes, reorder, topological_orders
+from ._canonical import canonical_orders, isomorphism_classes, reorder
 from ._errors import ArchitectureError
 from ._graphs import Graphs
 
@@ -13,8 +13,6 @@ __all__ = [
     "ArchitectureError",
     "Graphs",
     "canonical_orders",
-    "contract",
     "isomorphism_classes",
     "reorder",
-    "topological_orders",
 ]

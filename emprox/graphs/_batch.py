@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,10 @@ Floats = NDArray[np.float64]
 ABSENT, WIRE = -1, -2
 
 
+# No numbers; `GraphBatch` makes a mapping of it.
+_NONE: Any = ()
+
+
 @dataclass(frozen=True)
 class GraphBatch:
     """The fields of `Graphs`."""
@@ -32,7 +36,7 @@ class GraphBatch:
     inputs: Sequence[str] = ()
     concatenates: frozenset[int] = frozenset()
     kind: str = ""
-    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    numbers: Mapping[str, NDArray[Any]] = _NONE
 
     def __post_init__(self) -> None:
         operations = self.operations
@@ -53,6 +57,11 @@ class GraphBatch:
                 f"an edge leads from a node to a later one that is no input, got {wrong[0]} among"
                 f" {self.n_nodes} nodes with {self.n_inputs} inputs"
             )
+        if self.present is not None and self.present.shape != (len(operations), len(edges)):
+            raise ValueError(
+                f"present has to be of shape {(len(operations), len(edges))}, got"
+                f" {self.present.shape}"
+            )
         order = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
         if order != list(range(len(edges))):
             edges = [edges[edge] for edge in order]
@@ -60,6 +69,7 @@ class GraphBatch:
                 object.__setattr__(self, "present", self.present[:, order])
         object.__setattr__(self, "edges", tuple(edges))
         object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "numbers", dict(self.numbers))
         object.__setattr__(self, "inputs", tuple(self.inputs))
 
     @property

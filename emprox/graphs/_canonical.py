@@ -53,7 +53,7 @@ def isomorphism_classes(graphs: Graphs) -> IntArray:
     >>> isomorphism_classes(Graphs(operations, [(0, 1), (1, 2), (2, 3)], ["conv"])).tolist()
     [0, 0]
     """
-    labels, counts = contract(graphs)
+    labels, counts = _contract(graphs)
     labels, counts = reorder(labels, counts, canonical_orders(labels, counts))
     written = np.column_stack([labels, counts.reshape(len(counts), labels.shape[1] ** 2)])
     written = written.astype(np.min_scalar_type(written.max(initial=0)))
@@ -62,22 +62,8 @@ def isomorphism_classes(graphs: Graphs) -> IntArray:
     return np.unique(rows, return_inverse=True)[1]
 
 
-def contract(graphs: Graphs) -> tuple[IntArray, IntArray]:
-    """Reduce graphs to the nodes that compute, and count how often each reads which others.
-
-    Parameters
-    ----------
-    graphs : Graphs
-        The graphs.
-
-    Returns
-    -------
-    labels : ndarray of shape (n_graphs, n_nodes)
-        The inputs, the output and the operations numbered from 1 on; the nodes in their order,
-        then 0 where a graph has fewer.
-    counts : ndarray of shape (n_graphs, n_nodes, n_nodes)
-        Over how many ways of wires alone each node's result arrives at each other.
-    """
+def _contract(graphs: Graphs) -> tuple[IntArray, IntArray]:
+    """Keep the nodes that compute, and count over how many ways of wires each is read by others."""
     live, n_inputs = graphs.live(), graphs.n_inputs
     n_graphs, n_nodes = live.operations.shape
     sums = np.isin(np.arange(n_nodes), list(live.concatenates))
@@ -127,6 +113,15 @@ def canonical_orders(labels: IntArray, adjacency: Edges) -> IntArray:
         The order of each graph. Isomorphic graphs get orders in which they are equal, unless a
         graph has more than `MAX_CANDIDATES` ways to break its symmetries that neither colour
         refinement nor a symmetry found on the way tells apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.graphs import canonical_orders
+    >>> adjacency = np.zeros((1, 3, 3), dtype=bool)
+    >>> adjacency[0, 0, 2] = True
+    >>> canonical_orders(np.array([[1, 1, 1]]), adjacency)
+    array([[0, 2, 1]])
     """
     orders = np.tile(np.arange(labels.shape[1]), (len(labels), 1))
     n_nodes = (labels > 0).sum(axis=1)
@@ -139,25 +134,11 @@ def canonical_orders(labels: IntArray, adjacency: Edges) -> IntArray:
     return orders
 
 
-def topological_orders(
+def _topological_orders(
     adjacency: BoolArray, ranks: IntArray, depth_first: bool = False
 ) -> IntArray:
-    """Sort the nodes so that every edge leads forward.
-
-    Parameters
-    ----------
-    adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
-        Strictly upper triangular adjacency.
-    ranks : ndarray of shape (n_graphs, n_nodes)
-        Of the nodes that can come next the one with the lowest rank, below n_nodes, does.
-    depth_first : bool, default=False
-        Whether a node whose last predecessor came later goes before, whatever its rank.
-
-    Returns
-    -------
-    ndarray of shape (n_graphs, n_nodes)
-        The order of each graph.
-    """
+    """Sort the nodes so that edges lead forward; of those that can come next the lowest does."""
+    # Depth first, a node whose last predecessor came later goes before, whatever its rank.
     n_graphs, n_nodes = ranks.shape
     rows = np.arange(n_graphs)
     n_open = adjacency.sum(axis=1)
@@ -192,6 +173,16 @@ def reorder(labels: IntArray, adjacency: Edges, orders: IntArray) -> tuple[IntAr
         Labels in the new order.
     adjacency : ndarray of shape (n_graphs, n_nodes, n_nodes)
         Adjacency in the new order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emprox.graphs import reorder
+    >>> labels, adjacency = reorder(
+    ...     np.array([[5, 6]]), np.zeros((1, 2, 2), dtype=bool), np.array([[1, 0]])
+    ... )
+    >>> labels
+    array([[6, 5]])
     """
     rows = np.arange(len(orders))[:, None, None]
     new_adjacency = adjacency[rows, orders[:, :, None], orders[:, None, :]]
@@ -218,7 +209,7 @@ def _orders_by_colour(
     """Return depth-first orders of graphs all of whose nodes are told apart."""
     # The hash comes last, so that similar graphs are written in similar orders.
     preferred = np.lexsort((colours, labels, -heights), axis=1)
-    return topological_orders(adjacency != 0, np.argsort(preferred, axis=1), depth_first=True)
+    return _topological_orders(adjacency != 0, np.argsort(preferred, axis=1), depth_first=True)
 
 
 def _longest_ways(adjacency: Edges) -> IntArray:

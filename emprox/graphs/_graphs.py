@@ -41,7 +41,7 @@ class Graphs(GraphBatch):
         Nodes that concatenate what they read; all others add it up.
     kind : str, default=""
         Name of the kind of cell, for the names of columns; empty if there is only one.
-    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default={}
+    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default=()
         Numbers of the nodes, such as their width or their number of weights.
 
     Examples
@@ -329,7 +329,13 @@ class Graphs(GraphBatch):
         return reading
 
     def read_by_output(self) -> BoolArray:
-        """Say which nodes the output reads, directly or over wires: shape (n_nodes, n_graphs)."""
+        """Say which nodes the output reads, directly or over wires.
+
+        Returns
+        -------
+        ndarray of shape (n_nodes, n_graphs)
+            True for nodes that are read.
+        """
         wire = self.by_node == WIRE
         read = np.zeros(wire.shape, dtype=bool)
         read[-1] = True

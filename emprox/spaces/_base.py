@@ -168,8 +168,7 @@ class SearchSpace(Decisions):
         ----------
         architectures : sequence, array, Series or DataFrame
             Architectures in any form that the space documents: texts, `Architecture` objects and
-            their JSON form, tuples with a choice for each decision, by name or by number; or a
-            decision matrix.
+            their JSON form, tuples of choices, by name or by number; or a decision matrix.
         at_least : int, default=0
             How many there have to be.
 
@@ -271,8 +270,8 @@ class SearchSpace(Decisions):
         Returns
         -------
         tuple of Graphs
-            As `graphs`, with whatever a signal meets beside the operations that were chosen. The
-            names of their operations are those of `signal_operations`.
+            As `graphs`, with what a signal meets beside the operations that were chosen; named as
+            in `signal_operations`.
         """
         return self.graphs(self.canonicalize(decisions))
 

@@ -17,7 +17,6 @@ from emprox.graphs import (
     canonical_orders,
     isomorphism_classes,
     reorder,
-    topological_orders,
 )
 
 NAMES = ("a", "b")
@@ -73,21 +72,19 @@ def isomorphic(left, right):
 
 def permuted(graphs, rng):
     """Write the same graphs with their nodes in another order that the edges allow."""
-    n_nodes, n_inputs = graphs.n_nodes, graphs.n_inputs
-    adjacency = graphs.adjacency.copy()
-    inner = range(n_inputs, n_nodes - 1)
-    ranks = np.tile(np.arange(n_nodes), (graphs.n_graphs, 1))
-    for row in ranks:
-        row[inner] = rng.permutation(inner)
-    # Inputs stay first and the output last.
-    held = adjacency.copy()
-    held[:, :n_inputs, n_inputs:] = True
-    held[:, :-1, -1] = True
-    orders = topological_orders(held, ranks)
-    operations, adjacency = reorder(graphs.operations, adjacency, orders)
-    edges = [(s, t) for t in range(n_inputs, n_nodes) for s in range(t)]
-    sources, targets = np.array(edges).T
-    return Graphs(operations, edges, NAMES, adjacency[:, sources, targets], n_inputs=n_inputs)
+    operations, presents = [], []
+    for row in range(graphs.n_graphs):
+        graph = as_networkx(graphs, row)
+        ends = {0: -1, graphs.n_nodes - 1: 2}
+        ranks = {node: ends.get(node, rng.random()) for node in graph}
+        # The input stays first and the output last.
+        graph.add_edges_from((0, node) for node in list(graph)[1:])
+        graph.add_edges_from((node, graphs.n_nodes - 1) for node in list(graph)[:-1])
+        order = list(nx.lexicographical_topological_sort(graph, key=ranks.get))
+        operations.append(graphs.operations[row, order])
+        adjacency = graphs.adjacency[row][np.ix_(order, order)]
+        presents.append([adjacency[edge] for edge in graphs.edges])
+    return Graphs(np.array(operations), graphs.edges, NAMES, np.array(presents))
 
 
 @settings(max_examples=15)
