@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -62,23 +61,21 @@ def draw_reference(space: SearchSpace) -> IntArray:
 
 def operation_graphs(space: SearchSpace, decisions: IntArray) -> list[Graphs]:
     """Write architectures as graphs; an operation that hands nothing on, as "none", is no node."""
-    blocking = {o.name for o in space.signal_operations if o.effect == "block"}
-    passing = []
-    for graphs in space.graphs(decisions):
-        gone = [number for number, name in enumerate(graphs.names) if name in blocking]
-        kept = np.delete(np.arange(len(graphs.names)), gone)
-        # The number of each operation among those that are left; WIRE and ABSENT stay.
-        numbers = np.append(np.zeros(len(graphs.names), dtype=np.int64), [-2, -1])
-        numbers[kept] = np.arange(len(kept))
-        graphs = graphs.without(gone)
-        names = tuple(graphs.names[number] for number in kept)
-        passing.append(replace(graphs, operations=numbers[graphs.operations], names=names))
+    passing = [
+        graphs.without([n for n, name in enumerate(graphs.names) if name in blocked_by(space)])
+        for graphs in space.graphs(decisions)
+    ]
     if not passing:
         raise ValueError(
             f"the space {space.name!r} has no graphs of operations; take OneHotEncoding, or a space"
             " with graphs"
         )
     return passing
+
+
+def blocked_by(space: SearchSpace) -> set[str]:
+    """Return the names of the operations that hand nothing on."""
+    return {operation.name for operation in space.signal_operations if operation.effect == "block"}
 
 
 def prefix_of(graphs: Graphs) -> str:

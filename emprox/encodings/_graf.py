@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..graphs import WIRE, Graphs
 from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
-from ._base import ArchitectureEncoding, Array, operation_graphs, prefix_of
+from ._base import ArchitectureEncoding, Array, blocked_by, operation_graphs, prefix_of
 
 # With more operations than this, not all subsets of them are taken.
 _MOST_FOR_ALL_SUBSETS = 5
@@ -93,8 +93,11 @@ class GRAFEncoding(ArchitectureEncoding):
     """
 
     def _learn(self, decisions: IntArray, y: Any) -> list[str]:
-        kinds = operation_graphs(self.space_, decisions[:1])
-        self._operations = [graphs.names for graphs in kinds]
+        kinds, blocked = (
+            operation_graphs(self.space_, self._reference(decisions)),
+            blocked_by(self.space_),
+        )
+        self._operations = [[n for n in graphs.names if n not in blocked] for graphs in kinds]
         if not any(self._operations):
             raise ValueError(
                 f"{type(self).__name__} describes operations, but the space {self.space_.name!r}"
@@ -102,23 +105,15 @@ class GRAFEncoding(ArchitectureEncoding):
             )
         self._most_nodes = [
             graphs.n_inputs + int((graphs.operations != WIRE).any(axis=0).sum()) + 1
-            for graphs in operation_graphs(self.space_, self._reference(decisions))
+            for graphs in kinds
         ]
-        return [name for graphs in kinds for name in _column_names(graphs)]
+        n_subsets = max(len(_subsets(len(names))) for names in self._operations)
+        self._at_once = max(1, _AT_ONCE // (4 * n_subsets * max(self._most_nodes)))
+        return list(chain.from_iterable(map(_column_names, kinds, self._operations)))
 
     def _describe(self, space: SearchSpace, decisions: IntArray) -> Array:
-        decisions = self._canonical(space, decisions)
-        sizes = [
-            4 * most * len(_subsets(len(names)))
-            for most, names in zip(self._most_nodes, self._operations, strict=True)
-        ]
-        n_rows = max(1, _AT_ONCE // max(sizes))
-        parts = []
-        for start in range(0, len(decisions), n_rows):
-            kinds = operation_graphs(space, decisions[start : start + n_rows])
-            described = map(_columns, kinds, self._operations, self._most_nodes)
-            parts.append(np.hstack(list(described)))
-        return np.vstack(parts)
+        kinds = operation_graphs(space, self._canonical(space, decisions))
+        return np.hstack(list(map(_columns, kinds, self._operations, self._most_nodes)))
 
 
 def _subsets(n_operations: int) -> list[tuple[int, ...]]:
@@ -130,7 +125,7 @@ def _subsets(n_operations: int) -> list[tuple[int, ...]]:
     return [subset for size in sizes for subset in combinations(range(n_operations), size)]
 
 
-def _column_names(graphs: Graphs) -> list[str]:
+def _column_names(graphs: Graphs, operations: Sequence[str]) -> list[str]:
     measures = []
     for name in graphs.inputs if graphs.n_inputs > 1 else ("",):
         origin = f" from {name}" if name else ""
@@ -142,15 +137,15 @@ def _column_names(graphs: Graphs) -> list[str]:
             f"reading {name or 'the input'}",
         ]
     measures += ["read by the output", "number"]
-    n_operations = len(graphs.names)
+    n_operations = len(operations)
     names = []
     for subset in _subsets(n_operations):
-        described = " + ".join(graphs.names[operation] for operation in subset)
+        described = " + ".join(operations[operation] for operation in subset)
         if len(subset) == n_operations:
             described = "any operation"
         elif len(subset) == n_operations - 1 >= _MOST_FOR_ALL_SUBSETS:
             (missing,) = set(range(n_operations)) - set(subset)
-            described = f"all but {graphs.names[missing]}"
+            described = f"all but {operations[missing]}"
         names += [f"{prefix_of(graphs)}{described}: {measure}" for measure in measures]
     return names
 

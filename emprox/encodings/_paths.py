@@ -124,7 +124,7 @@ class PathEncoding(ArchitectureEncoding):
         names: list[str] = []
         self._tries = []
         for family, paths in zip(families, kept, strict=True):
-            ordered = sorted(paths, key=_short_first)
+            ordered = sorted(paths, key=lambda path: (len(path), path))
             self._tries.append(_Trie.of(ordered, family.names, first_column=len(names)))
             names += map(family.name_of, ordered)
         return names
@@ -195,7 +195,7 @@ def _find_families(space: SearchSpace, decisions: IntArray) -> list[_Family]:
             paths = prefixes.paths()
             found = dict(zip((paths[number] for number in numbers), counts.tolist(), strict=True))
             from_input = f"{graphs.inputs[start]} > " if graphs.n_inputs > 1 else ""
-            families.append(_Family(prefix_of(graphs) + from_input, graphs.names, found))
+            families.append(_Family(prefix_of(graphs) + from_input, tuple(graphs.names), found))
     return families
 
 
@@ -224,17 +224,11 @@ def _numbered(number: int, family: _Family) -> Iterator[tuple[int, int, Path]]:
         yield len(path), number, path
 
 
-def _short_first(path: Path) -> tuple[int, Path]:
-    return len(path), path
-
-
 def _follow(graphs: Graphs, start: int, step: Step) -> tuple[IntArray, IntArray]:
-    """Follow all paths of many graphs from an input to the output.
-
-    Returns which graph has a path, and the number of the path. `step` is called with numbers of
-    beginnings of paths, 0 for the empty one, and the operation that comes next in each; it returns
-    the number of each longer beginning, or -1 if that is of no interest.
-    """
+    """Follow all paths from an input to the output; return graphs, and a path's number for each."""
+    # `step` is called with numbers of beginnings of paths, 0 for the empty one, and the operation
+    # that comes next in each; it returns the number of each longer beginning, or -1 if that is of
+    # no interest.
     # The beginnings that lead to a node, for each node that any lead to.
     leading = {start: np.arange(graphs.n_graphs) * _STRIDE}
     for node, sources in graphs.reads.items():

@@ -38,8 +38,8 @@ def path_lengths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
     lengths: dict[str, list[float]] = {"operations": [1.0] * len(operations)}
     if is_known(operations):
         lengths = {
-            "layers": [_n_layers(operation) for operation in operations],
-            "wide layers": [_n_layers(operation) * _is_wide(operation) for operation in operations],
+            "layers": [o.n_layers * (o.effect == "renew") for o in operations],
+            "wide layers": [o.n_layers * _is_wide(o) for o in operations],
             "radius": [(operation.kernel_size - 1) / 2 for operation in operations],
             "mixing": [operation.mixing for operation in operations],
         }
@@ -99,10 +99,6 @@ def soft_path_sums(graphs: Graphs, operations: Sequence[SignalOperation]) -> Col
                 ]
     sums = graphs.sum_over_paths(graphs.lookup(list(gains.values()), wire=1))
     return dict(zip(gains, np.log(sums + _FLOOR), strict=True))
-
-
-def _n_layers(operation: SignalOperation) -> int:
-    return operation.n_layers if operation.effect == "renew" else 0
 
 
 def _is_wide(operation: SignalOperation) -> bool:

@@ -92,13 +92,14 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
     output = signals.variances[wiring.output]
     received: Columns = {name: np.zeros(len(output)) for name in wiring.names.values()}
     # The gradient at each arrival, and at what each node hands on.
-    at_arrival: dict[int, Array] = {wiring.output: np.ones(len(output))}
+    none = np.zeros(len(output))
+    at_arrival = {wiring.output: np.ones(len(output))}
     at_node: dict[int, Array] = {}
     steps = {step.arrival: step for step in wiring.steps if not isinstance(step, Renewal)}
     for arrival in range(len(wiring.readers) - 1, -1, -1):
-        total = at_arrival.get(arrival, 0)
+        total = at_arrival.get(arrival, none)
         for node in wiring.readers[arrival]:
-            arriving, through = at_node.get(node, 0), wiring.passing[node]
+            arriving, through = at_node.get(node, none), wiring.passing[node]
             if node in wiring.renewals:
                 through = through + wiring.renewals[node].slope / signals.variances[arrival]
                 for name, there in wiring.renewals[node].operations.items():
@@ -107,10 +108,12 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
         step = steps.get(arrival)
         if isinstance(step, Concatenation):
             for part, share in zip(step.parts, step.shares, strict=True):
-                at_arrival[part] = at_arrival.get(part, 0) + total * share
+                at_arrival[part] = at_arrival.get(part, none) + total * share
         elif step is not None:
             for node, where in step.terms:
-                at_node[node] = at_node.get(node, 0) + (total if where is None else total * where)
+                at_node[node] = at_node.get(node, none) + (
+                    total if where is None else total * where
+                )
     return {name: gradient / output for name, gradient in received.items()}
 
 
@@ -172,11 +175,12 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
         here = np.einsum("sr,snr->nr", shares, sources)
         here[entropy] -= (shares * np.log(shares + TINY)).sum(axis=0)
         if step.blurs is not None:
-            unblurred = shares * step.blurs.none
+            share_of_none, mean, uncertainty = step.blurs
+            unblurred = shares * share_of_none
             last = slice(no_blur, blur_last + 1)
             here[last] = np.einsum("sr,snr->nr", unblurred, sources[:, last])
             here[blur_last] += (shares - unblurred).sum(axis=0)
-            here[blurs] += np.einsum("sr,sr->r", shares, step.blurs.mean)
-            here[entropy] += np.einsum("sr,sr->r", shares, step.blurs.entropy)
+            here[blurs] += np.einsum("sr,sr->r", shares, mean)
+            here[entropy] += np.einsum("sr,sr->r", shares, uncertainty)
         at_arrival.append(here)
     return dict(zip(names, at_arrival[wiring.output], strict=True))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,17 +39,9 @@ class Sum:
     terms: list[tuple[int, Array | None]]
     # The share of each source's variance that arrives: shape (n_sources, n_rows).
     powers: Array
-    # How it was blurred, of the same shape; None if it was not.
-    blurs: Blurs | None
-
-
-@dataclass(frozen=True)
-class Blurs:
-    """How a source was blurred on its ways: share of ways without, mean number and entropy."""
-
-    none: Array
-    mean: Array
-    entropy: Array
+    # How it was blurred, if it was: on which share of its ways not at all, how often on average,
+    # and the entropy of how often. Each of the same shape.
+    blurs: tuple[Array, Array, Array] | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ class Wiring:
         self._look_up(operations, strided)
         self._lay_out()
 
-    def spread(self, per_graph: Array) -> Array:
+    def spread(self, per_graph: NDArray[Any]) -> Array:
         """Repeat what is given for each graph for each of the settings."""
         n_settings = len(self._covariances)
         return per_graph if n_settings == 1 else np.tile(per_graph, n_settings)
@@ -117,9 +110,8 @@ class Wiring:
         layers = new * [operation.n_layers for operation in operations]
         is_wide = new & [operation.kernel_size > 1 for operation in operations]
         self._copies = graphs.lookup([o.effect in copies or o.residual for o in operations], wire=1)
-        self._blurs, self._renews, self._layers, self._is_wide = map(
-            graphs.lookup, (blurs, new, layers, is_wide)
-        )
+        self._blurs, self._renews = graphs.lookup(blurs), graphs.lookup(new)
+        self._layers, self._is_wide = graphs.lookup(layers), graphs.lookup(is_wide)
         self._max_layers = int(max(1, *layers))
         if strided:
             changed = graphs.reading_inputs() & (self._copies > 0) & (graphs.by_node != WIRE)
@@ -212,7 +204,7 @@ class Wiring:
         self.steps.append(self.renewals[node])
         return renewed
 
-    def _shares(self, coefficients: Array) -> tuple[Array, Blurs | None]:
+    def _shares(self, coefficients: Array) -> tuple[Array, tuple[Array, Array, Array] | None]:
         """Work out the share of each source's variance that arrives, and how it was blurred."""
         n_orders = self._n_orders
         while n_orders > 1 and not coefficients[:, n_orders - 1].any():
@@ -232,9 +224,7 @@ class Wiring:
             for row in self._covariances
         ]
         shares = coefficients / np.where(total > 0, total, 1)[:, None]
-        blurs = Blurs(
-            none=self.spread(shares[:, 0]),
-            mean=self.spread(np.einsum("sog,o->sg", shares, orders)),
-            entropy=self.spread(-(shares * np.log(shares + TINY)).sum(axis=1)),
-        )
+        mean = np.einsum("sog,o->sg", shares, orders)
+        entropy = -(shares * np.log(shares + TINY)).sum(axis=1)
+        blurs = self.spread(shares[:, 0]), self.spread(mean), self.spread(entropy)
         return np.concatenate(powers, axis=1), blurs

@@ -17,9 +17,6 @@ from ..utils._sklearn import fit_context
 from ._base import SearchSpace
 from ._registry import get_space
 
-# So many architectures are worked on at once: few enough to stay in the processor's cache.
-_AT_ONCE = 2048
-
 
 class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
     """Base class of transformers that read architectures and write a row of numbers for each.
@@ -42,6 +39,9 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
 
     # A space may be any object that says it is one; get_space has the better error message.
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"space": [str, SearchSpace]}
+
+    # So many architectures are worked on at once: few enough to stay in the processor's cache.
+    _at_once = 2048
 
     space: str | SearchSpace
     space_: SearchSpace
@@ -161,8 +161,8 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _write(self, space: SearchSpace, decisions: IntArray) -> NDArray[Any]:
         parts = [
-            self._describe(space, decisions[start : start + _AT_ONCE])
-            for start in range(0, len(decisions), _AT_ONCE)
+            self._describe(space, decisions[start : start + self._at_once])
+            for start in range(0, len(decisions), self._at_once)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

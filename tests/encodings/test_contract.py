@@ -83,7 +83,8 @@ def test_a_row_depends_on_nothing_but_its_architecture(fitted):
     for row in range(0, 50, 10):
         assert_close(transformer.transform(decisions[[row]])[0], columns[row])
     assert_close(transformer.transform(decisions[::-1]), columns[::-1])
-    assert_close(transformer.transform(np.tile(decisions, (50, 1)))[-50:], columns)
+    if space is SPACE:
+        assert_close(transformer.transform(np.tile(decisions, (50, 1)))[-50:], columns)
     assert_close(clone(transformer).fit_transform(decisions), columns)
     # Nor on what fit was given, but in families of graphs, of which random ones say little.
     if not isinstance(space, DAGSpace):
