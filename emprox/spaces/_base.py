@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,10 @@ class SearchSpace(Decisions):
     makes one of whatever people have, `format` and `decode` write texts and graphs.
 
     A subclass sets `name` and `choices`, and overrides `graphs` if there is a graph behind the
-    decisions. It overrides `canonicalize` if the space has different descriptions of the same
-    network, ``_faults`` and `size` if not every combination of choices is allowed, and
-    ``_write_text`` and ``_read_text`` if there is a usual text form; otherwise the names of the
-    choices, joined by commas, are the text. `check_search_space` tests the result.
+    decisions. It overrides `canonicalize` if a network has several descriptions, ``_faults`` and
+    `size` if not every combination is allowed, and ``_write_text`` and ``_read_text`` if there is
+    a usual text form; otherwise the choices, joined by commas, are it. An ``__init__`` keeps each
+    parameter under its name. `check_search_space` tests the result.
 
     Attributes
     ----------
@@ -167,8 +168,8 @@ class SearchSpace(Decisions):
         Parameters
         ----------
         architectures : sequence, array, Series or DataFrame
-            Architectures in any form that the space documents: texts, `Architecture` objects and
-            their JSON form, tuples of choices, by name or by number; or a decision matrix.
+            Texts, `Architecture` objects and their JSON form, tuples of choices by name or by
+            number, whatever else the space documents; or a decision matrix.
         at_least : int, default=0
             How many there have to be.
 
@@ -419,8 +420,8 @@ class SearchSpace(Decisions):
 
     @property
     def _parameters(self) -> dict[str, Any]:
-        """What was given to `__init__`; spaces of the same class that share it are equal."""
-        return {}
+        """What was given to `__init__`, which keeps it; equal spaces of a class share it."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -432,7 +433,7 @@ class SearchSpace(Decisions):
     def __hash__(self) -> int:
         return hash((type(self), self.name))
 
-    # A space never changes, so that a copy of it is the space itself.
+    # A copy of what never changes is the thing itself.
     def __copy__(self) -> SearchSpace:
         return self
 

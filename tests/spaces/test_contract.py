@@ -34,6 +34,14 @@ class OwnSpace(SearchSpace):
         return (Graphs.chain(np.asarray(decisions), ("conv", "pool")),)
 
 
+class DeepSpace(OwnSpace):
+    """One with a parameter, which `__init__` keeps."""
+
+    def __init__(self, depth):
+        self.depth = depth
+        self.choices = {f"layer {layer}": ("conv", "pool") for layer in range(depth)}
+
+
 class PlainSpace(SearchSpace):
     """Even less, without a graph."""
 
@@ -47,6 +55,7 @@ REGISTERED = [space for space in map(get_space, list_spaces()) if not space.is_o
 SPACES = [
     *REGISTERED,
     DAGSpace(("a", "b", "c"), max_nodes=6),
+    DeepSpace(4),
     SequenceSpace(
         {"depth": [2, 3, 4], "kernel": [3, 5, 7], "act": ["relu", "swish"], "wide": [True, False]},
         conditions={"wide": {"depth": [3, 4]}},
@@ -247,6 +256,7 @@ def test_other_spaces_are_equal_if_their_parameters_are():
     assert len(pickle.dumps(space)) < 500
     assert SequenceSpace({"depth": [1, 3]}, name="mine") != space
     assert SequenceSpace({"depth": [1, 2]}, name="other") != space
+    assert pickle.loads(pickle.dumps(DeepSpace(4))) == DeepSpace(4) != DeepSpace(5)
     learned = SequenceSpace().learn([{"a": 1}, {"a": 2}])
     wider = pickle.loads(pickle.dumps(learned)).extend([{"a": 3}])
     assert wider.choices == {"a": (1, 2, 3)}

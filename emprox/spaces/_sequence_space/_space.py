@@ -305,15 +305,6 @@ class SequenceSpace(SearchSpace):
             return self.ordinal
         return [name for name, choices in self.choices.items() if _are_rising(choices)]
 
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        return {
-            "decisions": self.decisions,
-            "conditions": self.conditions,
-            "name": self.name,
-            "ordinal": self.ordinal,
-        }
-
     def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
         return super()._changeable(decisions) & self._active(decisions)
 
