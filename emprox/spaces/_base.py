@@ -305,11 +305,6 @@ class SearchSpace(Decisions):
         -------
         ndarray of shape (n_architectures, length)
             Token matrix.
-
-        Raises
-        ------
-        ValueError
-            If the space has no such sequence.
         """
         return self._sequence(sequence).write(self._check(decisions))
 
