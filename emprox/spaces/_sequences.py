@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs, reorder
 from ..graphs._graphs import IntArray
 from ..utils._texts import one_line
 
@@ -195,9 +195,8 @@ def adjacency_sequence(
         adjacency = graphs.adjacency
         if not there.all():
             order = np.argsort(~there, axis=1, kind="stable")
-            there, tokens = (np.take_along_axis(each, order, axis=1) for each in (there, tokens))
-            rows = np.arange(len(order))[:, None, None]
-            adjacency = adjacency[rows, order[:, :, None], order[:, None, :]]
+            tokens, adjacency = reorder(tokens, adjacency, order)
+            there = np.take_along_axis(there, order, axis=1)
         # The column of a node that is not there says nothing about its edges either.
         written = np.repeat(there[:, 1:], np.arange(2, n_nodes + 1), axis=1)
         return np.where(written, flatten_graphs(adjacency, tokens), PADDING)
