@@ -217,7 +217,7 @@ class BudgetCurveDisplay:
         if n_missing:
             label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
         x, mean, spread = table.index * factor, table["mean"], table["spread"]
-        style = {
+        style: dict[str, Any] = {
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],
             "markeredgecolor": "white",

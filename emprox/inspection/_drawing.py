@@ -78,7 +78,9 @@ class Drawing:
         self, ax: Any, colors: Mapping[str, str], scale: float, size: Array | None = None
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """Draw boxes, lines and texts into the middle of axes of this size."""
-        boxes, lines, texts = [], [], []
+        boxes: list[Any] = []
+        lines: list[Any] = []
+        texts: list[Any] = []
         for layout, corner in self.parts:
             for line, (*_, live) in zip(layout.lines, layout.graph.edges(data="live"), strict=True):
                 lines.append(_make_arrow(line + corner, live, scale))
@@ -170,7 +172,10 @@ def _make_arrow(line: Array, live: bool, scale: float) -> Any:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    head = {"arrowstyle": "-|>,head_length=0.55,head_width=0.22", "mutation_scale": 10 * scale}
+    head: dict[str, Any] = {
+        "arrowstyle": "-|>,head_length=0.55,head_width=0.22",
+        "mutation_scale": 10 * scale,
+    }
     color, style = (INK, "-") if live else (FAINT, _DASHED)
     return FancyArrowPatch(
         path=Path(line), color=color, linestyle=style, linewidth=scale, zorder=1, **head
@@ -190,10 +195,9 @@ def _make_box(
     if not node["live"]:
         style = {"facecolor": "white", "edgecolor": FAINT, "linestyle": _DASHED}
     rounding = {"operation": 2.5, "sum": size.min() / 2}.get(node["kind"], 5)
-    shape = f"round,pad=0,rounding_size={rounding}"
-    return FancyBboxPatch(
-        center - size / 2, *size, boxstyle=shape, linewidth=scale, zorder=2, **style
-    )
+    style["boxstyle"] = f"round,pad=0,rounding_size={rounding}"
+    left, low = center - size / 2
+    return FancyBboxPatch((left, low), *size, linewidth=scale, zorder=2, **style)
 
 
 def _write(lines: Sequence[str], center: Array, color: str) -> Iterable[Any]:

@@ -49,7 +49,7 @@ def to_graphs(
     decisions = space.encode(as_batch(architecture))
     if canonicalize:
         decisions = space.canonicalize(decisions)
-    cells = space.graphs(decisions) if hasattr(space, "graphs") else ()
+    cells = space.graphs(decisions)
     if len(cells) < 2:
         return [_to_graph(space.decode(decisions)[0], "", space, show_dead)]
     return [

@@ -55,7 +55,7 @@ class Layers:
     def __init__(self, graph: networkx.DiGraph, sizes: Array, downward: bool) -> None:
         self.graph, self.sizes, self.downward = graph, sizes, downward
         layer = _choose_layers(graph)
-        links = []
+        links: list[tuple[int, int]] = []
         self.chains = []
         for source, target in graph.edges:
             passed = range(layer[source] + 1, layer[target])
@@ -107,7 +107,7 @@ class Layers:
         right, left = stops.max() + 2 * _STUB, -3 * _STUB
         lines = []
         for chain, (source, target) in zip(self.chains, self.graph.edges, strict=True):
-            pieces = [[(x[source] + along[source] / 2, ends[chain[0], 0])]]
+            pieces: list[Any] = [[(x[source] + along[source] / 2, ends[chain[0], 0])]]
             for link in chain:
                 leave, arrive = (
                     (end[links[link, 0]], ends[link, 0]),

@@ -201,14 +201,15 @@ class NeighborsDisplay:
         if indices.max() >= len(accuracies):
             raise ValueError(f"architecture {indices.max()} is not among those in X_known")
         accuracies = accuracies[indices]
-        mean = None if weights is None else weights @ accuracies
         # What is missing to a sum of 1 is the share of an architecture without a path.
-        if mean is not None and np.isclose(weights.sum(), 1) and not np.isclose(mean, predicted[0]):
-            raise ValueError(
-                f"the prediction is {predicted[0]:.6g}, but the accuracies of the neighbours make"
-                f" {mean:.6g}: give the X_known and y_known that the estimator was fitted to, in"
-                " the same order"
-            )
+        if weights is not None and np.isclose(weights.sum(), 1):
+            mean = weights @ accuracies
+            if not np.isclose(mean, predicted[0]):
+                raise ValueError(
+                    f"the prediction is {predicted[0]:.6g}, but the accuracies of the neighbours"
+                    f" make {mean:.6g}: give the X_known and y_known that the estimator was fitted"
+                    " to, in the same order"
+                )
         space = next((step.space_ for step in transformers if hasattr(step, "space_")), None)
         if space is None:
             names = ["this architecture", *(f"known architecture {index}" for index in indices)]
@@ -290,7 +291,9 @@ class NeighborsDisplay:
                 share = np.array([_BAR[0] * self.weights[number - 1], _BAR[1]])
                 self.bars_.append(self._draw_box(bar, share, _BAR_COLOR))
             for line, text in enumerate(title.split("\n")):
-                style = ({"fontweight": "bold", "color": INK}, {"color": FAINT})[line]
+                style: dict[str, Any] = ({"fontweight": "bold", "color": INK}, {"color": FAINT})[
+                    line
+                ]
                 below = corner[1] + inner[1] - 2 - 14 * line
                 style |= {"fontsize": _FONT_SIZE * zoom, "ha": "center", "va": "top"}
                 self.titles_.append(ax.text(middle, below, text, **style))
@@ -320,7 +323,9 @@ class NeighborsDisplay:
     def _draw_box(self, corner: Array, size: Array, color: str, edge: str = "none") -> Any:
         from matplotlib.patches import Rectangle
 
-        box = Rectangle(corner, *size, facecolor=color, edgecolor=edge, linewidth=0.8)
+        box = Rectangle(
+            (corner[0], corner[1]), *size, facecolor=color, edgecolor=edge, linewidth=0.8
+        )
         return self.ax_.add_artist(box)
 
 

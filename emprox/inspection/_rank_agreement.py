@@ -152,8 +152,8 @@ class RankAgreementDisplay:
         true, pred = check_column(y_true, "y_true"), check_column(y_pred, "y_pred")
         check_consistent_length(true, pred)
         tau = float(compute_kendall_tau(true, pred))
-        names = {"name": name, "target_name": target_name}
-        return cls(y_true=true, y_pred=pred, kendall_tau=tau, **names).plot(ax, **options)
+        display = cls(y_true=true, y_pred=pred, kendall_tau=tau, name=name, target_name=target_name)
+        return display.plot(ax, **options)
 
     def plot(
         self,
