@@ -32,14 +32,6 @@ def _check_targets(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[FloatArray, Fl
     return true, pred
 
 
-def _check_k(k: int, n_samples: int) -> None:
-    # True is an Integral, but k=True is surely a mistake.
-    if isinstance(k, bool) or not isinstance(k, Integral):
-        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
-    if not 1 <= k <= n_samples:
-        raise ValueError(f"k must be from 1 to the number of samples, {n_samples}; got {k}.")
-
-
 def _combine(scores: list[float], multioutput: MultiOutput) -> float | FloatArray:
     """Return the score of each output, or their mean."""
     if not isinstance(multioutput, str) or multioutput not in ("uniform_average", "raw_values"):
@@ -263,6 +255,22 @@ def _regret(y_true: FloatArray, y_pred: FloatArray, k: int) -> float:
     return float((all_better_missed * places / remaining) @ tied_loss)
 
 
+def _at_k(
+    metric: Callable[[FloatArray, FloatArray, int], float],
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    k: int,
+    multioutput: MultiOutput,
+) -> float | FloatArray:
+    true, pred = _check_targets(y_true, y_pred)
+    # True is an Integral, but k=True is surely a mistake.
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
+    if not 1 <= k <= len(true):
+        raise ValueError(f"k must be from 1 to the number of samples, {len(true)}; got {k}.")
+    return _combine([metric(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+
+
 def precision_at_k(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -318,9 +326,7 @@ def precision_at_k(
     >>> precision_at_k([94, 91, 90, 85], [93, 80, 70, 90], k=2)
     0.5
     """
-    true, pred = _check_targets(y_true, y_pred)
-    _check_k(k, len(true))
-    return _combine([_precision(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+    return _at_k(_precision, y_true, y_pred, k, multioutput)
 
 
 def regret_at_k(
@@ -379,6 +385,4 @@ def regret_at_k(
     >>> regret_at_k([94, 91, 90, 85], [92, 93, 70, 90], k=2)
     0.0
     """
-    true, pred = _check_targets(y_true, y_pred)
-    _check_k(k, len(true))
-    return _combine([_regret(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+    return _at_k(_regret, y_true, y_pred, k, multioutput)

@@ -150,9 +150,9 @@ class TestArchitectureShuffleSplit:
     @pytest.mark.parametrize("test_size", [61, 0.001])
     def test_impossible_test_sizes(self, test_size):
         cv = ArchitectureShuffleSplit(train_sizes=20, test_size=test_size)
-        with pytest.raises(ValueError, match="test_size"):
+        with pytest.raises(ValueError, match="test set"):
             next(cv.split(np.zeros(80)))
-        with pytest.raises(ValueError, match="test_size"):
+        with pytest.raises(ValueError, match="test set"):
             next(cv.set_params(test_size=None).split(np.zeros(80), groups=np.zeros(80)))
 
 
@@ -208,7 +208,7 @@ class TestMutationSplit:
     def test_target_is_needed_for_the_best_only(self, data):
         X = data[0][:500]
         for y in (None, np.full(500, np.nan)):
-            with pytest.raises(ValueError, match=r"target|NaN"):
+            with pytest.raises(ValueError, match="NaN"):
                 next(MutationSplit(space=SPACE).split(X, y))
         cv = MutationSplit(1, space=SPACE, n_parents=None, test_size=10)
         assert len(next(cv.split(X))[1]) == 10
