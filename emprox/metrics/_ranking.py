@@ -25,10 +25,7 @@ def _check_targets(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[FloatArray, Fl
     check_consistent_length(true, pred)
     true, pred = (y.reshape(len(y), -1) for y in (true, pred))
     if true.shape != pred.shape:
-        raise ValueError(
-            "y_true and y_pred must have the same number of outputs, "
-            f"got {true.shape[1]} and {pred.shape[1]}."
-        )
+        raise ValueError(f"y_true has {true.shape[1]} outputs, but y_pred {pred.shape[1]}.")
     return true, pred
 
 
@@ -41,10 +38,6 @@ def _combine(scores: list[float], multioutput: MultiOutput) -> float | FloatArra
     return np.asarray(scores) if multioutput == "raw_values" else float(np.mean(scores))
 
 
-def _is_constant(y: FloatArray) -> bool:
-    return bool(y.min() == y.max())
-
-
 def _correlation(
     statistic: Callable[[FloatArray, FloatArray], Any],
     y_true: ArrayLike,
@@ -52,7 +45,7 @@ def _correlation(
     multioutput: MultiOutput,
     *,
     name: str,
-    is_constant: Callable[[FloatArray], bool] = _is_constant,
+    is_constant: Callable[[FloatArray], bool] = lambda y: bool(y.min() == y.max()),
 ) -> float | FloatArray:
     """Return a correlation from scipy.stats, 0 with a warning where it is undefined."""
     scores = []
