@@ -111,7 +111,7 @@ class BANANASRegressor(NetRegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights and the order of the samples. The same seed gives the same predictions,
         bit by bit, on the same machine.

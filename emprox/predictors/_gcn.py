@@ -18,7 +18,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from ..encodings._base import operation_graphs, prefix_of
 from ..graphs import Graphs
 from ..lstm._modules import SeededDropout
-from ..lstm._net import evaluated, in_batches, places_in
+from ..lstm._net import evaluated, in_batches
+from ..lstm._tokens import places_in
 from ..spaces import SearchSpace, get_space
 from ..utils._sklearn import Interval, StrOptions
 from ._base import NetRegressor, draw_glorot_weights
@@ -138,7 +139,7 @@ class GCNRegressor(NetRegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout and the order of the samples. The same seed gives the same
         predictions, bit by bit, on the same machine.

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..lstm import ArchitectureTokenizer
-from ..lstm._net import TokenNetEstimator, Tokens
+from ..lstm._tokens import TokenNetEstimator, Tokens
 from ..spaces import ArchitectureError, SearchSpace
 from ..utils._sklearn import Interval
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
@@ -63,7 +63,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout and the order of the samples. The same seed gives the same
         predictions, bit by bit, on the same machine.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ..lstm._net import Tokens
+from ..lstm._tokens import Tokens
 from ..spaces import SearchSpace
 from ..utils._sklearn import Interval
 from ._nao import NAORegressor
@@ -57,7 +57,7 @@ class SemiNASRegressor(NAORegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar for each training, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout, the order of the samples and which architectures are drawn
         from the space. The same seed gives the same predictions, bit by bit, on the same machine.
