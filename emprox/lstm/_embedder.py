@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -36,6 +37,7 @@ _MAX_EPOCHS = 50
 _DECIMALS = 5
 
 
+@dataclass(eq=False, repr=False)
 class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TokenNetEstimator):
     """Embed token sequences with an LSTM encoder-decoder that learns to reconstruct them.
 
@@ -135,6 +137,22 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     (20, 8)
     """
 
+    embedding_dim: int = 32
+    _: KW_ONLY
+    output: str = "embedding"
+    pretrained: str | os.PathLike[str] | None = None
+    attention: str = "embedding"
+    max_epochs: int | None = None
+    learning_rate: float = 1e-3
+    batch_size: int = 100
+    dropout: float = 0.1
+    weight_decay: float = 1e-4
+    gradient_clip: float | None = 5.0
+    callbacks: Sequence[Any] | None = None
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TokenNetEstimator._net_constraints,
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
@@ -146,39 +164,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "callbacks": [list, tuple, None],
     }
-
-    def __init__(
-        self,
-        embedding_dim: int = 32,
-        *,
-        output: str = "embedding",
-        pretrained: str | os.PathLike[str] | None = None,
-        attention: str = "embedding",
-        max_epochs: int | None = None,
-        learning_rate: float = 1e-3,
-        batch_size: int = 100,
-        dropout: float = 0.1,
-        weight_decay: float = 1e-4,
-        gradient_clip: float | None = 5.0,
-        callbacks: Sequence[Any] | None = None,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.embedding_dim = embedding_dim
-        self.output = output
-        self.pretrained = pretrained
-        self.attention = attention
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.callbacks = callbacks
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     @classmethod
     def from_pretrained(

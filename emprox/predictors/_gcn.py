@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -100,6 +101,7 @@ class GraphPredictor(nn.Module):
         return self.output(self.last_dropout(hidden)).squeeze(-1)
 
 
+@dataclass(eq=False, repr=False)
 class GCNRegressor(NetRegressor):
     """Predict the accuracy of architectures with directed graph convolutions.
 
@@ -183,6 +185,21 @@ class GCNRegressor(NetRegressor):
     (3,)
     """
 
+    space: str | SearchSpace
+    _: KW_ONLY
+    n_layers: int = 4
+    hidden_size: int = 144
+    dropout: float = 0.05
+    loss: str = "absolute_error"
+    max_epochs: int = 100
+    learning_rate: float = 3e-3
+    weight_decay: float = 3e-4
+    batch_size: int = 16
+    canonicalize: bool = True
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetRegressor._parameter_constraints,
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -190,41 +207,6 @@ class GCNRegressor(NetRegressor):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "loss": [StrOptions(set(LOSSES))],
     }
-
-    max_epochs: int
-    _space: SearchSpace
-    _codes: Ints
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        n_layers: int = 4,
-        hidden_size: int = 144,
-        dropout: float = 0.05,
-        loss: str = "absolute_error",
-        max_epochs: int = 100,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 3e-4,
-        batch_size: int = 16,
-        canonicalize: bool = True,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.space = space
-        self.n_layers = n_layers
-        self.hidden_size = hidden_size
-        self.dropout = dropout
-        self.loss = loss
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.canonicalize = canonicalize
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     def _read(self, X: Any, reset: bool) -> Ints:
         if reset:
