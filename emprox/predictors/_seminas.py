@@ -117,33 +117,6 @@ class SemiNASRegressor(NAORegressor):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def fit(self, X: Any, y: ArrayLike) -> SemiNASRegressor:
-        """Train on known architectures, label the others, and train on all.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Known and unlabelled architectures, in any form that the space reads.
-        y : array-like of shape (n_samples,)
-            Accuracies, in percent or any other unit; higher is better. NaN marks an unlabelled
-            architecture.
-
-        Returns
-        -------
-        SemiNASRegressor
-            The regressor itself.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        ValueError
-            If X or y are empty or of different lengths, y is infinite somewhere or NaN everywhere,
-            a parameter is out of its range, or the device or the space does not exist.
-        """
-        super().fit(X, y)
-        return self
-
     def _check_targets(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
         targets = check_targets(self, rows, y, ensure_all_finite="allow-nan")
         if np.isnan(targets).all():
