@@ -298,7 +298,7 @@ class Nodes:
         return torch.from_numpy(np.concatenate([self.reads, columns], axis=2, dtype=np.int32))
 
 
-def _label(graphs: Graphs, operations: Ints) -> tuple[Ints, list[str]]:
+def _label(graphs: Graphs, operations: NDArray[np.integer[Any]]) -> tuple[Ints, list[str]]:
     """Return a number for what each node of a kind of cell is, and the names of the numbers."""
     inputs = graphs.inputs if graphs.n_inputs > 1 else ("",)
     labels = [*(f"input {name}".rstrip() for name in inputs), "output", "no operation"]

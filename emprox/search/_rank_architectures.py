@@ -259,9 +259,7 @@ def _to_bunch(
     model: Any, ranker: BatchRanker, entries: list[Entry], n_candidates: int, n_skipped: int
 ) -> Bunch:
     texts = [
-        entry.item
-        if isinstance(entry.item, str)
-        else ranker.space.format(entry.decisions[None])[0]
+        entry.item if isinstance(entry.item, str) else ranker.space.format(entry.decisions[None])[0]
         for entry in entries
     ]
     items: Any = [entry.item for entry in entries]
