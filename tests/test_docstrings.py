@@ -32,7 +32,10 @@ def module_name(path):
 
 # Importing __main__ would run the command.
 MODULES = sorted(module_name(path) for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
-PUBLIC_MODULES = [name for name in MODULES if "._" not in name]
+# The command and what serves the other modules are no API.
+PUBLIC_MODULES = [
+    name for name in MODULES if "._" not in name and name not in ("emprox.cli", "emprox.utils")
+]
 
 
 def is_ours(obj):

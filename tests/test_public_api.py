@@ -21,7 +21,7 @@ FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(PACKAGE.rglo
 DIAGRAM = (ROOT / "docs" / "developer" / "architecture.rst").read_text(encoding="utf-8")
 DIAGRAM = DIAGRAM.split(".. code-block:: text")[1]
 ROWS = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*)  +\S", DIAGRAM, flags=re.MULTILINE)
-ROOMS = [room for row in reversed(ROWS) for room in row.split(", ")]
+ROOMS = [room for row in ROWS for room in row.split(", ")][::-1]
 
 OPTIONAL = {"matplotlib", "networkx", "pooch", "xgboost"}
 TORCH = {"skorch", "torch"}
@@ -39,7 +39,7 @@ def module_of(file):
 PUBLIC_MODULES = sorted(
     module
     for module in map(module_of, FILES)
-    if "._" not in module and not f"{module}.".startswith(tuple(f"{name}." for name in NOT_API))
+    if "._" not in module and not module.startswith(NOT_API)
 )
 
 
