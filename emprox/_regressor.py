@@ -247,7 +247,7 @@ class EmProxRegressor(
             for pair in zip((self.X_, self.y_, self._weights), new, strict=True)
         ]
         if refit == "auto":
-            refit = self._learner.has_outgrown(len(new[0]))
+            refit = self._learner._has_outgrown(len(new[0]))
         if refit:
             return self._learn(self.space_, joined[0], joined[1], joined[2], self._side)
         features = self.pipeline_[:-1].transform(new[0])

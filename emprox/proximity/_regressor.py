@@ -239,7 +239,7 @@ class ProximityRegressor(
         new = self._read_known(X, y, sample_weight, reset=False)
         known = self._known.join(new)
         if refit == "auto":
-            refit = self.has_outgrown(len(new.X))
+            refit = self._has_outgrown(len(new.X))
         if refit:
             return self._learn(known, self.n_neighbors)
         if self.metric_ is None:
@@ -487,7 +487,7 @@ class ProximityRegressor(
         check_is_fitted(self, "embedding_")
         return check_rows(validate_data(self, X, reset=False, dtype=np.float64))
 
-    def has_outgrown(self, n_new: int) -> bool:
+    def _has_outgrown(self, n_new: int) -> bool:
         """Say whether with some new samples there are a tenth more than were learned from."""
         after, before = _GROWTH
         n_known = len(self.embedding_) + n_new
@@ -577,22 +577,20 @@ class ProximityRegressor(
         """Predict parts of the known samples from the others, with deviations."""
         learned = self._known.take(slice(self._n_learned))
         # An anchor is never left out: how it is predicted says nothing about others.
-        evaluated = ~learned.is_anchor & (learned.weights > 0)
-        places = DistinctRows(learned.X, learned.targets, learned.weights).place
-        order = np.random.default_rng(0).permutation(np.unique(places[evaluated]))
+        rows = DistinctRows(learned.X, learned.targets, learned.weights).order
+        order = np.random.default_rng(0).permutation(rows[~learned.is_anchor[rows]])
         parts = np.array_split(order, min(_N_PARTS, len(order)))
         if len(order) > _SAMPLES_FOR_ONE_PART:
             parts = parts[:1]
         residuals = [np.empty((0, learned.targets.shape[1]))]
         stds = residuals.copy()
         for part in parts:
-            left_out = evaluated & np.isin(places, part)
-            others = np.flatnonzero(~left_out & (learned.weights > 0))
+            others = np.setdiff1d(rows, part)
             if not len(others):
                 break
             model = clone(self)._learn(learned.take(others), self.n_neighbors_)
-            _, scores, deviations = model._evaluate(learned.X[left_out], return_std=True)
-            true = transform_columns(model._transforms, learned.targets[left_out])
+            _, scores, deviations = model._evaluate(learned.X[part], return_std=True)
+            true = transform_columns(model._transforms, learned.targets[part])
             residuals.append(true - scores)
             stds.append(deviations)
         return np.concatenate(residuals), np.concatenate(stds)
