@@ -22,7 +22,7 @@ from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ..utils._versions import VersionedMixin
 from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
-from ._rows import DistinctRows, check_rows, check_weights
+from ._rows import DistinctRows, check_rows, check_weights, pack, unpack
 from ._transform import TargetTransform
 
 Floats = NDArray[np.float64]
@@ -485,11 +485,13 @@ class ProximityMetric(
         if "_machines" in state:
             # Points follow from the features.
             state["_machines"] = [machine.without_points() for machine in self._machines]
+            state["_X"] = pack(self._X)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_machines" in state:
+            self._X = unpack(state["_X"])
             known = np.concatenate([self._X[self._rows.first], self._added])
             points = self._to_points(known)
             for machine in self._machines:

@@ -23,7 +23,7 @@ from ..utils._targets import check_targets
 from ..utils._versions import VersionedMixin
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, nearest_distances, usual_distance
-from ._rows import DistinctRows, Known, check_rows, check_weights
+from ._rows import DistinctRows, Known, check_rows, check_weights, pack, unpack
 from ._transform import TargetTransform
 from ._uncertainty import ResidualCalibration, transform_columns
 
@@ -498,7 +498,6 @@ class ProximityRegressor(
         metric, embedding = self._make_metric(), known.X
         if metric is not None:
             embedding = metric.fit(known.X, known.y, known.weights).embedding_
-            known = known._replace(X=metric._X)  # so that a pickle holds it once
         if n_neighbors is None:
             usual = _N_NEIGHBORS_OF_EMBEDDING if metric is None else _N_NEIGHBORS
             n_neighbors = min(usual, len(known.X))
@@ -604,8 +603,17 @@ class ProximityRegressor(
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        # These follow from the rest.
-        return {**state, **{name: None for name in ("_novelty", "_search") if name in state}}
+        if "_known" in state:
+            # What follows from the rest is left out.
+            state |= {"_known": (pack(self._known.X), *self._known[1:])}
+            state |= {"_novelty": None, "_search": None}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_known" in state:
+            packed, *others = state["_known"]
+            self._known = Known(unpack(packed), *others)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
