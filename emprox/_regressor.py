@@ -22,7 +22,7 @@ from ._pipeline import RECIPES, ArchitecturePipeline, make_steps
 from .properties import StructuralProperties
 from .proximity import SideInformation
 from .proximity._regressor import check_refit
-from .proximity._rows import check_weights
+from .proximity._rows import check_rows, check_weights
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
@@ -443,10 +443,10 @@ class EmProxRegressor(
         return rows, targets, check_weights(sample_weight, rows)
 
     def _read_matrix(self, X: Any, reset: bool) -> NDArray[Any]:
-        first = X[0] if isinstance(X, list | tuple) and len(X) else X
-        if isinstance(first, str):
+        is_list = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
+        if is_list and isinstance(next(iter(X), None), str):
             raise ValueError("X holds texts: say which search space they are of, as space=…")
-        return validate_data(self, X, reset=reset)
+        return check_rows(validate_data(self, X, reset=reset))
 
     def _learn(
         self, space: Any, X: NDArray[Any], y: Floats, weights: Floats, side: Any

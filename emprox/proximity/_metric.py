@@ -14,7 +14,7 @@ from sklearn.base import (
     RegressorMixin,
     TransformerMixin,
 )
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
@@ -377,16 +377,8 @@ class ProximityMetric(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> tuple[Floats, Floats, Floats]:
         targets = check_targets(y)
-        features, targets = validate_data(
-            self,
-            X,
-            targets,
-            reset=reset,
-            dtype=np.float64,
-            copy=True,
-            multi_output=True,
-            y_numeric=True,
-        )
+        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
+        check_consistent_length(features, targets)
         if not reset and targets.shape[1:] != self._n_targets:
             raise ValueError(
                 f"y has the shape {targets.shape}; give every sample as many outputs as in fit"

@@ -15,7 +15,7 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
@@ -466,16 +466,8 @@ class ProximityRegressor(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> Known:
         targets = check_targets(y)
-        features, targets = validate_data(
-            self,
-            X,
-            targets,
-            reset=reset,
-            dtype=np.float64,
-            copy=True,
-            multi_output=True,
-            y_numeric=True,
-        )
+        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
+        check_consistent_length(features, targets)
         if not reset and targets.shape[1:] != self._known.y.shape[1:]:
             raise ValueError(
                 f"y has the shape {targets.shape}, but fit was given {self._known.y.shape}"

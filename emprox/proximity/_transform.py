@@ -87,8 +87,10 @@ class TargetTransform:
             factor = self._scale * self._log_scale / (1 - self.rank_share)
             logarithms = self._logarithm(values) + beyond * factor
             values = np.where(beyond == 0, values, self._invert_logarithm(logarithms))
+        largest = np.finfo(np.float64).max
         with np.errstate(over="ignore"):
-            return np.ldexp(values + self._best, self._exponent)
+            scaled = np.ldexp(values + self._best, self._exponent)
+        return np.clip(scaled, -largest, largest)
 
     def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
         """Return half the distance of what lies one deviation above and below, transformed back.
