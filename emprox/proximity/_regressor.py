@@ -149,7 +149,7 @@ class ProximityRegressor(
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: ArrayLike,
@@ -370,8 +370,8 @@ class ProximityRegressor(
         """
         points = self._read(X) * self._feature_scales()
         if self._novelty is None:
-            evaluated = self._known.X[~self._known.is_anchor]
-            known = np.unique(evaluated, axis=0) * self._feature_scales()
+            evaluated = ~self._known.is_anchor & (self._known.weights > 0)
+            known = np.unique(self._known.X[evaluated], axis=0) * self._feature_scales()
             self._novelty = known, usual_distance(known)
         known, usual = self._novelty
         nearest = nearest_distances(points, known)
