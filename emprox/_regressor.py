@@ -241,17 +241,22 @@ class EmProxRegressor(
         check_refit(refit)
         if not hasattr(self, "pipeline_"):
             return self.fit(X, y, sample_weight=sample_weight)
-        new = self._read_known(self.space_, X, y, sample_weight, reset=False)
-        joined = [
-            np.concatenate(pair)
-            for pair in zip((self.X_, self.y_, self._weights), new, strict=True)
-        ]
+        space, known = self.space_, self.X_
+        if space is not None:
+            space = space.extend(X)
+        if space is not self.space_:
+            # What is new to a learned space changes its decisions, but not its architectures.
+            known = space.encode(self.space_.decode(self.X_))
+        new = self._read_known(space, X, y, sample_weight, reset=False)
+        pairs = zip((known, self.y_, self._weights), new, strict=True)
+        joined = [np.concatenate(pair) for pair in pairs]
         if refit == "auto":
             refit = self._learner._has_outgrown(len(new[0]))
         if refit:
-            return self._learn(self.space_, joined[0], joined[1], joined[2], self._side)
-        features = self.pipeline_[:-1].transform(new[0])
+            return self._learn(space, joined[0], joined[1], joined[2], self._side)
+        features = self.pipeline_[:-1].transform(new[0] if space is self.space_ else X)
         self._learner.partial_fit(features, *new[1:], refit=False)
+        self.space_ = space
         self.X_, self.y_, self._weights = joined
         return self
 

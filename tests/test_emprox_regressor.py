@@ -300,6 +300,19 @@ class TestPartialFit:
         if weights == "distance":
             np.testing.assert_allclose(model.predict(X[:60]), y[:60], atol=1e-6)
 
+    @pytest.mark.parametrize("refit", [True, False])
+    def test_a_learned_space_grows(self, refit):
+        rows = list(map(tuple, np.random.default_rng(0).integers(0, 3, size=(60, 5)).tolist()))
+        new = [(3, 0, 1, 2, 0), (0, 1, 2, 3, 3)]
+        y = np.array([sum(row) for row in rows + new], dtype=float)
+        model = EmProxRegressor("sequence", random_state=0).fit(rows, y[:60])
+        model.partial_fit(new, y[60:], refit=refit)
+        assert model.space_.decode(model.X_) == model.space_.decode(model.space_.encode(rows + new))
+        if refit:
+            fresh = EmProxRegressor("sequence", random_state=0).fit(rows + new, y)
+            np.testing.assert_allclose(model.predict(rows), fresh.predict(rows))
+        assert np.isfinite(model.predict([(3, 3, 3, 3, 4)])).all()
+
     def test_matrix_is_standardised_anew(self, data):
         X, y = data
         matrix = StructuralProperties("nasbench201").fit_transform(X)
