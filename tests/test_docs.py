@@ -118,4 +118,5 @@ def test_reference_lists_what_is_public_once():
 
 
 def test_spaces_page_lists_the_registered_spaces():
-    assert not [name for name in spaces.list_spaces() if name not in TEXTS["spaces/index.rst"]]
+    official = [name for name in spaces.list_spaces() if name not in ("branches", "triangles")]
+    assert not [name for name in official if f"``{name}``" not in TEXTS["spaces/index.rst"]]

@@ -40,8 +40,12 @@ _AT_ONCE = 2**17
 # What a valid cell needs at most for the operations along its paths and an end of each path.
 _PATHS_LENGTH = 36
 _NASLIB = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
-_KEYS = (("module_adjacency", "module_operations"), ("adjacency", "operations"), ("matrix", "ops"))
-_ATTRIBUTES = (("matrix", "ops"), ("original_matrix", "original_ops"))
+_FIELDS = (
+    ("module_adjacency", "module_operations"),
+    ("adjacency", "operations"),
+    ("matrix", "ops"),
+    ("original_matrix", "original_ops"),
+)
 _SETS = [
     f"after {' '.join(str(node) for node in range(OUTPUT) if number >> node & 1) or 'none'}"
     for number in range(2**OUTPUT)
@@ -257,16 +261,11 @@ class NASBench101Space(SearchSpace):
         return _read_cell(architecture.n_nodes, architecture.edges, architecture.operations)
 
     def _read_other(self, item: Any) -> Sequence[int]:
-        if isinstance(item, Mapping):
-            for matrix, operations in _KEYS:
-                if matrix in item and operations in item:
-                    return _read_pair(item[matrix], item[operations])
-            pairs = ", or ".join(" and ".join(map(repr, pair)) for pair in _KEYS)
-            raise ArchitectureError(f"a dict has to have {pairs}, got {shown(list(item))}")
-        for matrix, operations in _ATTRIBUTES:
+        read = item.get if isinstance(item, Mapping) else lambda name: getattr(item, name, None)
+        for matrix, operations in _FIELDS:
             # The benchmark's ModelSpec sets both to None if nothing is left of a cell.
-            if getattr(item, matrix, None) is not None:
-                return _read_pair(getattr(item, matrix), getattr(item, operations, None))
+            if read(matrix) is not None:
+                return _read_pair(read(matrix), read(operations))
         return super()._read_other(item)
 
 
