@@ -104,7 +104,7 @@ def _print_metrics(
         )
         for name in reports[0]
     ]
-    for place, step in enumerate(("seconds_to_fit", "seconds_to_predict")):
+    for place, step in enumerate(("seconds to fit", "seconds to predict")):
         rows.append((step, *(f"{times[place]:.2f}" for times in seconds.values())))
     print_table({"metric": "left", **dict.fromkeys(predictions, "right")}, rows)
 
