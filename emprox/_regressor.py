@@ -68,7 +68,7 @@ class EmProxRegressor(
     device : str, default="cpu"
         Torch device of the recipes "lstm" and "paper".
     verbose : int, default=0
-        Verbosity of their embedder; 1 shows a progress bar.
+        Verbosity of their embedder; 1 prints a line for each epoch.
     n_jobs : int, default=None
         Number of parallel jobs of the neighbour search.
     random_state : int, RandomState instance or None, default=None

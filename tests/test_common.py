@@ -67,7 +67,6 @@ def test_estimators_of_token_matrices(estimator, check):
         EarlyStoppingRegressor(1),
         EarlyStoppingRegressor(calibrate=False),
         EarlyStoppingRegressor(non_finite="worst"),
-        LcSVR(n_iter=0),
         LcSVR(n_iter=20, random_state=0),
     ]
 )

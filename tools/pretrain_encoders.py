@@ -162,7 +162,7 @@ def check(embedder: ArchitectureEmbedder, tokens: Integers, properties: Floats) 
     left, right = np.random.default_rng(0).integers(len(tokens), size=(2, 20_000))
     distances = [np.linalg.norm(m[left] - m[right], axis=1) for m in (embedding, properties)]
     return Check(
-        tokens=embedder.score(tokens),
+        tokens=float(np.mean(embedder.reconstruct(tokens) == tokens)),
         explained=float(1 - errors.sum() / variances.sum()),
         median=float(np.median(1 - errors[variances > 0] / variances[variances > 0])),
         correlation=float(np.corrcoef(*distances)[0, 1]),
@@ -207,7 +207,7 @@ def make(name: str, folder: Path, n_steps: int = N_STEPS) -> None:
         kilobytes=file.stat().st_size / 1000,
         data=data,
         learning_rate=LEARNING_RATE,
-        n_epochs=len(trained.history_),
+        n_epochs=len(trained.net_.history),
         batch_size=BATCH_SIZE,
         seed=SEED,
         torch=torch.__version__,

@@ -1,11 +1,12 @@
-"""What the displays share: axes to draw into, and limits that a few outliers do not decide."""
+"""What the displays share: axes to draw into, checked numbers, and limits for the bulk of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
 
 from ..utils._optional_imports import import_optional
 
@@ -13,9 +14,16 @@ from ..utils._optional_imports import import_optional
 POINTS = 72
 
 
-def check_matplotlib(display: type) -> None:
-    """Raise ImportError if matplotlib is missing, before anything is computed for it."""
-    import_optional("matplotlib", extra="plot", purpose=display.__name__)
+def check_matplotlib(display: type, *others: str) -> None:
+    """Raise ImportError if a library is missing, before anything is computed for it."""
+    for library in ("matplotlib", *others):
+        import_optional(library, extra="plot", purpose=display.__name__)
+
+
+def check_direction(direction: str | None) -> None:
+    """Raise ValueError if there is no such direction."""
+    if direction not in ("right", "down", None):
+        raise ValueError(f"direction has to be 'right', 'down' or None, got {direction!r}")
 
 
 def get_axes(ax: Any, display: object) -> Any:
@@ -27,30 +35,24 @@ def get_axes(ax: Any, display: object) -> Any:
 
 
 def size_in_points(ax: Any) -> tuple[float, float]:
-    """Return the width and height of axes, in points."""
+    """Return the width and height of axes."""
     box = ax.get_window_extent()
-    return tuple(side * POINTS / ax.figure.dpi for side in (box.width, box.height))
+    return box.width * POINTS / ax.figure.dpi, box.height * POINTS / ax.figure.dpi
+
+
+def check_column(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Check that there is one finite number for each architecture."""
+    column = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    if column.ndim != 1:
+        raise ValueError(
+            f"one number for each architecture can be drawn, got {name} of shape {column.shape};"
+            " choose a column"
+        )
+    return column
 
 
 def robust_limits(values: NDArray[np.float64], n_ranges: float) -> tuple[float, float]:
-    """Return the range of the values without those far from the bulk of them.
-
-    Some architectures do not learn at all and stay at chance level; they would leave little of
-    the picture to all others.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-        The values.
-    n_ranges : float
-        How many times the distance between the quartiles a value may lie outside of them: after
-        Tukey 1.5 is outside and 3 far out.
-
-    Returns
-    -------
-    low, high : float
-        The limits.
-    """
+    """Return the range of the values that lie not so many quartile ranges outside the quartiles."""
     first, third = np.percentile(values, [25, 75])
     fence = n_ranges * (third - first)
     inside = values[(values >= first - fence) & (values <= third + fence)]

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from ..utils._optional_imports import import_optional
-from ._artists import text_width
-from ._axes import POINTS, check_matplotlib, size_in_points
+from ._axes import check_matplotlib
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    import pandas as pd
 
-# Label of each metric, with its unit.
 _LABELS = {
-    "mean_absolute_error": "mean absolute error (percentage points)",
-    "root_mean_squared_error": "root mean squared error (percentage points)",
     "pearson_r": "Pearson r",
     "spearman_rho": "Spearman \N{GREEK SMALL LETTER RHO}",
     "kendall_tau": "Kendall τ",
@@ -29,27 +23,23 @@ _LABELS = {
 }
 _TIMES = ("fit_time", "score_time")
 _NO_METRICS = ("predictor", "train_size", "split", "error")
-_BANDS = {"standard error": True, "standard deviation": False}
+_BANDS = {"standard error": "sem", "standard deviation": "std"}
 
 # After Okabe and Ito (2008), without yellow, which is hard to see on white. Colours come again with
 # another line style; markers tell apart what is printed in grey.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _LINE_STYLES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-# In points; a star of the same size as a circle is smaller to the eye.
-_MARKER_SIZES = {"o": 6.5, "s": 6.0, "D": 6.0, "P": 8.0, "X": 8.0, "*": 11.0}
-
-_AXES_SIZE = (5.6, 4.2)
-# Of a legend beside its longest name, in points; and the longest line in it, in characters.
-_LEGEND_MARGIN, _LEGEND_WIDTH = 64.0, 34
-# Points in a figure of one size are spread over this range, as factors on the size.
-_SPREAD = 0.12
+# The legend stands beside the axes.
+_FIGURE_SIZE, _LEGEND_WIDTH = (8.2, 4.2), 34
+# The axis reaches so far beyond the sizes, and a label takes so much of it.
+_MARGIN, _LABEL_WIDTH = 0.05, 0.1
 
 
 class BudgetCurveDisplay:
     """A metric against the number of known architectures, one line for each predictor.
 
-    Lines are means over the trials, bands their standard error or standard deviation. Predictors
+    Lines are means over the splits, bands their standard error or standard deviation. Predictors
     stand in the legend from top to bottom as their lines end.
 
     Use `from_evaluation` to make one.
@@ -58,27 +48,18 @@ class BudgetCurveDisplay:
     ----------
     metric : str
         Name of the metric.
-    predictors : list of str
-        Names of the predictors.
-    train_sizes : ndarray of shape (n_sizes,)
-        Numbers of known architectures, ascending.
-    means : ndarray of shape (n_predictors, n_sizes)
-        Means over the trials; NaN where there is no trial.
-    deviations : ndarray of shape (n_predictors, n_sizes)
-        Half the widths of the bands; NaN where there are fewer than two trials.
-    n_trials : ndarray of shape (n_predictors, n_sizes)
-        Numbers of trials that have a value.
-    n_missing : ndarray of shape (n_predictors, n_sizes)
-        Numbers of trials that have none, because they failed or the metric is not defined.
+    summary : DataFrame
+        The columns ``mean``, ``spread`` (half the width of the band), ``n_splits`` and
+        ``n_missing``; the index is ``predictor`` and ``train_size``.
     band : {"standard error", "standard deviation"} or None
         What the bands show.
 
     Attributes
     ----------
     lines_ : dict of str to matplotlib.lines.Line2D
-        The line of each predictor that has a value.
+        The line of each predictor.
     bands_ : dict of str to matplotlib.artist.Artist
-        The band of each predictor that has one, or error bars where there is one size only.
+        The band of each predictor, or error bars where there is one size only.
     legend_ : matplotlib.legend.Legend
         The legend.
     ax_ : matplotlib.axes.Axes
@@ -104,31 +85,15 @@ class BudgetCurveDisplay:
     ...     }
     ... )
     >>> display = BudgetCurveDisplay.from_evaluation(trials)
-    >>> display.means
-    array([[0.65, 0.8 ]])
+    >>> display.summary["mean"].round(2).tolist()
+    [0.65, 0.8]
     >>> display.ax_.get_ylabel()
     'Kendall τ'
     """
 
-    def __init__(
-        self,
-        *,
-        metric: str,
-        predictors: list[str],
-        train_sizes: NDArray[np.int64],
-        means: Array,
-        deviations: Array,
-        n_trials: NDArray[np.int64],
-        n_missing: NDArray[np.int64],
-        band: str | None,
-    ) -> None:
+    def __init__(self, *, metric: str, summary: pd.DataFrame, band: str | None) -> None:
         self.metric = metric
-        self.predictors = predictors
-        self.train_sizes = train_sizes
-        self.means = means
-        self.deviations = deviations
-        self.n_trials = n_trials
-        self.n_missing = n_missing
+        self.summary = summary
         self.band = band
 
     @classmethod
@@ -142,21 +107,21 @@ class BudgetCurveDisplay:
         ax: Any = None,
         line_kwargs: dict[str, Any] | None = None,
     ) -> BudgetCurveDisplay:
-        """Average over the trials and draw.
+        """Average over the splits and draw.
 
         Parameters
         ----------
         trials : DataFrame
             What `emprox.model_selection.evaluate_predictors` returns, or the same from a CSV file:
             one row for each predictor and split, with the columns ``predictor``, ``train_size``
-            and the metric. A metric that is NaN counts as missing.
+            and the metric. A metric that is not finite counts as missing.
         metric : str, default="kendall_tau"
-            Name of the column.
+            Name of the column; also ``"fit_time"`` or ``"score_time"``.
         predictors : sequence of str, default=None
             Names of the predictors to draw; None takes all.
         band : {"standard error", "standard deviation"} or None, default="standard error"
             What to show around each mean: the standard error of the mean, or the standard deviation
-            of the trials, or nothing.
+            of the splits, or nothing.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
         line_kwargs : dict, default=None
@@ -171,56 +136,36 @@ class BudgetCurveDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError
+            If the trials are no data frame.
         ValueError
             If there are no rows or a column is missing, there is no such metric, predictor or
-            band, or no trial has a value of the metric.
+            band, or no split has a value of the metric.
         """
         check_matplotlib(cls)
-        if band is not None and band not in _BANDS:
-            raise ValueError(
-                f"unknown band {band!r}; there are {', '.join(map(repr, _BANDS))} and None"
+        if not hasattr(trials, "groupby"):
+            raise TypeError(
+                "expected the data frame that evaluate_predictors returns, got"
+                f" {type(trials).__name__}"
             )
-        _check_trials(trials)
-        known = [name for name in trials if name not in _NO_METRICS]
-        _check_known("metric", metric, known)
-        names = list(dict.fromkeys(map(str, trials["predictor"])))
-        if isinstance(predictors, str) or (predictors is not None and not len(predictors)):
-            raise ValueError(
-                f"predictors has to be a list of names, or None for all, got {predictors!r}"
-            )
-        for predictor in predictors or ():
-            _check_known("predictor", predictor, names)
-        names = names if predictors is None else list(predictors)
+        _check_names("column", ["predictor", "train_size"], list(trials))
+        _check_names("metric", [metric], [name for name in trials if name not in _NO_METRICS])
+        names = trials["predictor"].unique().tolist()
+        if predictors is not None:
+            _check_names("predictor", predictors, names)
+            names = list(predictors)
+        _check_names("band", [band], [*_BANDS, None])
         trials = trials[trials["predictor"].isin(names)]
-        sizes = np.unique(trials["train_size"].to_numpy(dtype=np.int64))
-        values = trials[metric].where(np.isfinite(trials[metric].astype(float)))
+        values = trials[metric].astype(float).where(np.isfinite(trials[metric].astype(float)))
+        if not values.notna().any():
+            raise ValueError(f"no split has a {metric}; the column 'error' may say why")
         groups = values.groupby([trials["predictor"], trials["train_size"]])
-        summary = groups.agg(
-            ["mean", "count", "size", "sem" if band is not None and _BANDS[band] else "std"]
-        )
-        # One block of columns for each of the four, the predictors in rows.
-        table = summary.unstack("train_size").reindex(names)
-        means, counts, rows, deviations = (
-            table.to_numpy(dtype=float).reshape(len(names), 4, -1).transpose(1, 0, 2)
-        )
-        n_trials = np.nan_to_num(counts).astype(np.int64)
-        n_missing = np.nan_to_num(rows).astype(np.int64) - n_trials
+        summary = groups.agg(mean="mean", spread=_BANDS.get(band or "", "std"), n_splits="count")
+        summary["n_missing"] = groups.size() - summary["n_splits"]
         if band is None:
-            deviations = np.full_like(means, np.nan)
-        if not n_trials.any():
-            raise ValueError(
-                f"no trial has a value of {metric}; the column 'error' says what was raised"
-            )
-        return cls(
-            metric=metric,
-            predictors=names,
-            train_sizes=sizes,
-            means=means,
-            deviations=deviations,
-            n_trials=n_trials,
-            n_missing=n_missing,
-            band=band,
-        ).plot(ax, line_kwargs=line_kwargs)
+            summary["spread"] = np.nan
+        display = cls(metric=metric, summary=summary.loc[names], band=band)
+        return display.plot(ax, line_kwargs=line_kwargs)
 
     def plot(
         self, ax: Any = None, *, line_kwargs: dict[str, Any] | None = None
@@ -244,164 +189,87 @@ class BudgetCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        labels = [self._label(number) for number in range(len(self.predictors))]
         if ax is None:
             plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(self).__name__)
-            longest = max(text_width(line) for label in labels for line in label.split("\n"))
-            width = _AXES_SIZE[0] + (longest + _LEGEND_MARGIN) / POINTS
-            ax = plt.subplots(figsize=(width, _AXES_SIZE[1]), layout="constrained")[1]
+            ax = plt.subplots(figsize=_FIGURE_SIZE, layout="constrained")[1]
+        self.ax_, self.figure_ = ax, ax.figure
         self.lines_: dict[str, Any] = {}
         self.bands_: dict[str, Any] = {}
-        for number, name in enumerate(self.predictors):
-            if self.n_trials[number].any():
-                self._draw_predictor(ax, number, name, labels[number], line_kwargs or {})
-        self._set_axes(ax)
-        self._draw_legend(ax, labels)
-        self.ax_, self.figure_ = ax, ax.figure
+        names, sizes = (self.summary.index.unique(level) for level in (0, 1))
+        # With one size, points stand beside each other.
+        shifts = np.linspace(-_MARGIN, _MARGIN, 2 * len(names) + 1)[1::2] * (len(sizes) == 1)
+        for number, shift in enumerate(shifts):
+            self._draw_line(number, names[number], np.exp(shift), len(sizes) > 1, line_kwargs)
+        self._set_axes(np.sort(sizes.to_numpy(dtype=float)))
+        # In the order of their last points that there are.
+        last = {name: self.summary.loc[name, "mean"].dropna() for name in self.lines_}
+        ends = {name: means.iloc[-1] if len(means) else -np.inf for name, means in last.items()}
+        order = [self.lines_[name] for name in sorted(ends, key=lambda name: -ends[name])]
+        self.legend_ = ax.legend(handles=order, fontsize="small", **self._place_legend())
         return self
 
-    def _label(self, number: int) -> str:
-        lines = textwrap.wrap(self.predictors[number], _LEGEND_WIDTH) or [""]
-        n_missing = int(self.n_missing[number].sum())
-        if n_missing:
-            n_all = n_missing + int(self.n_trials[number].sum())
-            lines.append(f"({n_missing:,} of {n_all:,} trials missing)")
-        label = "\n".join(lines).replace("$", r"\$")  # which is no sign of a formula here
-        # matplotlib leaves out of legends what begins with an underscore.
-        return f" {label}" if label.startswith("_") else label
-
-    def _draw_predictor(
-        self, ax: Any, number: int, name: str, label: str, line_kwargs: dict[str, Any]
+    def _draw_line(
+        self, number: int, name: str, factor: float, joined: bool, line_kwargs: Any
     ) -> None:
-        there = self.n_trials[number] > 0
-        x, y = self.train_sizes[there].astype(float), self.means[number, there]
-        deviation = self.deviations[number, there]
-        marker = _MARKERS[number % len(_MARKERS)]
-        options = {
+        table = self.summary.loc[name]
+        n_missing = table["n_missing"].sum()
+        label = textwrap.fill(str(name), _LEGEND_WIDTH).replace("$", r"\$")
+        if n_missing:
+            label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
+        x, mean, spread = table.index * factor, table["mean"], table["spread"]
+        style: dict[str, Any] = {
             "color": _COLORS[number % len(_COLORS)],
-            "marker": marker,
-            "linestyle": _LINE_STYLES[number // len(_COLORS) % len(_LINE_STYLES)],
-            "linewidth": 1.5,
-            "markersize": _MARKER_SIZES.get(marker, 7.5),
+            "marker": _MARKERS[number % len(_MARKERS)],
             "markeredgecolor": "white",
-            "markeredgewidth": 0.5,
-            **line_kwargs,
+            "linestyle": _LINE_STYLES[number // len(_COLORS) % len(_LINE_STYLES)] * joined,
         }
-        if len(self.train_sizes) == 1:
-            options["linestyle"] = "none"
-            x = x * _spread(number, len(self.predictors))
-        (line,) = ax.plot(x, y, **options, label=label, zorder=3)
-        self.lines_[name] = line
-        if np.isnan(deviation).all():
-            return
-        if len(self.train_sizes) == 1:
-            self.bands_[name] = ax.errorbar(
-                x, y, deviation, fmt="none", ecolor=line.get_color(), capsize=3, zorder=2
-            )
-        else:
-            self.bands_[name] = ax.fill_between(
-                x,
-                y - deviation,
-                y + deviation,
-                color=line.get_color(),
-                alpha=0.15,
-                linewidth=0,
-                zorder=1,
-            )
+        # matplotlib leaves out of legends what begins with an underscore.
+        style |= {"label": label.removeprefix("_"), "markersize": 7, **(line_kwargs or {})}
+        self.lines_[name] = self.ax_.plot(x, mean, **style)[0]
+        color = self.lines_[name].get_color()
+        if joined and spread.notna().any():
+            options = {"color": color, "alpha": 0.15, "linewidth": 0}
+            self.bands_[name] = self.ax_.fill_between(x, mean - spread, mean + spread, **options)
+        elif spread.notna().any():
+            options = {"fmt": "none", "ecolor": color, "capsize": 3}
+            self.bands_[name] = self.ax_.errorbar(x, mean, spread, **options)
 
-    def _set_axes(self, ax: Any) -> None:
-        ticker = import_optional("matplotlib.ticker", extra="plot", purpose=type(self).__name__)
+    def _set_axes(self, sizes: np.ndarray[Any, Any]) -> None:
+        ax = self.ax_
         label = _LABELS.get(self.metric, self.metric.replace("_", " "))
-        ax.set_xscale("log")
-        if self.metric in _TIMES and np.nanmin(self.means) > 0:
+        ax.set(xlabel="number of known architectures", ylabel=label, xscale="log")
+        if self.metric in _TIMES and self.summary["mean"].min() > 0:
             ax.set_yscale("log")
-            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-            ax.yaxis.set_minor_formatter(ticker.NullFormatter())
-        ax.set(xlabel="number of known architectures", ylabel=label)
-        low, high = self.train_sizes[[0, -1]].astype(float)
-        margin = (high / low) ** 0.05 if high > low else 1 + 2 * _SPREAD
+        low, high = sizes[[0, -1]]
+        margin = (high / low) ** _MARGIN if high > low else np.exp(2 * _MARGIN)
         ax.set_xlim(low / margin, high * margin)
-        ax.xaxis.set_major_locator(ticker.FixedLocator(self.train_sizes))
-        ax.xaxis.set_major_formatter(ticker.FixedFormatter(self._tick_labels(ax, margin)))
-        ax.xaxis.set_minor_locator(ticker.NullLocator())
-        ax.grid(alpha=0.25, linewidth=0.6)
+        # The last size has a label, and those before it that there is room for.
+        places = np.log(sizes) / max(np.log(high / low), 1e-9)
+        labels = [f"{high:,g}"]
+        last = places[-1]
+        for size, place in zip(sizes[-2::-1], places[-2::-1], strict=True):
+            has_room = last - place >= _LABEL_WIDTH
+            labels.append(f"{size:,g}" if has_room else "")
+            last = place if has_room else last
+        ax.set_xticks(sizes, labels[::-1])
+        ax.minorticks_off()
+        ax.grid(alpha=0.25)
 
-    def _tick_labels(self, ax: Any, margin: float) -> list[str]:
-        """Write the sizes, the last and those before it that there is room for."""
-        labels = [f"{size:,}" for size in self.train_sizes]
-        if len(labels) == 1:
-            return labels
-        # A legend beside the axes takes some of their width later.
-        logs = np.log(self.train_sizes)
-        length = 0.7 * size_in_points(ax)[0]
-        x = length * (logs - logs[0]) / (logs[-1] - logs[0] + 2 * np.log(margin))
-        room = [text_width(label, 11.0) + 6 for label in labels]
-        shown = [len(labels) - 1]
-        for number in range(len(labels) - 2, -1, -1):
-            if x[shown[-1]] - x[number] >= (room[shown[-1]] + room[number]) / 2:
-                shown.append(number)
-        return [label if number in shown else "" for number, label in enumerate(labels)]
-
-    def _draw_legend(self, ax: Any, labels: list[str]) -> None:
-        # The last value that there is, as what the line ends with.
-        ends = {
-            name: means[~np.isnan(means)][-1]
-            for name, means in zip(self.predictors, self.means, strict=True)
-            if name in self.lines_
-        }
-        order = sorted(ends, key=lambda name: -ends[name])
-        handles = [self.lines_[name] for name in order]
-        texts = [handle.get_label() for handle in handles]
-        lines = import_optional("matplotlib.lines", extra="plot", purpose=type(self).__name__)
-        for number, name in enumerate(self.predictors):
-            if name not in self.lines_:
-                handles.append(lines.Line2D([], [], linestyle="none"))
-                texts.append(labels[number])
-        options: dict[str, Any] = {
-            "title": self._trials(),
-            "fontsize": "small",
-            "title_fontsize": "small",
-            "alignment": "left",
-        }
+    def _place_legend(self) -> dict[str, Any]:
+        numbers = self.summary["n_splits"]
+        title = f"mean of {numbers.min():,} to {numbers.max():,} splits"
+        if numbers.min() == numbers.max():
+            title = f"mean of {numbers.max():,} split{'s'[: numbers.max() - 1]}"
+        if self.bands_:
+            title += f"\n± {self.band}"
+        options = {"title": title, "title_fontsize": "small", "alignment": "left"}
         # Beside the axes if the figure makes room for it.
-        if ax.figure.get_layout_engine() is not None:
-            options |= {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
-        else:
-            options |= {"loc": "best", "framealpha": 0.85}
-        self.legend_ = ax.legend(handles, texts, **options)
-
-    def _trials(self) -> str:
-        numbers = self.n_trials[self.n_trials > 0]
-        least, most = int(numbers.min()), int(numbers.max())
-        trials = f"{most:,} trial{'s' * (most != 1)}"
-        if least < most:
-            trials = f"{least:,} to {trials}"
-        if self.band is None or most == 1:
-            return trials if most == 1 else f"mean of {trials}"
-        return f"mean ± {self.band},\n{trials}"
+        if self.figure_.get_layout_engine() is None:
+            return options
+        return {**options, "loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
 
 
-def _spread(number: int, n_numbers: int) -> float:
-    """Return a factor that puts points of the same size beside each other."""
-    middle = (n_numbers - 1) / 2
-    return float((1 + _SPREAD) ** ((number - middle) / max(middle, 1)))
-
-
-def _check_trials(trials: Any) -> None:
-    if not isinstance(trials, pd.DataFrame):
-        raise TypeError(
-            f"expected the data frame that evaluate_predictors returns, got {type(trials).__name__}"
-        )
-    for name in ("predictor", "train_size"):
-        if name not in trials:
-            raise ValueError(f"the trials have no column {name!r}")
-    if trials.empty:
-        raise ValueError("the trials have no rows")
-
-
-def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
-    if name not in known:
-        close = get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise ValueError(f"unknown {kind} {name!r}{hint} There are {', '.join(map(repr, known))}")
+def _check_names(kind: str, names: Sequence[Any], known: Sequence[Any]) -> None:
+    for name in [names] if isinstance(names, str) else names:
+        if name not in known:
+            raise ValueError(f"unknown {kind} {name!r}; there are {', '.join(map(repr, known))}")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_limits
 
-from ._axes import check_matplotlib, get_axes, robust_limits
+from ._axes import check_column, check_matplotlib, get_axes, robust_limits
+from ._unwrap import transform, unwrap
 
 _AXES = {"tsne": "t-SNE dimension", "pca": "principal component"}
 
@@ -30,9 +30,11 @@ class EmbeddingDisplay:
     coordinates : ndarray of shape (n_samples, 2)
         Where on the map the architectures lie.
     y : ndarray of shape (n_samples,)
-        Their accuracies, in percent.
+        Their accuracies.
     method : {"tsne", "pca"}
         How the embedding was reduced to two dimensions.
+    target_name : str, default="accuracy"
+        What the colours show.
 
     Attributes
     ----------
@@ -62,61 +64,48 @@ class EmbeddingDisplay:
 
     Examples
     --------
-    >>> from emprox import EmProxRegressor
+    >>> from emprox import make_emprox_pipeline
     >>> from emprox.datasets import load_nasbench201
     >>> from emprox.inspection import EmbeddingDisplay
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> model = EmProxRegressor("nasbench201", chance_level=10, random_state=0)
-    >>> model = model.fit(X[:50], y[:50])
+    >>> model = make_emprox_pipeline("nasbench201", random_state=0).fit(X[:50], y[:50])
     >>> display = EmbeddingDisplay.from_estimator(model, X[50:100], y[50:100], method="pca")
     >>> display.coordinates.shape
     (50, 2)
     """
 
     def __init__(
-        self, *, coordinates: NDArray[np.float64], y: NDArray[np.float64], method: str
+        self,
+        *,
+        coordinates: NDArray[np.float64],
+        y: NDArray[np.float64],
+        method: str,
+        target_name: str = "accuracy",
     ) -> None:
         self.coordinates = coordinates
         self.y = y
         self.method = method
+        self.target_name = target_name
 
     @classmethod
     def from_estimator(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: ArrayLike,
-        *,
-        method: str = "tsne",
-        random_state: int | np.random.RandomState | None = None,
-        ax: Any = None,
-        robust: bool = True,
-        cmap: Any = "viridis",
-        scatter_kwargs: dict[str, Any] | None = None,
+        cls, estimator: Any, X: Any, y: ArrayLike, **options: Any
     ) -> EmbeddingDisplay:
         """Embed architectures with a fitted estimator and draw the map.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted pipeline, of which all steps before the last are used; an
-            `EmProxRegressor`; or a transformer.
+            A fitted `EmProxRegressor`, transformer or pipeline, or a search, such as
+            `GridSearchCV`, for one of these. The embedding is what enters the last step, or what
+            the last step makes of it if it is a transformer, as a `ProximityRegressor` is.
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             Architectures.
         y : array-like of shape (n_samples,)
-            Their accuracies, in percent.
-        method : {"tsne", "pca"}, default="tsne"
-            How to reduce the embedding to two dimensions.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the method.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether the colours leave out what is far from the bulk of the accuracies; see `plot`.
-        cmap : str or matplotlib.colors.Colormap, default="viridis"
-            Colours from the lowest to the highest accuracy.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
+            Their accuracies.
+        **options : dict
+            Arguments of `from_embedding`: `method`, `random_state`, `target_name`, `ax`, `robust`,
+            `cmap` and `scatter_kwargs`.
 
         Returns
         -------
@@ -127,20 +116,21 @@ class EmbeddingDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        NotFittedError
+            If the estimator is not fitted.
         TypeError
             If the estimator has no embedding.
         """
         check_matplotlib(cls)
-        return cls.from_embedding(
-            _embed(estimator, X),
-            y,
-            method=method,
-            random_state=random_state,
-            ax=ax,
-            robust=robust,
-            cmap=cmap,
-            scatter_kwargs=scatter_kwargs,
-        )
+        steps, last = unwrap(estimator)
+        if hasattr(last, "transform"):
+            steps = [*steps, last]
+        if not steps:
+            raise TypeError(
+                f"{type(last).__name__} has no embedding: expected an EmProxRegressor, a"
+                " transformer, or a pipeline or search of more than one step"
+            )
+        return cls.from_embedding(transform(steps, X), y, **options)
 
     @classmethod
     def from_embedding(
@@ -150,10 +140,9 @@ class EmbeddingDisplay:
         *,
         method: str = "tsne",
         random_state: int | np.random.RandomState | None = None,
+        target_name: str = "accuracy",
         ax: Any = None,
-        robust: bool = True,
-        cmap: Any = "viridis",
-        scatter_kwargs: dict[str, Any] | None = None,
+        **options: Any,
     ) -> EmbeddingDisplay:
         """Draw the map of an embedding.
 
@@ -162,19 +151,17 @@ class EmbeddingDisplay:
         embedding : array-like of shape (n_samples, embedding_dim)
             Embeddings of architectures; at least three different ones.
         y : array-like of shape (n_samples,)
-            The accuracies of the architectures, in percent.
+            The accuracies of the architectures.
         method : {"tsne", "pca"}, default="tsne"
             How to reduce the embedding to two dimensions.
         random_state : int, RandomState instance or None, default=None
             Seed of the method.
+        target_name : str, default="accuracy"
+            What y is, with its unit if it is to be written: ``"latency (ms)"``.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether the colours leave out what is far from the bulk of the accuracies; see `plot`.
-        cmap : str or matplotlib.colors.Colormap, default="viridis"
-            Colours from the lowest to the highest accuracy.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
+        **options : dict
+            Arguments of `plot`: `robust`, `cmap` and `scatter_kwargs`.
 
         Returns
         -------
@@ -193,17 +180,11 @@ class EmbeddingDisplay:
         if method not in _AXES:
             raise ValueError(f"unknown method {method!r}; there are {', '.join(map(repr, _AXES))}")
         vectors = check_array(embedding, dtype=np.float64, input_name="embedding")
-        accuracies = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        if accuracies.ndim != 1:
-            raise ValueError(
-                "the colour is one accuracy for each architecture, got y of shape"
-                f" {accuracies.shape}; choose a column"
-            )
-        check_consistent_length(vectors, accuracies)
+        target = check_column(y, "y")
+        check_consistent_length(vectors, target)
         coordinates = _reduce(vectors, method, random_state)
-        return cls(coordinates=coordinates, y=accuracies, method=method).plot(
-            ax, robust=robust, cmap=cmap, scatter_kwargs=scatter_kwargs
-        )
+        display = cls(coordinates=coordinates, y=target, method=method, target_name=target_name)
+        return display.plot(ax, **options)
 
     def plot(
         self,
@@ -239,20 +220,14 @@ class EmbeddingDisplay:
         """
         ax = get_axes(ax, self)
         low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())
-        options = {
-            "s": 16,
-            "edgecolors": "0.3",  # light colours are hard to see on white
-            "linewidths": 0.3,
-            "cmap": cmap,
-            "vmin": low,
-            "vmax": high,
-            **(scatter_kwargs or {}),
-        }
+        # Light colours are hard to see on white without an edge.
+        look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": cmap}
+        options = {**look, "vmin": low, "vmax": high, **(scatter_kwargs or {})}
         self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, **options)
         beyond = {(True, False): "min", (False, True): "max", (True, True): "both"}
         extend = beyond.get((self.y.min() < low, self.y.max() > high), "neither")
         self.colorbar_ = ax.figure.colorbar(
-            self.scatter_, ax=ax, label="accuracy (%)", extend=extend
+            self.scatter_, ax=ax, label=self.target_name, extend=extend
         )
         axis = _AXES[self.method]
         ax.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2", xticks=[], yticks=[])
@@ -260,21 +235,8 @@ class EmbeddingDisplay:
         return self
 
 
-def _embed(estimator: Any, X: Any) -> Any:
-    if hasattr(estimator, "transform"):
-        return estimator.transform(X)
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        return estimator[:-1].transform(X)
-    raise TypeError(
-        f"{type(estimator).__name__} has no embedding: expected a pipeline with more than one step,"
-        " a fitted EmProxRegressor or a transformer"
-    )
-
-
 def _reduce(
-    embedding: NDArray[np.float64],
-    method: str,
-    random_state: int | np.random.RandomState | None,
+    embedding: NDArray[np.float64], method: str, random_state: int | np.random.RandomState | None
 ) -> NDArray[np.float64]:
     n_distinct, n_dimensions = np.unique(embedding, axis=0).shape
     if n_distinct < 3 or n_dimensions < 2:

@@ -1,468 +1,239 @@
-"""Where the nodes and edges of a graph are drawn: layers from left to right, few crossings.
-
-After Sugiyama, Tagawa and Toda (1981): nodes get a layer, edges over several layers a place in
-each of them, the layers an order with few crossings, and everything a coordinate that keeps edges
-straight. All lengths are in points.
-"""
+"""Where the nodes and edges of a graph are drawn: in layers, after Sugiyama and others (1981)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array, eye_array
+
+if TYPE_CHECKING:
+    import networkx
 
 Array = NDArray[np.float64]
-Edge = tuple[int, int]
+IntArray = NDArray[np.int64]
 
-# Between layers, between nodes of a layer, and between an edge and its neighbours in a layer.
-LAYER_GAP, NODE_GAP, EDGE_GAP = 26.0, 9.0, 6.0
-# The higher an edge climbs between two layers the further these are apart.
-CLIMB = 0.18
-# How far apart the edges of a node leave it or arrive, at least how far they should, and the share
-# of its side that they may take.
-PORT_STEP, LEAST_PORT_STEP, PORT_ROOM = 9.0, 4.6, 0.72
+# In points: between layers, between nodes of a layer, between an edge and its neighbours, and above
+# and below a row.
+_LAYER_GAP, _NODE_GAP, _EDGE_GAP, _ROW_GAP = 26.0, 9.0, 6.0, 14.0
+# The further an edge climbs between two layers, the further these are apart.
+_CLIMB = 0.18
+# How far apart edges leave a node, and the share of its side that they may take.
+_PORT_STEP, _PORT_ROOM = 9.0, 0.72
 # How far edges are straight before and behind a layer.
-STUB = 5.0
-N_ORDER_SWEEPS = 12
-# Between the rows of a chain; the edge from one to the next turns there.
-ROW_GAP = 26.0
-# What it costs if a link climbs, by how many of its ends are places of a longer edge: a long edge
-# disturbs more if it bends than a short one. And what it costs to be off the axis.
-_LINK_COSTS, _AXIS_COST = (1.0, 2.0, 8.0), 0.05
+_STUB = 5.0
+_N_SWEEPS = 24
+# What it costs that a link climbs, by how many of its ends are inside a long edge; and what it
+# costs that a node is off the axis.
+_LINK_COSTS, _AXIS_COST = np.array([1.0, 2.0, 8.0]), 0.05
 
 
-@dataclass(frozen=True)
+@dataclass
 class Layout:
-    """A drawn graph.
+    """A graph with the centres of its nodes, their sizes, and the points that its edges join."""
 
-    Parameters
-    ----------
-    centers : ndarray of shape (n_nodes, 2)
-        Centres of the nodes, x to the right and y upward.
-    routes : list of ndarray of shape (n_points, 2)
-        For each edge the points that it passes: pairs of them are the ends of straight pieces,
-        which a curve joins to the next.
-    size : tuple of float
-        Width and height of the whole.
-    forward : ndarray of shape (2,)
-        Where edges lead that have no straight piece of any length.
-    """
-
+    graph: networkx.DiGraph
     centers: Array
-    routes: list[Array]
-    size: tuple[float, float]
-    forward: Array
+    sizes: Array
+    lines: list[Array]
+    size: Array
+    n_turning: int
 
 
-def layered_layout(
-    sizes: Array,
-    edges: Sequence[Edge],
-    *,
-    first: Collection[int] = (),
-    last: Collection[int] = (),
-    labels: Collection[int] = (),
-    round_: Collection[int] = (),
-    downward: bool = False,
-) -> Layout:
-    """Draw a directed acyclic graph in layers.
+class Layers:
+    """A directed acyclic graph of nodes 0, 1, … in layers, which `fold` draws in rows.
 
-    Parameters
-    ----------
-    sizes : ndarray of shape (n_nodes, 2)
-        Width and height of the nodes.
-    edges : sequence of (int, int)
-        Source and target of each edge.
-    first, last : collection of int, default=()
-        Nodes in the first and in the last layer, if nothing leads to or from them.
-    labels : collection of int, default=()
-        Nodes that are labels of an edge: one edge leads to each and one from it, and they stand
-        anywhere between its ends.
-    round_ : collection of int, default=()
-        Nodes that are circles.
-    downward : bool, default=False
-        Whether the layers follow each other from top to bottom instead of from left to right.
-
-    Returns
-    -------
-    Layout
-        The layout.
+    A place is a node, or where an edge passes a layer; an edge is a chain of places, and a link
+    leads from one to the next. Coordinates are first along the edges and then across.
     """
-    along, across = (sizes[:, 1], sizes[:, 0]) if downward else (sizes[:, 0], sizes[:, 1])
-    layer = assign_layers(len(sizes), edges, first, last, labels)
-    # Chains of places, one in each layer that an edge passes; those beyond the nodes are its own.
-    n_nodes, layer_of = len(sizes), list(layer)
-    chains: list[list[int]] = []
-    for source, target in edges:
-        chain = [source]
-        for passed in range(layer[source] + 1, layer[target]):
-            chain.append(len(layer_of))
-            layer_of.append(passed)
-        chains.append([*chain, target])
-    links = [link for chain in chains for link in pairwise(chain)]
-    order = order_layers(layer_of, links)
-    leaving, arriving = _ports(chains, order, across)
-    offsets = np.zeros((len(links), 2))
-    lengths = np.array([len(chain) - 1 for chain in chains], dtype=int)
-    stops = np.cumsum(lengths)
-    offsets[stops - lengths, 0], offsets[stops - 1, 1] = leaving, arriving
-    extents = np.concatenate([across, np.zeros(len(layer_of) - n_nodes)])
-    position = place(order, links, offsets, extents, n_nodes)
 
-    starts, ends = _spread_layers(order, links, along, position, n_nodes)
-    layers = np.array(layer_of[:n_nodes], dtype=int)
-    middle = (starts[layers] + ends[layers]) / 2
-    centers = np.column_stack([middle, position[:n_nodes]])
+    def __init__(self, graph: networkx.DiGraph, sizes: Array, downward: bool) -> None:
+        self.graph, self.sizes, self.downward = graph, sizes, downward
+        layer = _choose_layers(graph)
+        links: list[tuple[int, int]] = []
+        self.chains = []
+        for source, target in graph.edges:
+            passed = range(layer[source] + 1, layer[target])
+            chain = [source, *range(len(layer), len(layer) + len(passed)), target]
+            layer += passed
+            self.chains.append(range(len(links), len(links) + len(chain) - 1))
+            links += pairwise(chain)
+        self.layer = np.array(layer)
+        self.links = np.array(links, dtype=np.int64).reshape(-1, 2)
+        self.extent = np.zeros((len(layer), 2))
+        self.extent[: len(graph)] = sizes[:, ::-1] if downward else sizes
+        order = _order_layers(self.layer, self.links)
+        self.ports = self._choose_ports(order)
+        self.position = self._choose_positions(order)
 
-    def reach(node: int, port: float) -> float:
-        """Return how far a node extends along the layers where an edge meets it."""
-        radius = along[node] / 2
-        return float(np.sqrt(radius**2 - port**2)) if node in round_ else float(radius)
+    def fold(self, n_rows: int) -> Layout:
+        """Cut the layers into rows, which follow each other like lines of text."""
+        layer, links, (along, across) = self.layer, self.links, self.extent.T
+        widths = np.zeros(layer.max() + 1)
+        np.maximum.at(widths, layer, along)
+        climb = abs(np.diff((self.position[links] + self.ports), axis=1)[:, 0])
+        gaps = np.full(len(widths), _LAYER_GAP)
+        wanted = _LAYER_GAP / 2 + 2 * _STUB + _CLIMB * climb
+        np.maximum.at(gaps, layer[links[:, 1]], wanted)
+        stops = np.cumsum(widths + gaps)
+        row_of_layer = (stops - widths / 2) * n_rows // (stops[-1] + 1)
+        firsts, row_of_layer = np.unique(row_of_layer, return_index=True, return_inverse=True)[1:]
+        stops -= (stops - widths)[firsts][row_of_layer]
+        x = (stops - widths / 2)[layer]
+        begin, end = (stops - widths)[layer] - _STUB, stops[layer] + _STUB
 
-    routes = []
-    for number, (source, target) in enumerate(edges):
-        out, into = leaving[number], arriving[number]
-        begin, end = position[source] + out, position[target] + into
-        points = [(middle[source] + reach(source, out), begin), (ends[layer[source]], begin)]
-        for passing in chains[number][1:-1]:
-            passed = layer_of[passing]
-            points += [(starts[passed], position[passing]), (ends[passed], position[passing])]
-        points += [(starts[layer[target]], end), (middle[target] - reach(target, into), end)]
-        routes.append(np.array(points))
-    return _framed(centers, routes, along, across, downward)
+        row = row_of_layer[layer]
+        top, bottom = np.full((2, len(firsts)), np.inf)
+        np.minimum.at(top, row, self.position - across / 2)
+        np.minimum.at(bottom, row, -self.position - across / 2)
+        turning = np.flatnonzero(row[links[:, 0]] != row[links[:, 1]])
+        n_turning = np.bincount(row[links[turning, 0]], minlength=len(firsts))
+        heights = -bottom - top + 2 * _ROW_GAP + _EDGE_GAP * n_turning
+        shift = np.cumsum(heights) - heights - top
+        y = self.position + shift[row]
+        ends = y[links] + self.ports
+        # Of the edges from row to row the lowest turns first.
+        tracks: dict[int, float] = {}
+        free = shift - bottom + _ROW_GAP
+        for link in turning[np.argsort(-ends[turning, 0], kind="stable")].tolist():
+            tracks[link] = free[row[links[link, 0]]]
+            free[row[links[link, 0]]] += _EDGE_GAP
+
+        right, left = stops.max() + 2 * _STUB, -3 * _STUB
+        lines = []
+        for chain, (source, target) in zip(self.chains, self.graph.edges, strict=True):
+            pieces: list[Any] = [[(x[source] + along[source] / 2, ends[chain[0], 0])]]
+            for link in chain:
+                leave, arrive = (
+                    (end[links[link, 0]], ends[link, 0]),
+                    (begin[links[link, 1]], ends[link, 1]),
+                )
+                if link in tracks:
+                    pieces += [_turn(right, leave[1], tracks[link], 1)]
+                    leave = (left, arrive[1])
+                    pieces += [_turn(left, tracks[link], leave[1], -1)]
+                pieces += [_climb(leave, arrive)]
+            pieces += [[(x[target] - along[target] / 2, ends[chain[-1], 1])]]
+            lines.append(np.concatenate(pieces))
+        # Downward the picture is turned; its lower left corner becomes the origin.
+        axes = np.array([[0, -1], [1, 0]]) if self.downward else np.array([[1, 0], [0, -1]])
+        lines = [line @ axes for line in lines]
+        centers = np.stack([x, y], axis=1)[: len(self.graph)] @ axes
+        points = np.concatenate([centers - self.sizes / 2, centers + self.sizes / 2, *lines])
+        low, high = points.min(axis=0), points.max(axis=0)
+        lines = [line - low for line in lines]
+        return Layout(self.graph, centers - low, self.sizes, lines, high - low, max(n_turning))
+
+    def _choose_ports(self, order: list[list[int]]) -> Array:
+        """Choose how far from the middle of its places each link begins and ends."""
+        rank = {place: number for row in order for number, place in enumerate(row)}
+        ports = np.zeros(self.links.shape)
+        for side in (0, 1):
+            for node in range(len(self.graph)):
+                links = np.flatnonzero(self.links[:, side] == node).tolist()
+                links.sort(key=lambda link: rank[self.links[link, 1 - side]])
+                step = _PORT_ROOM * self.extent[node, 1] / max(1, len(links) - 1)
+                middle = (len(links) - 1) / 2
+                ports[links, side] = (np.arange(len(links)) - middle) * min(_PORT_STEP, step)
+        return ports
+
+    def _choose_positions(self, order: list[list[int]]) -> Array:
+        """Let links climb as little as can be: a linear programme, Gansner and others (1993)."""
+        n_places, n_nodes, n_links = len(self.layer), len(self.graph), len(self.links)
+        pairs = np.array([pair for row in order for pair in pairwise(row)], dtype=int).reshape(
+            -1, 2
+        )
+        gaps = self.extent[pairs, 1].mean(axis=1)
+        gaps += np.where((pairs >= n_nodes).any(axis=1), _EDGE_GAP, _NODE_GAP)
+
+        def differences(ends: IntArray) -> Any:
+            rows = np.repeat(np.arange(len(ends)), 2)
+            signs = np.tile([1.0, -1.0], len(ends))
+            return csr_array((signs, (rows, ends.ravel())), shape=(len(ends), n_places))
+
+        climbs, same, unit = differences(self.links), eye_array(n_places), eye_array(n_links)
+        limited = [
+            [differences(pairs), None, None],
+            [climbs, -unit, None],
+            [-climbs, -unit, None],
+            [same, None, -same],
+            [-same, None, -same],
+        ]
+        shift = np.diff(self.ports, axis=1)[:, 0]
+        limits = np.concatenate([-gaps, shift, -shift, np.zeros(2 * n_places)])
+        link_costs = _LINK_COSTS[(self.links >= n_nodes).sum(axis=1)]
+        off_axis = np.where(np.arange(n_places) < n_nodes, _AXIS_COST, 0)
+        costs = np.concatenate([np.zeros(n_places), link_costs, off_axis])
+        bounds = [(None, None)] * n_places + [(0, None)] * (n_links + n_places)
+        matrix = block_array(limited, format="csr")
+        return linprog(costs, matrix, limits, bounds=bounds, method="highs").x[:n_places]
 
 
-def chain_layout(sizes: Array, n_per_row: int) -> Layout:
-    """Draw a chain in rows, like text.
-
-    Parameters
-    ----------
-    sizes : ndarray of shape (n_nodes, 2)
-        Width and height of the nodes, in the order of the chain.
-    n_per_row : int
-        Nodes in a row.
-
-    Returns
-    -------
-    Layout
-        The layout; the edges are those from each node to the next.
-    """
-    n_nodes = len(sizes)
-    n_rows = -(-n_nodes // n_per_row)
-    padded = np.zeros((n_rows * n_per_row, 2))
-    padded[:n_nodes] = sizes
-    widths = padded[:, 0].reshape(n_rows, n_per_row).max(axis=0)
-    row_height = sizes[:, 1].max() + ROW_GAP
-    lefts = np.concatenate([[0], np.cumsum(widths[:-1] + LAYER_GAP)])
-    row, column = np.divmod(np.arange(n_nodes), n_per_row)
-    centers = np.column_stack([(lefts + widths / 2)[column], row * row_height])
-    half = sizes[:, 0] / 2
-    routes = []
-    for node in range(n_nodes - 1):
-        (x, y), (next_x, next_y) = centers[node], centers[node + 1]
-        points = [[x + half[node], y]]
-        if row[node] == row[node + 1]:
-            points += [points[0], [next_x - half[node + 1], y]]
-        else:
-            # Around the end of the row, back between the rows, and around their beginning.
-            right, left, between = lefts[-1] + widths[-1] + STUB, -3 * STUB, (y + next_y) / 2
-            points += [[right, y], [right, between], [left, between], [left, next_y]]
-        points.append([next_x - half[node + 1], next_y])
-        routes.append(np.array(points))
-    layout = _framed(centers, routes, sizes[:, 0], sizes[:, 1], downward=False)
-    if n_rows == 1:
-        return layout
-    # The turns are half circles beyond the points that they join.
-    bulge = np.array([row_height / 4, 0])
-    return replace(
-        layout,
-        centers=layout.centers + bulge,
-        routes=[points + bulge for points in layout.routes],
-        size=(layout.size[0] + 2 * bulge[0], layout.size[1]),
-    )
+def _climb(begin: Sequence[float], end: Sequence[float]) -> Array:
+    """Lead from point to point, along the edges at both ends."""
+    share = np.linspace(0, 1, 17)
+    smooth = share**2 * (3 - 2 * share)
+    return np.array(begin) + np.stack([share, smooth], axis=1) * np.subtract(end, begin)
 
 
-def assign_layers(
-    n_nodes: int,
-    edges: Sequence[Edge],
-    first: Collection[int] = (),
-    last: Collection[int] = (),
-    labels: Collection[int] = (),
-) -> list[int]:
-    """Choose a layer for each node: the longest path that leads there, or later if that is nearer.
+def _turn(x: float, begin: float, end: float, side: int) -> Array:
+    """Turn back by half a circle."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 33)
+    radius = (end - begin) / 2
+    return np.stack([x + side * radius * np.cos(angle), begin + radius * (1 + np.sin(angle))], 1)
 
-    Parameters
-    ----------
-    n_nodes : int
-        Number of nodes.
-    edges : sequence of (int, int)
-        The edges.
-    first, last, labels : collection of int, default=()
-        See `layered_layout`.
 
-    Returns
-    -------
-    list of int
-        The layer of each node, from 0 on.
-    """
-    before: list[list[int]] = [[] for _ in range(n_nodes)]
-    after: list[list[int]] = [[] for _ in range(n_nodes)]
-    for source, target in edges:
-        before[target].append(source)
-        after[source].append(target)
-    first = {node for node in first if not before[node]}
-    last = {node for node in last if not after[node]}
-    layer = [0] * n_nodes
-    order = _topological_order(before, after)
-    for node in order:
-        start = 1 if first and node not in first else 0
-        layer[node] = max((layer[source] + 1 for source in before[node]), default=start)
+def _choose_layers(graph: networkx.DiGraph) -> list[int]:
+    """Choose a layer for each node: that of the longest path to it, or later if that is nearer."""
+    import networkx
+
+    kinds = [graph.nodes[node]["kind"] for node in range(len(graph))]
+    sources = [node for node, degree in graph.in_degree if not degree]
+    sinks = [node for node, degree in graph.out_degree if not degree]
+    first = {node for node in sources if kinds[node] == "input"}
+    last = {node for node in sinks if kinds[node] == "output"}
+    ordered = networkx.DiGraph(graph)
+    ordered.add_edges_from(product(first, {*sources} - first - last))
+    ordered.add_edges_from(product({*sinks} - first - last, last))
+    layer = [0] * len(graph)
+    for number, generation in enumerate(networkx.topological_generations(ordered)):
+        for node in generation:
+            layer[node] = number
     for node in last:
         layer[node] = max(layer)
-    for node in reversed(order):
-        movable = node not in first and node not in last and node not in labels
-        if movable and len(after[node]) > len(before[node]):
-            layer[node] = max(layer[node], min(layer[target] for target in after[node]) - 1)
-    _place_labels(layer, before, after, labels)
+    for node in sorted(graph, key=layer.__getitem__, reverse=True):
+        if graph.out_degree(node) > graph.in_degree(node) and node not in first:
+            layer[node] = min(layer[target] for target in graph.successors(node)) - 1
     return layer
 
 
-def _topological_order(before: list[list[int]], after: list[list[int]]) -> list[int]:
-    n_open = [len(sources) for sources in before]
-    order = [node for node, count in enumerate(n_open) if not count]
-    for node in order:
-        for target in after[node]:
-            n_open[target] -= 1
-            if not n_open[target]:
-                order.append(target)
-    return order
-
-
-def _place_labels(
-    layer: list[int], before: list[list[int]], after: list[list[int]], labels: Collection[int]
-) -> None:
-    """Put the label of each edge between its ends, where few others are."""
-    taken = [0.0] * (max(layer, default=0) + 1)
-    for node, number in enumerate(layer):
-        if node not in labels:
-            # A label among nodes makes their layer wide.
-            taken[number] += 2
-
-    def slack(node: int) -> int:
-        return layer[after[node][0]] - layer[before[node][0]]
-
-    for node in sorted(labels, key=slack):
-        low, high = layer[before[node][0]] + 1, layer[after[node][0]] - 1
-        middle, center = (low + high) / 2, (len(taken) - 1) / 2
-
-        def cost(
-            number: int, middle: float = middle, center: float = center
-        ) -> tuple[float, float]:
-            return taken[number] + abs(number - middle) / 2, -abs(number - center)
-
-        layer[node] = min(range(low, high + 1), key=cost)
-        taken[layer[node]] += 1
-
-
-def order_layers(layer_of: Sequence[int], links: Sequence[Edge]) -> list[list[int]]:
-    """Order each layer so that few edges cross.
-
-    Parameters
-    ----------
-    layer_of : sequence of int
-        The layer of each node.
-    links : sequence of (int, int)
-        The edges, each from a layer to the next.
-
-    Returns
-    -------
-    list of list of int
-        The nodes of each layer.
-    """
-    n_layers = max(layer_of, default=-1) + 1
-    nodes = range(len(layer_of))
-    neighbors: list[tuple[list[int], list[int]]] = [([], []) for _ in nodes]
-    between: list[list[Edge]] = [[] for _ in range(n_layers)]
-    for source, target in links:
-        neighbors[target][0].append(source)
-        neighbors[source][1].append(target)
-        between[layer_of[source]].append((source, target))
-    best: list[list[int]] = []
-    fewest = np.inf
-    for backward in (False, True):
-        order: list[list[int]] = [[] for _ in range(n_layers)]
-        for node in reversed(nodes) if backward else nodes:
-            order[layer_of[node]].append(node)
-        for sweep in range(N_ORDER_SWEEPS):
-            side = sweep % 2
-            numbers = range(1, n_layers) if side == 0 else range(n_layers - 2, -1, -1)
-            for number in numbers:
-                near = order[number - 1 if side == 0 else number + 1]
-                _sort_by_mean(order[number], near, neighbors, side)
-            _exchange(order, neighbors)
-            n_crossings = sum(
-                _count_crossings(order[number], order[number + 1], between[number])
-                for number in range(n_layers - 1)
-            )
-            if n_crossings < fewest:
-                fewest, best = n_crossings, [list(row) for row in order]
+def _order_layers(layer: IntArray, links: IntArray) -> list[list[int]]:
+    """Order each layer by the mean place of the neighbours, so that few links cross."""
+    order = [np.flatnonzero(layer == number).tolist() for number in range(layer.max() + 1)]
+    neighbors: list[list[list[int]]] = [[[] for _ in layer] for _ in range(2)]
+    for source, target in links.tolist():
+        neighbors[0][target].append(source)
+        neighbors[1][source].append(target)
+    between = [links[layer[links[:, 0]] == number] for number in range(len(order) - 1)]
+    place = np.zeros(len(layer))
+    best, fewest = order, np.inf
+    for sweep in range(_N_SWEEPS):
+        for row in order:
+            place[row] = (np.arange(len(row)) + 0.5) / len(row)
+        side = sweep % 2
+        for row in order[1:] if side == 0 else order[-2::-1]:
+            mean = {node: place[neighbors[side][node] or [node]].mean() for node in row}
+            row.sort(key=mean.__getitem__)
+            place[row] = (np.arange(len(row)) + 0.5) / len(row)
+        n_crossings = 0
+        for ends in between:
+            before, after = (np.subtract.outer(column, column) for column in place[ends].T)
+            n_crossings += int((before * after < 0).sum())
+        if n_crossings < fewest:
+            best, fewest = [list(row) for row in order], n_crossings
     return best
-
-
-def _sort_by_mean(
-    row: list[int], near: list[int], neighbors: list[tuple[list[int], list[int]]], side: int
-) -> None:
-    """Sort a layer by the mean place of the neighbours; those without any stay where they are."""
-    rank = {node: place_ for place_, node in enumerate(near)}
-    keys = {}
-    for place_, node in enumerate(row):
-        ranks = [rank[other] for other in neighbors[node][side]]
-        scaled = place_ * (len(near) - 1) / max(1, len(row) - 1)
-        keys[node] = sum(ranks) / len(ranks) if ranks else scaled
-    row.sort(key=keys.__getitem__)
-
-
-def _exchange(order: list[list[int]], neighbors: list[tuple[list[int], list[int]]]) -> None:
-    """Exchange neighbours within layers as long as that saves crossings."""
-    for number, row in enumerate(order):
-        ranks = [
-            {node: place_ for place_, node in enumerate(order[other])}
-            if 0 <= other < len(order)
-            else {}
-            for other in (number - 1, number + 1)
-        ]
-        improved = True
-        while improved:
-            improved = False
-            for place_ in range(len(row) - 1):
-                left, right = row[place_], row[place_ + 1]
-                gain = 0
-                for side in (0, 1):
-                    lefts = [ranks[side][node] for node in neighbors[left][side]]
-                    rights = [ranks[side][node] for node in neighbors[right][side]]
-                    gain += sum((a > b) - (a < b) for a in lefts for b in rights)
-                if gain > 0:
-                    row[place_], row[place_ + 1] = right, left
-                    improved = True
-
-
-def _count_crossings(above: list[int], below: list[int], links: list[Edge]) -> int:
-    rank = {node: place_ for row in (above, below) for place_, node in enumerate(row)}
-    ends = np.array([(rank[source], rank[target]) for source, target in links]).reshape(-1, 2)
-    before, after = (np.subtract.outer(column, column) for column in ends.T)
-    return int((before * after < 0).sum()) // 2
-
-
-def place(
-    order: list[list[int]], links: Sequence[Edge], offsets: Array, extents: Array, n_nodes: int
-) -> Array:
-    """Choose coordinates within the layers, so that edges are as straight as can be.
-
-    The sum of what all edges climb between layers, those that bend twice counting more, is as
-    small as it can be: a linear programme, after Gansner, Koutsofios, North and Vo (1993).
-
-    Parameters
-    ----------
-    order : list of list of int
-        The nodes of each layer, first those of the graph, then the places of long edges.
-    links : sequence of (int, int)
-        The edges between layers.
-    offsets : ndarray of shape (n_links, 2)
-        Where each begins and ends, relative to the nodes.
-    extents : ndarray of shape (n_places,)
-        How much room each node or place takes across.
-    n_nodes : int
-        How many are nodes of the graph.
-
-    Returns
-    -------
-    ndarray of shape (n_places,)
-        The coordinates.
-    """
-    n_places, n_links = len(extents), len(links)
-    pairs = [pair for row in order for pair in pairwise(row)]
-    # Unknown are the coordinates; how far each link climbs or falls; and how far each node is from
-    # the axis, which keeps those in the middle that could as well be elsewhere.
-    n_unknown = n_places + n_links + n_nodes
-    costs = np.zeros(n_unknown)
-    costs[n_places + n_links :] = _AXIS_COST
-    entries: list[tuple[int, int, float]] = []
-    limits: list[float] = []
-
-    def limit(terms: Sequence[tuple[int, float]], most: float) -> None:
-        entries.extend((len(limits), unknown, factor) for unknown, factor in terms)
-        limits.append(most)
-
-    for left, right in pairs:
-        gap = NODE_GAP if left < n_nodes and right < n_nodes else EDGE_GAP
-        limit([(left, 1), (right, -1)], -(extents[left] + extents[right]) / 2 - gap)
-    for number, (source, target) in enumerate(links):
-        climb = n_places + number
-        costs[climb] = _LINK_COSTS[(source >= n_nodes) + (target >= n_nodes)]
-        shift = float(offsets[number, 1] - offsets[number, 0])
-        limit([(source, 1), (target, -1), (climb, -1)], shift)
-        limit([(source, -1), (target, 1), (climb, -1)], -shift)
-    for node in range(n_nodes):
-        away = n_places + n_links + node
-        limit([(node, 1), (away, -1)], 0)
-        limit([(node, -1), (away, -1)], 0)
-    row, column, factor = zip(*entries, strict=True)
-    matrix = csr_array((factor, (row, column)), shape=(len(limits), n_unknown))
-    bounds = [(None, None)] * n_places + [(0, None)] * (n_unknown - n_places)
-    return linprog(costs, matrix, limits, bounds=bounds, method="highs").x[:n_places]
-
-
-def _spread_layers(
-    order: list[list[int]], links: Sequence[Edge], along: Array, position: Array, n_nodes: int
-) -> tuple[Array, Array]:
-    """Return where each layer begins and ends."""
-    layer_of = {node: number for number, row in enumerate(order) for node in row}
-    gaps = np.full(len(order), LAYER_GAP)
-    for source, target in links:
-        climb = abs(position[source] - position[target])
-        number = layer_of[source]
-        gaps[number] = max(gaps[number], LAYER_GAP / 2 + 2 * STUB + CLIMB * climb)
-    widths = [max((along[node] for node in row if node < n_nodes), default=0.0) for row in order]
-    starts = np.concatenate([[0.0], np.cumsum(widths[:-1] + gaps[:-1])])
-    # Edges leave and arrive straight, so that arrow heads sit on them well.
-    return starts - STUB, starts + widths + STUB
-
-
-def _ports(chains: list[list[int]], order: list[list[int]], across: Array) -> tuple[Array, Array]:
-    """Return how far from the middle each edge leaves its source and arrives at its target."""
-    rank = {node: number for row in order for number, node in enumerate(row)}
-    ports = np.zeros((2, len(chains)))
-    for side, (end, beside) in enumerate(((0, 1), (-1, -2))):
-        at: dict[int, list[int]] = {}
-        for number, chain in enumerate(chains):
-            at.setdefault(chain[end], []).append(number)
-        for node, numbers in at.items():
-            numbers.sort(key=lambda number: rank[chains[number][beside]])
-            step = min(PORT_STEP, PORT_ROOM * across[node] / max(1, len(numbers) - 1))
-            middle = (len(numbers) - 1) / 2
-            ports[side, numbers] = (np.arange(len(numbers)) - middle) * step
-    return ports[0], ports[1]
-
-
-def _framed(
-    centers: Array, routes: list[Array], along: Array, across: Array, downward: bool
-) -> Layout:
-    """Turn the picture downward if wanted, and move its lower left corner to the origin."""
-    half = np.column_stack([along, across]) / 2
-    points = np.concatenate([centers - half, centers + half, *routes])
-    low, high = points.min(axis=0), points.max(axis=0)
-    length, breadth = (float(extent) for extent in high - low)
-    # What comes first within a layer stands on top, or on the left if layers follow downward.
-    moved = [
-        np.column_stack([p[:, 1] - low[1], high[0] - p[:, 0]])
-        if downward
-        else np.column_stack([p[:, 0] - low[0], high[1] - p[:, 1]])
-        for p in (centers, *routes)
-    ]
-    size = (breadth, length) if downward else (length, breadth)
-    forward = np.array([0.0, -1.0]) if downward else np.array([1.0, 0.0])
-    return Layout(moved[0], moved[1:], size, forward)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 
 from ..metrics import kendall_tau as compute_kendall_tau
-from ._axes import check_matplotlib, get_axes, robust_limits
+from ._axes import check_column, check_matplotlib, get_axes, robust_limits
 
 
 class RankAgreementDisplay:
@@ -24,13 +24,15 @@ class RankAgreementDisplay:
     Parameters
     ----------
     y_true : ndarray of shape (n_samples,)
-        True accuracies, in percent.
+        True accuracies.
     y_pred : ndarray of shape (n_samples,)
-        Predicted accuracies, in percent.
+        Predicted accuracies.
     kendall_tau : float
         Kendall's rank correlation of the two.
     name : str, default=None
         Name of the predictor, for the legend.
+    target_name : str, default="accuracy"
+        What is predicted.
 
     Attributes
     ----------
@@ -57,7 +59,7 @@ class RankAgreementDisplay:
     >>> print(f"{display.kendall_tau:.3f}")
     0.667
     >>> display.ax_.get_ylabel()
-    'predicted accuracy (%)'
+    'predicted accuracy'
     """
 
     def __init__(
@@ -67,45 +69,31 @@ class RankAgreementDisplay:
         y_pred: NDArray[np.float64],
         kendall_tau: float,
         name: str | None = None,
+        target_name: str = "accuracy",
     ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.kendall_tau = kendall_tau
         self.name = name
+        self.target_name = target_name
 
     @classmethod
     def from_estimator(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: ArrayLike,
-        *,
-        name: str | None = None,
-        ax: Any = None,
-        robust: bool = True,
-        scatter_kwargs: dict[str, Any] | None = None,
-        line_kwargs: dict[str, Any] | None = None,
+        cls, estimator: Any, X: Any, y: ArrayLike, **options: Any
     ) -> RankAgreementDisplay:
         """Predict with a fitted regressor and draw.
 
         Parameters
         ----------
         estimator : estimator
-            A fitted regressor or pipeline.
+            A fitted regressor, pipeline or search.
         X : array-like of shape (n_samples,) or (n_samples, n_features)
             Architectures that it was not fitted to.
         y : array-like of shape (n_samples,)
-            Their true accuracies, in percent.
-        name : str, default=None
-            Name of the predictor, for the legend.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether the axes leave out what is far from the bulk of the accuracies; see `plot`.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
-        line_kwargs : dict, default=None
-            Further arguments of ``ax.plot`` for the line.
+            Their true accuracies.
+        **options : dict
+            Arguments of `from_predictions`: `name`, `target_name`, `ax`, `robust`,
+            `scatter_kwargs` and `line_kwargs`.
 
         Returns
         -------
@@ -118,15 +106,7 @@ class RankAgreementDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib(cls)
-        return cls.from_predictions(
-            y,
-            estimator.predict(X),
-            name=name,
-            ax=ax,
-            robust=robust,
-            scatter_kwargs=scatter_kwargs,
-            line_kwargs=line_kwargs,
-        )
+        return cls.from_predictions(y, estimator.predict(X), **options)
 
     @classmethod
     def from_predictions(
@@ -135,29 +115,26 @@ class RankAgreementDisplay:
         y_pred: ArrayLike,
         *,
         name: str | None = None,
+        target_name: str = "accuracy",
         ax: Any = None,
-        robust: bool = True,
-        scatter_kwargs: dict[str, Any] | None = None,
-        line_kwargs: dict[str, Any] | None = None,
+        **options: Any,
     ) -> RankAgreementDisplay:
         """Draw predictions that are there already.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            True accuracies, in percent.
+            True accuracies.
         y_pred : array-like of shape (n_samples,)
-            Predicted accuracies, in percent.
+            Predicted accuracies.
         name : str, default=None
             Name of the predictor, for the legend.
+        target_name : str, default="accuracy"
+            What is predicted, with its unit if it is to be written: ``"latency (ms)"``.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether the axes leave out what is far from the bulk of the accuracies; see `plot`.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
-        line_kwargs : dict, default=None
-            Further arguments of ``ax.plot`` for the line.
+        **options : dict
+            Arguments of `plot`: `robust`, `scatter_kwargs` and `line_kwargs`.
 
         Returns
         -------
@@ -172,20 +149,11 @@ class RankAgreementDisplay:
             If the accuracies are not finite, not one-dimensional or of different lengths.
         """
         check_matplotlib(cls)
-        true, pred = (
-            check_array(values, ensure_2d=False, dtype=np.float64, input_name=name_of)
-            for values, name_of in [(y_true, "y_true"), (y_pred, "y_pred")]
-        )
+        true, pred = check_column(y_true, "y_true"), check_column(y_pred, "y_pred")
         check_consistent_length(true, pred)
-        if true.ndim != 1 or pred.ndim != 1:
-            raise ValueError(
-                f"one accuracy for each architecture can be drawn, got y_true of shape"
-                f" {true.shape} and y_pred of shape {pred.shape}; choose a column"
-            )
         tau = float(compute_kendall_tau(true, pred))
-        return cls(y_true=true, y_pred=pred, kendall_tau=tau, name=name).plot(
-            ax, robust=robust, scatter_kwargs=scatter_kwargs, line_kwargs=line_kwargs
-        )
+        display = cls(y_true=true, y_pred=pred, kendall_tau=tau, name=name, target_name=target_name)
+        return display.plot(ax, **options)
 
     def plot(
         self,
@@ -227,22 +195,12 @@ class RankAgreementDisplay:
         points = np.stack([self.y_true, self.y_pred])
         outside = ((points < low) | (points > high)).any(axis=0)
 
-        n_samples = len(self.y_true)
-        label = f"{n_samples:,} architectures, Kendall τ = {self.kendall_tau:.2f}"
-        scatter_options = {
-            "s": 14,
-            "alpha": 0.5,
-            "edgecolors": "none",
-            "label": label if self.name is None else f"{self.name}: {label}",
-            **(scatter_kwargs or {}),
-        }
-        line_options = {
-            "color": "black",
-            "linestyle": "--",
-            "linewidth": 1,
-            "label": "exact prediction",
-            **(line_kwargs or {}),
-        }
+        label = f"{len(self.y_true):,} architectures, Kendall τ = {self.kendall_tau:.2f}"
+        label = label if self.name is None else f"{self.name}: {label}"
+        look = {"s": 14, "alpha": 0.5, "edgecolors": "none", "label": label}
+        scatter_options = {**look, **(scatter_kwargs or {})}
+        look = {"color": "black", "linestyle": "--", "linewidth": 1, "label": "exact prediction"}
+        line_options = {**look, **(line_kwargs or {})}
         self.scatter_ = ax.scatter(*points[:, ~outside], **scatter_options)
         self.outside_ = None
         if outside.any():
@@ -257,8 +215,8 @@ class RankAgreementDisplay:
             )
         self.line_ = ax.plot([low, high], [low, high], **line_options)[0]
         ax.set(
-            xlabel="true accuracy (%)",
-            ylabel="predicted accuracy (%)",
+            xlabel=f"true {self.target_name}",
+            ylabel=f"predicted {self.target_name}",
             xlim=(low, high),
             ylim=(low, high),
             aspect="equal",

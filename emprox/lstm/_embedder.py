@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
@@ -13,9 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._modules import (
@@ -25,9 +25,10 @@ from ._modules import (
     PropertyLoss,
     TokenCrossEntropy,
 )
-from ._net import TokenNetEstimator, Tokens, use_one_torch_thread
+from ._net import use_one_torch_thread
 from ._pretrained import Checkpoint, load_pretrained, save_pretrained
 from ._tokenizer import ArchitectureTokenizer
+from ._tokens import TokenNetEstimator, Tokens
 
 # Passes over the training data if there is no pretrained encoder.
 _MAX_EPOCHS = 50
@@ -36,6 +37,7 @@ _MAX_EPOCHS = 50
 _DECIMALS = 5
 
 
+@dataclass(eq=False, repr=False)
 class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TokenNetEstimator):
     """Embed token sequences with an LSTM encoder-decoder that learns to reconstruct them.
 
@@ -43,8 +45,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     a vector of unit length. An LSTM decoder with attention writes the sequence again from it.
     Both are trained together to make the original tokens likely: here, on the architectures given
     to `fit`, or beforehand, on any number of architectures of the space (`pretrained`). No accuracy
-    is involved. After training the embedding of an architecture depends on nothing but its tokens:
-    the decoder is set aside and dropout is off.
+    is involved.
 
     Parameters
     ----------
@@ -58,10 +59,9 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         has one for, or the path to a file that `save_pretrained` wrote. See `from_pretrained`.
     attention : {"embedding", "encoder"}, default="embedding"
         What the decoder's attention sees. ``"encoder"`` is the paper: the outputs of the encoder
-        at every time step. They are gone when only the embedding is at hand, and what the
-        attention has learned to fetch from them is not in the embedding, so `inverse_transform`
-        is poor then. With ``"embedding"`` the embedding is the only entry of the attention's
-        memory, in training as well: each step reads it again, and it has to carry everything.
+        at every time step. What the attention has learned to fetch from them is not in the
+        embedding, so `inverse_transform` is poor then. With ``"embedding"`` it sees nothing else,
+        in training as well, and the embedding has to carry everything.
     max_epochs : int, default=None
         Passes over the training data. None stands for 50, and for 0 with a `pretrained` encoder,
         which a few known architectures can hardly make better.
@@ -80,7 +80,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     device : str or torch.device, default="cpu"
         Where to train and embed, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout and the order of the samples. The same seed gives the same
         embedding, bit by bit, on the same machine, for any number of threads.
@@ -88,9 +88,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
-    history_ : skorch.history.History
-        Loss and duration of every epoch.
+        The trained net; ``net_.module_`` is the torch module, ``net_.history`` the losses.
     vocabulary_ : ndarray of shape (n_tokens,)
         The tokens that occurred in training, sorted. Others are embedded like the average of
         these.
@@ -109,16 +107,14 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
 
     Notes
     -----
-    Trained in single precision, evaluated in double and rounded back: so the embedding of an
-    architecture is the same whatever others are embedded with it, and equal architectures are at
-    distance zero.
+    Trained in single precision, evaluated in double without dropout, and rounded back: so an
+    embedding depends on nothing but its tokens, and equal architectures are at distance zero.
 
     Pretraining is `fit` on many architectures with `properties`, numbers that are known without
-    training any network, such as `emprox.properties.StructuralProperties`. A layer with ReLU and
-    a linear one predict them from the embedding, and the loss is their mean squared error, plus
-    three times the mean squared difference between distances of embeddings and of properties
-    (scaled to a root mean square of 0.7) over the pairs in a batch, plus a tenth of the cross
-    entropy of the tokens.
+    training any network, such as `StructuralProperties`. A hidden layer of 128 and a linear one
+    predict them from the embedding, and the loss is their mean squared error, plus three times the
+    mean squared difference between distances of embeddings and of properties (scaled to a root mean
+    square of 0.7) over the pairs in a batch, plus a tenth of the cross entropy of the tokens.
 
     With ``output="properties"`` `transform` returns the properties that the network predicts. If it
     was trained without any, it returns the standardised embedding beside the outputs of the encoder
@@ -128,7 +124,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     References
     ----------
     Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding Proximity
-    Score. 2022. Sections 3.1 and 5. Pretraining is not in the paper.
+    Score. 2022. Sections 3.1 and 5; without pretraining.
 
     Examples
     --------
@@ -141,6 +137,22 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     (20, 8)
     """
 
+    embedding_dim: int = 32
+    _: KW_ONLY
+    output: str = "embedding"
+    pretrained: str | os.PathLike[str] | None = None
+    attention: str = "embedding"
+    max_epochs: int | None = None
+    learning_rate: float = 1e-3
+    batch_size: int = 100
+    dropout: float = 0.1
+    weight_decay: float = 1e-4
+    gradient_clip: float | None = 5.0
+    callbacks: Sequence[Any] | None = None
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TokenNetEstimator._net_constraints,
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
@@ -152,39 +164,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "callbacks": [list, tuple, None],
     }
-
-    def __init__(
-        self,
-        embedding_dim: int = 32,
-        *,
-        output: str = "embedding",
-        pretrained: str | os.PathLike[str] | None = None,
-        attention: str = "embedding",
-        max_epochs: int | None = None,
-        learning_rate: float = 1e-3,
-        batch_size: int = 100,
-        dropout: float = 0.1,
-        weight_decay: float = 1e-4,
-        gradient_clip: float | None = 5.0,
-        callbacks: Sequence[Any] | None = None,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.embedding_dim = embedding_dim
-        self.output = output
-        self.pretrained = pretrained
-        self.attention = attention
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.callbacks = callbacks
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     @classmethod
     def from_pretrained(
@@ -253,30 +232,23 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         Raises
         ------
         ValueError
-            If the tokenizer writes sequences of another length.
+            If the tokenizer writes sequences of another length, or there is no such type.
         """
         check_is_fitted(self, "net_")
-        check_is_fitted(tokenizer)
-        if dtype not in ("float32", "float16"):
-            raise ValueError(f"dtype has to be 'float32' or 'float16', got {dtype!r}")
-        space = tokenizer.space_
-        sequence = tokenizer.sequence or space.default_sequence
-        length = space.sequences[sequence].length
-        if length != self.n_features_in_:
+        n_tokens = len(tokenizer.get_feature_names_out())
+        if n_tokens != self.n_features_in_:
             raise ValueError(
-                f"the tokenizer writes {length} tokens, but the embedder was fitted to"
-                f" {self.n_features_in_}"
+                f"the tokenizer writes {n_tokens} tokens, the embedder reads {self.n_features_in_}"
             )
-        module = self.net_.module_
         checkpoint = Checkpoint(
-            weights={name: weight.cpu() for name, weight in module.state_dict().items()},
+            weights=self.net_.module_.state_dict(),
             vocabulary=self.vocabulary_,
             legal_tokens=self.legal_tokens_,
-            space=space.name,
-            sequence=sequence,
+            space=tokenizer.space_.name,
+            sequence=tokenizer.sequence or tokenizer.space_.default_sequence,
             canonicalize=tokenizer.canonicalize,
             meanings=tokenizer.vocabulary_,
-            attention="encoder" if module.attend_encoder else "embedding",
+            attention=self.attention,
         )
         save_pretrained(path, checkpoint, dtype)
 
@@ -305,7 +277,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         ------
         ValueError
             If X is empty or holds something other than tokens, X and `properties` do not fit
-            together, a parameter is out of its range, the device does not exist, or the
+            together, a parameter is out of its range or the device does not exist, or the
             pretrained encoder cannot be read or is for other sequences.
         """
         # What an interrupt leaves behind has to count as not fitted.
@@ -389,10 +361,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         return self._to_tokens(self._evaluate(self.net_, decode, torch.from_numpy(embedding)))
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Embed token sequences and decode them again, as in training but token by token.
-
-        With ``attention="embedding"`` this is ``inverse_transform(transform(X))``; with
-        ``attention="encoder"`` the decoder also sees the outputs of the encoder.
+        """Embed token sequences and decode them again, with all that the attention sees.
 
         Parameters
         ----------
@@ -412,46 +381,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             return module.decode(embedding, module.memory(outputs, embedding), illegal)
 
         return self._to_tokens(self._evaluate(self.net_, reconstruct, indices))
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Return the share of tokens that `reconstruct` gets right.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Token matrix.
-        y : None, default=None
-            Ignored.
-
-        Returns
-        -------
-        float
-            Between 0 and 1; higher is better.
-        """
-        reconstructed = self.reconstruct(X)
-        return float(np.mean(reconstructed == self._read_tokens(X, reset=False)))
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the mean log-likelihood of each sample's tokens, each given those before it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Token matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Nats per token, at most 0; higher is better. Minus its mean over the training data is
-            what training minimises.
-        """
-
-        def log_likelihood(module: Autoencoder, batch: Tensor) -> Tensor:
-            logits = module(batch)[0].transpose(1, 2)
-            return -functional.cross_entropy(logits, batch, reduction="none").mean(dim=1)
-
-        indices = self._known_indices(X)
-        return self._evaluate(self.net_, log_likelihood, indices).numpy()
 
     def _fit(
         self,
@@ -492,7 +421,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         )
         net.module_.encoder.average_unknown()
         self._learn_output(net, indices)
-        self.history_, self.net_ = net.history, net
+        self.net_ = net
 
     def _make_module(self, properties: Tensor | None, seed: int) -> Autoencoder:
         module = Autoencoder(
@@ -511,71 +440,35 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
 
     def _check_fits(self, checkpoint: Checkpoint, properties: Tensor | None) -> None:
         """Check that parameters and properties are those of a pretrained encoder."""
-        encoder = f"the pretrained encoder {checkpoint.source!r}"
-        if self.embedding_dim != checkpoint.embedding_dim:
-            raise ValueError(
-                f"embedding_dim={self.embedding_dim}, but {encoder} has an embedding of"
-                f" {checkpoint.embedding_dim} numbers: set embedding_dim={checkpoint.embedding_dim}"
-            )
-        if self.attention != checkpoint.attention:
-            raise ValueError(
-                f"attention={self.attention!r}, but {encoder} was trained with"
-                f" attention={checkpoint.attention!r}"
-            )
+        for name in ("embedding_dim", "attention"):
+            given, needed = getattr(self, name), getattr(checkpoint, name)
+            if given != needed:
+                raise ValueError(
+                    f"{name}={given!r}, but the pretrained encoder {checkpoint.source!r} has"
+                    f" another: set {name}={needed!r}"
+                )
         if properties is not None and properties.shape[1] != checkpoint.n_properties:
             raise ValueError(
-                f"{encoder} predicts {checkpoint.n_properties} properties, got"
-                f" {properties.shape[1]}"
+                f"the pretrained encoder {checkpoint.source!r} predicts {checkpoint.n_properties}"
+                f" properties, got {properties.shape[1]}"
             )
 
     def _learn_output(self, net: skorch.NeuralNet, indices: Tensor) -> None:
         """Find out how wide the output is, and the scale of what is no property."""
-        module, size = net.module_, net.module_.encoder.token_embedding.embedding_dim
-        self._is_embedding = self.output == "embedding"
+        self._n_features_out, self._is_embedding = self.embedding_dim, self.output == "embedding"
         self._center: Any = 0.0
         self._scale: Any = 1.0
-        self._n_features_out = size
         if not self._is_embedding:
-            self._n_features_out = module.n_described(indices.shape[1])
-            if module.property_head is None and len(indices):
+            self._n_features_out = net.module_.n_described(indices.shape[1])
+            if net.module_.property_head is None and len(indices):
                 described = self._evaluate(net, Autoencoder.describe, indices).numpy()
                 self._center = described.mean(axis=0)
-                self._scale = _scales(described.std(axis=0), size)
-
-    def _known_indices(self, X: Any) -> Tensor:
-        check_is_fitted(self, "net_")
-        return self._to_indices(self._read_tokens(X, reset=False))
-
-    def _read_tokens(self, X: Any, reset: bool) -> Tokens:
-        if _holds_texts(X):
-            raise ValueError(
-                f"{type(self).__name__} takes a matrix of tokens, got texts; put an"
-                " ArchitectureTokenizer in front of it"
-            )
-        array = validate_data(self, X, reset=reset)
-        tokens = array.astype(np.int64)
-        wrong = (tokens != array) | (array < 0)
-        if wrong.any():
-            row, column = (int(position) for position in np.argwhere(wrong)[0])
-            # scikit-learn looks for the first words.
-            kind = "Negative values in data" if array[row, column] < 0 else "Not a token in data"
-            raise ValueError(
-                f"{kind} passed to {type(self).__name__}: tokens are whole numbers from 0, but"
-                f" sample {row} has {array[row, column]} at position {column}"
-            )
-        return tokens
+                self._scale = _scales(described.std(axis=0), self.embedding_dim)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
-        tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _holds_texts(X: Any) -> bool:
-    array = np.asarray(X[:1] if isinstance(X, (list, tuple)) else X)
-    return array.dtype.kind in "OSUT" and array.size > 0 and isinstance(array.flat[0], str)
 
 
 def _check_properties(properties: ArrayLike, n_samples: int) -> Tensor:

@@ -1,10 +1,9 @@
-"""What estimators share that train a torch module: skorch, devices, batches, threads, tokens."""
+"""What estimators share that train a torch module: skorch, devices, batches and threads."""
 
 from __future__ import annotations
 
 import copy
 import ctypes
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,22 +15,16 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import skorch
 import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from skorch.callbacks import Callback, GradientNormClipping
+from skorch.callbacks import GradientNormClipping
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
-from tqdm.auto import tqdm
 
 from ..utils._sklearn import Interval
 
 Module = TypeVar("Module", bound=nn.Module)
-Tokens = NDArray[np.int64]
-
-# So many tokens go through a net at once: enough for speed, little enough for any memory.
-_TOKENS_AT_ONCE = 2**13
 
 
 class NetEstimator(BaseEstimator):
@@ -74,11 +67,7 @@ class NetEstimator(BaseEstimator):
         callbacks: Sequence[Any] = (),
     ) -> skorch.NeuralNet:
         """Train on batches in an order that the seed decides; a single target is no tuple."""
-        extra = list(callbacks)
-        if getattr(self, "gradient_clip", None) is not None:
-            extra.append(("gradient_clip", GradientNormClipping(self.gradient_clip)))
-        if self.verbose:
-            extra.append(("progress_bar", EpochProgressBar(type(self).__name__)))
+        clipping = GradientNormClipping(getattr(self, "gradient_clip", None))
         net = skorch.NeuralNet(
             module,
             criterion,
@@ -90,9 +79,9 @@ class NetEstimator(BaseEstimator):
             iterator_train=ShuffledBatches,
             iterator_train__seed=seed,
             train_split=None,
-            callbacks=extra,
+            callbacks=[*callbacks, ("gradient_clip", clipping)],
             device=check_device(self.device),
-            verbose=max(0, int(self.verbose) - 1),
+            verbose=int(self.verbose),
         )
         net.initialize()
         dataset = TensorDataset(inputs, *targets)
@@ -107,48 +96,6 @@ class NetEstimator(BaseEstimator):
             net.notify("on_train_end", X=dataset, y=None)
         net.module_.eval()
         return net
-
-
-class TokenNetEstimator(NetEstimator):
-    """Base class of estimators whose net reads token sequences.
-
-    The net knows a token by its place in the vocabulary, from 1; 0 stands for all others, and for
-    the start.
-    """
-
-    vocabulary_: Tokens
-    legal_tokens_: NDArray[np.bool_]
-
-    def _learn_vocabulary(self, tokens: Tokens) -> None:
-        self.vocabulary_ = np.unique(tokens)
-        self.legal_tokens_ = (tokens[:, :, None] == self.vocabulary_).any(axis=0)
-
-    def _to_indices(self, tokens: Tokens) -> Tensor:
-        places = places_in(self.vocabulary_, tokens)
-        if not places.all():
-            new = np.setdiff1d(tokens, self.vocabulary_)
-            warnings.warn(
-                f"{int((places == 0).any(axis=1).sum())} of {len(tokens)} samples hold tokens that"
-                f" did not occur in fit ({', '.join(map(str, new[:5]))}"
-                f"{', …' if len(new) > 5 else ''}); they are embedded like the average token",
-                stacklevel=4,
-            )
-        return torch.from_numpy(places)
-
-    def _to_tokens(self, indices: Tensor) -> Tokens:
-        return self.vocabulary_[indices.numpy() - 1]
-
-    def _illegal(self) -> Tensor:
-        """Mark the tokens that cannot stand at each position, the start token among them."""
-        illegal = np.pad(~self.legal_tokens_, ((0, 0), (1, 0)), constant_values=True)
-        return torch.from_numpy(illegal).to(self.net_.device)
-
-    def _evaluate(
-        self, net: skorch.NeuralNet, function: Callable[[Any, Tensor], Tensor], samples: Tensor
-    ) -> Tensor:
-        """Apply a function of the evaluated module to samples that stand for token sequences."""
-        module, n_rows = evaluated(net.module_), max(1, _TOKENS_AT_ONCE // len(self.legal_tokens_))
-        return in_batches(lambda batch: function(module, batch), samples, n_rows, net.device)
 
 
 class ShuffledBatches:
@@ -168,30 +115,6 @@ class ShuffledBatches:
         for rows in order.split(self.batch_size):
             inputs, *targets = self.dataset[rows]
             yield inputs, targets[0] if len(targets) == 1 else tuple(targets)
-
-
-class EpochProgressBar(Callback):
-    """Show a progress bar over the epochs, with the training loss."""
-
-    def __init__(self, description: str) -> None:
-        self.description = description
-
-    def on_train_begin(self, net: skorch.NeuralNet, **kwargs: Any) -> None:
-        """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.description, unit="epoch")
-
-    def on_epoch_end(self, net: skorch.NeuralNet, **kwargs: Any) -> None:
-        """Move the bar on by an epoch."""
-        self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.4f}", refresh=False)
-        self.bar_.update()
-
-    def on_train_end(self, net: skorch.NeuralNet, **kwargs: Any) -> None:
-        """Close the bar."""
-        self.bar_.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # An open bar holds a lock and a stream, which cannot be pickled.
-        return {key: value for key, value in self.__dict__.items() if key != "bar_"}
 
 
 def check_device(device: str | torch.device) -> torch.device:
@@ -261,9 +184,3 @@ def evaluated(module: Module) -> Module:
     the batch.
     """
     return copy.deepcopy(module).double().eval()
-
-
-def places_in(vocabulary: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the place of each value in a sorted vocabulary, from 1; 0 where it is not in it."""
-    places = np.searchsorted(vocabulary, values).clip(max=len(vocabulary) - 1)
-    return np.where(vocabulary[places] == values, places + 1, 0)

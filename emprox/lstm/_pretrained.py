@@ -19,7 +19,7 @@ from torch import Tensor
 from ..spaces import SearchSpace
 from ..utils._files import replacing
 from ._modules import Autoencoder
-from ._net import places_in
+from ._tokens import places_in
 
 # The key of the file's metadata, one JSON text: the library writes several in random order.
 METADATA = "emprox_encoder"
@@ -31,6 +31,7 @@ _SUFFIX = ".safetensors"
 # Tensors of the file that are no weights of the module.
 _TOKENS, _LEGAL_TOKENS = "vocabulary", "legal_tokens"
 _UNIT = "property_head.distance_unit"
+_METADATA = ("space", "sequence", "canonicalize", "meanings", "attention")
 # A larger share of samples with tokens at places where pretraining saw none is no chance.
 _MOST_ILLEGAL = 0.1
 
@@ -80,27 +81,17 @@ class Checkpoint:
 
     def check_tokens(self, tokens: NDArray[np.int64]) -> None:
         """Check that token sequences are of the kind that the encoder was trained on."""
-        wrong = None
-        if tokens.shape[1] != self.length:
-            wrong = f"{tokens.shape[1]} tokens"
-        elif tokens.max() >= len(self.meanings):
-            wrong = f"the token {tokens.max()}"
-        else:
+        n_wrong, highest = len(tokens), len(self.meanings) - 1
+        if tokens.shape[1] == self.length and tokens.max() <= highest:
             places = places_in(self.vocabulary, tokens)
             legal = (places > 0) & self.legal_tokens[np.arange(self.length), places - 1]
             n_wrong = int((~legal).any(axis=1).sum())
-            if n_wrong > _MOST_ILLEGAL * len(tokens):
-                wrong = (
-                    f"{n_wrong} of {len(tokens)} samples that hold tokens at positions where such"
-                    " sequences do not have them"
-                )
-        if wrong:
-            form = "canonical" if self.canonicalize else "original"
+        if n_wrong > _MOST_ILLEGAL * len(tokens):
             raise ValueError(
-                f"the pretrained encoder {self.source!r} reads the sequence {self.sequence!r} of"
-                f" the space {self.space!r} in {form} form: {self.length} tokens from 0 to"
-                f" {len(self.meanings) - 1}; got {wrong}: use an ArchitectureTokenizer of these"
-                " settings, or pretrained=None"
+                f"the pretrained encoder {self.source!r} reads {self.length} tokens from 0 to"
+                f" {highest}, as ArchitectureTokenizer({self.space!r}, sequence={self.sequence!r},"
+                f" canonicalize={self.canonicalize}) writes them; {n_wrong} of {len(tokens)}"
+                " sequences are not such: take this tokenizer, or pretrained=None"
             )
 
 
@@ -126,29 +117,22 @@ def load_pretrained(pretrained: str | os.PathLike[str]) -> Checkpoint:
     path = Path(pretrained)
     if not path.is_file():
         names = ", ".join(map(repr, list_pretrained()))
-        raise ValueError(
-            f"there is no pretrained encoder {str(pretrained)!r}: it is neither a file nor one of"
-            f" {names}"
-        )
+        raise ValueError(f"{str(pretrained)!r} is neither a file nor a pretrained encoder: {names}")
     return _read(path, str(path))
 
 
 def save_pretrained(path: str | os.PathLike[str], checkpoint: Checkpoint, dtype: str) -> None:
     """Write an encoder to a file, with weights of the type "float32" or "float16"."""
+    if dtype not in ("float32", "float16"):
+        raise ValueError(f"dtype has to be 'float32' or 'float16', got {dtype!r}")
     tensors = {
-        name: weight.to(torch.float32 if name == _UNIT else getattr(torch, dtype)).contiguous()
+        name: weight.to("cpu", torch.float32 if name == _UNIT else getattr(torch, dtype))
         for name, weight in checkpoint.weights.items()
     }
     tensors[_TOKENS] = torch.from_numpy(checkpoint.vocabulary)
     tensors[_LEGAL_TOKENS] = torch.from_numpy(checkpoint.legal_tokens)
-    metadata = {
-        "format_version": FORMAT_VERSION,
-        "space": checkpoint.space,
-        "sequence": checkpoint.sequence,
-        "canonicalize": checkpoint.canonicalize,
-        "meanings": checkpoint.meanings,
-        "attention": checkpoint.attention,
-    }
+    metadata = {"format_version": FORMAT_VERSION}
+    metadata |= {name: getattr(checkpoint, name) for name in _METADATA}
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(save(tensors, {METADATA: json.dumps(metadata)}))
 
@@ -166,15 +150,12 @@ def _read(path: Path, source: str) -> Checkpoint:
     # A header that is no text is reported by other errors than the library's own.
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(
-            f"{source!r} is not a readable safetensors file ({error}); it may be truncated, or of"
-            " another format: encoders are never read from pickles, which can run any code"
+            f"{source!r} is not a safetensors file, or truncated ({error}); encoders are never read"
+            " from pickles, which can run any code"
         ) from error
-    if text is None:
-        raise ValueError(
-            f"{source!r} is a safetensors file, but not one that"
-            " ArchitectureEmbedder.save_pretrained wrote"
-        )
     try:
+        if text is None:
+            raise ValueError("ArchitectureEmbedder.save_pretrained has not written it")
         checkpoint = _assemble(json.loads(text), tensors, source)
         checkpoint.make_module(dropout=0, seed=0)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -186,10 +167,7 @@ def _read(path: Path, source: str) -> Checkpoint:
 def _assemble(metadata: dict[str, Any], tensors: dict[str, Tensor], source: str) -> Checkpoint:
     version = metadata.pop("format_version")
     if version != FORMAT_VERSION:
-        raise ValueError(
-            f"its format version is {version}, but this emprox reads version {FORMAT_VERSION};"
-            " update emprox, or pretrain the encoder again"
-        )
+        raise ValueError(f"its format is {version}, but this emprox reads {FORMAT_VERSION}")
     vocabulary = tensors.pop(_TOKENS).numpy()
     legal_tokens = tensors.pop(_LEGAL_TOKENS).numpy()
     metadata["meanings"] = tuple(metadata["meanings"])

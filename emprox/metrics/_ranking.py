@@ -25,19 +25,8 @@ def _check_targets(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[FloatArray, Fl
     check_consistent_length(true, pred)
     true, pred = (y.reshape(len(y), -1) for y in (true, pred))
     if true.shape != pred.shape:
-        raise ValueError(
-            "y_true and y_pred must have the same number of outputs, "
-            f"got {true.shape[1]} and {pred.shape[1]}."
-        )
+        raise ValueError(f"y_true has {true.shape[1]} outputs, but y_pred {pred.shape[1]}.")
     return true, pred
-
-
-def _check_k(k: int, n_samples: int) -> None:
-    # True is an Integral, but k=True is surely a mistake.
-    if isinstance(k, bool) or not isinstance(k, Integral):
-        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
-    if not 1 <= k <= n_samples:
-        raise ValueError(f"k must be from 1 to the number of samples, {n_samples}; got {k}.")
 
 
 def _combine(scores: list[float], multioutput: MultiOutput) -> float | FloatArray:
@@ -49,10 +38,6 @@ def _combine(scores: list[float], multioutput: MultiOutput) -> float | FloatArra
     return np.asarray(scores) if multioutput == "raw_values" else float(np.mean(scores))
 
 
-def _is_constant(y: FloatArray) -> bool:
-    return bool(y.min() == y.max())
-
-
 def _correlation(
     statistic: Callable[[FloatArray, FloatArray], Any],
     y_true: ArrayLike,
@@ -60,7 +45,7 @@ def _correlation(
     multioutput: MultiOutput,
     *,
     name: str,
-    is_constant: Callable[[FloatArray], bool] = _is_constant,
+    is_constant: Callable[[FloatArray], bool] = lambda y: bool(y.min() == y.max()),
 ) -> float | FloatArray:
     """Return a correlation from scipy.stats, 0 with a warning where it is undefined."""
     scores = []
@@ -263,6 +248,22 @@ def _regret(y_true: FloatArray, y_pred: FloatArray, k: int) -> float:
     return float((all_better_missed * places / remaining) @ tied_loss)
 
 
+def _at_k(
+    metric: Callable[[FloatArray, FloatArray, int], float],
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    k: int,
+    multioutput: MultiOutput,
+) -> float | FloatArray:
+    true, pred = _check_targets(y_true, y_pred)
+    # True is an Integral, but k=True is surely a mistake.
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
+    if not 1 <= k <= len(true):
+        raise ValueError(f"k must be from 1 to the number of samples, {len(true)}; got {k}.")
+    return _combine([metric(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+
+
 def precision_at_k(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -318,9 +319,7 @@ def precision_at_k(
     >>> precision_at_k([94, 91, 90, 85], [93, 80, 70, 90], k=2)
     0.5
     """
-    true, pred = _check_targets(y_true, y_pred)
-    _check_k(k, len(true))
-    return _combine([_precision(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+    return _at_k(_precision, y_true, y_pred, k, multioutput)
 
 
 def regret_at_k(
@@ -379,6 +378,4 @@ def regret_at_k(
     >>> regret_at_k([94, 91, 90, 85], [92, 93, 70, 90], k=2)
     0.0
     """
-    true, pred = _check_targets(y_true, y_pred)
-    _check_k(k, len(true))
-    return _combine([_regret(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
+    return _at_k(_regret, y_true, y_pred, k, multioutput)

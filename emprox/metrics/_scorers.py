@@ -101,12 +101,8 @@ def get_scorer(name: str) -> Scorer:
     known = get_scorer_names()
     if name in known:
         return metrics.get_scorer(name)
-    close = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    raise ValueError(
-        f"There is no scorer named {name!r}. {hint}The scorers of emprox are "
-        f"{', '.join(map(repr, _SCORERS))}; get_scorer_names() lists scikit-learn's too."
-    )
+    close = " or ".join(map(repr, get_close_matches(name, known))) or "get_scorer_names()"
+    raise ValueError(f"there is no scorer named {name!r}; see {close}")
 
 
 def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> dict[str, float]:

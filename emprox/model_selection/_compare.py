@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 import pandas as pd
 
 from ..metrics._scorers import METRICS
 
-_KEYS = ("predictor", "split", "train_size")
-_TIMES = ("fit_time", "score_time")
-
-
-def is_gain(score: str) -> bool:
-    """Say whether more of a column of trials is better: of all but errors, regrets and times."""
-    return score not in _TIMES and METRICS.get(score, (None, True))[1]
+_LOSSES = {"fit_time", "score_time"} | {
+    name for name, (_, is_gain) in METRICS.items() if not is_gain
+}
 
 
 def compare_predictors(
@@ -69,33 +66,24 @@ def compare_predictors(
     0         a              0.3     3
     """
     scores = [scoring] if isinstance(scoring, str) else list(scoring)
-    if lacking := [name for name in (*_KEYS, *scores) if name not in trials]:
+    if lacking := [
+        name for name in ("predictor", "split", "train_size", *scores) if name not in trials
+    ]:
         raise ValueError(f"trials have no column {lacking[0]!r}, only {', '.join(trials)}")
-    if baseline not in set(trials["predictor"]):
-        names = ", ".join(map(repr, trials["predictor"].unique()))
-        raise ValueError(f"there is no predictor {baseline!r}, only {names}")
+    names = trials["predictor"].unique()
+    if baseline not in names:
+        raise ValueError(f"there is no predictor {baseline!r}, only {', '.join(names)}")
     # Splits of one draw are told apart by their rank, since sizes of folds may differ by one.
     rank = trials.groupby(["predictor", "split"])["train_size"].rank("dense")
-    trials = trials.assign(rank=rank)
-    sizes = trials.groupby("rank")["train_size"].mean().round().astype(int)
+    sizes = trials.groupby(rank)["train_size"].mean().round().astype(int)
     rows = []
-    for score in scores:
-        values = trials.pivot(index=["rank", "split"], columns="predictor", values=score)
-        sign = 1 if is_gain(score) else -1
-        for number, of_size in values.groupby(level="rank"):
-            for predictor in trials["predictor"].unique():
-                if predictor == baseline:
-                    continue
-                differences = sign * (of_size[predictor] - of_size[baseline]).dropna()
-                rows.append(
-                    {
-                        "score": score,
-                        "train_size": sizes[number],
-                        "predictor": predictor,
-                        "mean_difference": differences.mean(),
-                        "standard_error": differences.sem(),
-                        "wins": int((differences > 0).sum()),
-                        "n_splits": len(differences),
-                    }
-                )
+    for score, (number, size), predictor in product(scores, sizes.items(), names):
+        if predictor == baseline:
+            continue
+        sign = -1 if score in _LOSSES else 1
+        values = trials[rank == number].pivot(index="split", columns="predictor", values=score)
+        differences = sign * (values[predictor] - values[baseline]).dropna()
+        row = {"score": score, "train_size": size, "predictor": predictor}
+        row |= {"mean_difference": differences.mean(), "standard_error": differences.sem()}
+        rows.append(row | {"wins": int((differences > 0).sum()), "n_splits": len(differences)})
     return pd.DataFrame(rows)

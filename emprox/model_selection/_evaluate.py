@@ -33,13 +33,8 @@ Scores = dict[str, tuple[bool, Callable[..., Any]]]
 
 _FIRST_COLUMNS = ["predictor", "split", "train_size", "fit_time", "score_time"]
 
-_DEFAULT_SCORING = (
-    "kendall_tau",
-    "spearman_rho",
-    "pearson_r",
-    "mean_absolute_error",
-    "root_mean_squared_error",
-)
+# All but those at k, which need as many architectures.
+_DEFAULT_SCORING = [name for name in METRICS if not name.endswith("_at_k")]
 
 
 def evaluate_predictors(
@@ -163,34 +158,34 @@ def evaluate_predictors(
     ]
     file = None if results is None else ResultsFile(results)
     finished = {} if file is None else file.read()
-    data = "" if file is None else _fingerprint("X", __version__, X, targets)
-    rows: dict[tuple[str, int], Row] = {}
-    missing = []
-    for number, (draw, split) in enumerate(zip(_number_draws(splits), splits, strict=True)):
+    data = None if file is None else fingerprint("X", __version__, X, targets)
+    trials = []
+    for draw, split in zip(_number_draws(splits), splits, strict=True):
         for name, predictor in predictors.items():
             model = _seeded(predictor, None if random_state is None else random_state + draw)
-            key = "" if file is None else _fingerprint(name, data, model, split, scores)
-            rows[name, number] = {"predictor": name, "split": draw, **finished.get(key, {})}
-            if key not in finished:
-                missing.append((name, number, model, key))
+            key = fingerprint(name, data, model, split, scores) if data else ""
+            trials.append((name, draw, split, model, key))
 
     def tasks() -> Iterator[Any]:
-        for name, number, model, key in missing:
-            known, unseen = (
-                (safe_indexing(X, part), safe_indexing(targets, part)) for part in splits[number]
-            )
-            store = None if file is None else (file, key, name)
-            yield delayed(_run_trial)(model, known, unseen, scores, error_score, store)
+        for name, _, split, model, key in trials:
+            if key not in finished:
+                known, unseen = (
+                    (safe_indexing(X, part), safe_indexing(targets, part)) for part in split
+                )
+                store = file and (file, key, name)
+                yield delayed(_run_trial)(model, known, unseen, scores, error_score, store)
 
     # An estimator may write to what it is given, which it could not to memory that is shared.
-    found = Parallel(n_jobs=n_jobs, verbose=verbose, max_nbytes=None)(tasks())
-    for (name, number, *_), row in zip(missing, found, strict=True):
-        rows[name, number] |= row
-    columns = [*_FIRST_COLUMNS, *scores, "error"]
-    order = [rows[name, number] for name in predictors for number in range(len(splits))]
-    trials = pd.DataFrame(order, columns=columns)
-    _warn_of_failures(trials)
-    return trials
+    computed = iter(Parallel(n_jobs=n_jobs, verbose=verbose, max_nbytes=None)(tasks()))
+    rows = [
+        {"predictor": name, "split": draw, **(finished.get(key) or next(computed))}
+        for name, draw, _, _, key in trials
+    ]
+    # In each split the predictors took turns.
+    order = [row for name in predictors for row in rows if row["predictor"] == name]
+    table = pd.DataFrame(order, columns=[*_FIRST_COLUMNS, *scores, "error"])
+    _warn_of_failures(table)
+    return table
 
 
 def _run_trial(
@@ -245,58 +240,37 @@ def _seeded(predictor: Any, seed: int | None) -> Any:
     return copy
 
 
-def _fingerprint(what: str, *values: Any) -> str:
-    try:
-        return fingerprint(*values)
-    except Exception as error:
-        raise TypeError(
-            f"results of {what!r} cannot be kept in a file, because it holds something whose"
-            f" content cannot be told: {error}. Pass results=None, or leave that out"
-        ) from error
-
-
 def _check_predictors(predictors: Mapping[str, Any]) -> None:
     if not isinstance(predictors, Mapping) or not predictors:
-        raise ValueError(
-            "predictors has to be a mapping of names to estimators, such as {'knn':"
-            f" KNeighborsRegressor()}}, got {predictors!r:.100}"
-        )
+        raise ValueError(f"give a mapping of names to predictors, not {predictors!r:.100}")
     for name, predictor in predictors.items():
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str):
             raise TypeError(f"names of predictors have to be texts, got {name!r}")
-        if isinstance(predictor, type):
-            raise TypeError(f"{name!r} is a class; give an instance: {predictor.__name__}(...)")
-        for method in ("fit", "predict", "get_params"):
-            if not hasattr(predictor, method):
-                raise TypeError(f"{name!r} is no regressor: it has no {method}")
+        if isinstance(predictor, type) or not hasattr(predictor, "predict"):
+            raise TypeError(f"{name!r} is no instance of a regressor, but {predictor!r:.100}")
 
 
 def _check_scoring(scoring: Any) -> Scores:
     """Return the function of each score, and whether it is a metric of predictions."""
     if scoring is None:
         scoring = _DEFAULT_SCORING
-    if isinstance(scoring, str):
-        scoring = [scoring]
-    named = scoring if isinstance(scoring, Mapping) else {name: name for name in scoring}
-    if taken := sorted({*_FIRST_COLUMNS, "error"} & set(named)):
-        raise ValueError(f"no score can be called {taken[0]!r}, which is another column")
-    scores = {}
-    for name, score in named.items():
-        if isinstance(score, str):
-            is_metric = score in METRICS
-            scores[name] = is_metric, METRICS[score][0] if is_metric else get_scorer(score)
+    if not isinstance(scoring, Mapping):
+        scoring = {name: name for name in ([scoring] if isinstance(scoring, str) else scoring)}
+    scores: Scores = {}
+    for name, score in scoring.items():
+        if name in (*_FIRST_COLUMNS, "error"):
+            raise ValueError(f"no score can be called {name!r}, which is another column")
+        if isinstance(score, str) and score in METRICS:
+            scores[name] = True, METRICS[score][0]
         else:
-            scores[name] = False, score
+            scores[name] = False, get_scorer(score) if isinstance(score, str) else score
     return scores
 
 
 def _warn_of_failures(trials: pd.DataFrame) -> None:
     for name, failed in trials[trials["error"].notna()].groupby("predictor", sort=False):
-        first = failed.iloc[0]
-        warnings.warn(
-            f"{name!r} failed in {len(failed)} of {(trials['predictor'] == name).sum()} trials,"
-            f" first in draw {first['split']} with {first['train_size']} known architectures:"
-            f" {first['error']:.300} (the column 'error' has all)",
-            FitFailedWarning,
-            stacklevel=3,
+        message = (
+            f"{name!r} failed in {len(failed)} of {(trials['predictor'] == name).sum()} trials;"
+            f" the column 'error' says why, first: {failed['error'].iloc[0]:.300}"
         )
+        warnings.warn(message, FitFailedWarning, stacklevel=3)

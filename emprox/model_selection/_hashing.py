@@ -7,7 +7,7 @@ import dis
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -20,16 +20,20 @@ from ..spaces import SearchSpace, get_space, list_spaces
 
 # What is told apart by its text and type. Subclasses may hold more.
 _EXACT = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
+# What methods are, and where their function is.
 _CODE = (FunctionType, classmethod, staticmethod, property, cached_property)
-_INNER = ("fget", "func", "__func__")  # where the function is in those
+_INNER = ("fget", "func", "__func__")
 
 
-def fingerprint(*values: Any) -> str:
-    """Return a hash of values by content: of code and what it captures, not of names or places.
-
-    Raises TypeError or another error of pickling for what has no content, such as a lock.
-    """
-    return _Reader().digest(values)
+def fingerprint(what: str, *values: Any) -> str:
+    """Hash values by content: by code and what it captures, not by names or places."""
+    try:
+        return _Reader().digest(values)
+    except Exception as error:  # whatever pickling raises, of a lock for example
+        raise TypeError(
+            f"results of {what!r} cannot be kept in a file, because it holds something whose"
+            f" content cannot be told: {error}. Pass results=None, or leave that out"
+        ) from error
 
 
 class _Reader:
@@ -115,34 +119,25 @@ def _parts_of_class(kind: type) -> list[Any]:
 
 
 def _parts_of_function(function: FunctionType) -> list[Any]:
-    captured = [_content(cell) for cell in function.__closure__ or ()]
-    version = _version(function.__module__)
-    origin = None if version is None else (function.__module__, version)
-    used = {}
-    if origin is None:
-        names = sorted(set(_global_names(function.__code__)) & function.__globals__.keys())
-        used = {name: function.__globals__[name] for name in names}
+    captured = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # of what is not defined yet
+            captured[name] = cell.cell_contents
     defaults = function.__defaults__, function.__kwdefaults__
-    return [function.__code__, defaults, captured, origin, used]
+    if _version(function.__module__) is not None:
+        return [function.__code__, defaults, captured, _name(function)]
+    # What has no version may use what has changed under the same name.
+    names = sorted(function.__globals__.keys() & _global_names(function.__code__))
+    return [function.__code__, defaults, captured, [function.__globals__[name] for name in names]]
 
 
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # of what is not defined yet
-        return None
+def _global_names(code: CodeType) -> set[str]:
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    used = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return used.union(*map(_global_names, inner))
 
 
-def _global_names(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "LOAD_GLOBAL":
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _global_names(constant)
-
-
-def _name(kind: type) -> str:
+def _name(kind: type | FunctionType) -> str:
     return f"{kind.__module__}.{kind.__qualname__} {_version(kind.__module__)}"
 
 

@@ -11,12 +11,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-_APPLICATION = 0x656D7072  # "empr", in the header of the file
-_VERSION = 1
-_TABLE = (
-    "CREATE TABLE trials (key TEXT PRIMARY KEY, predictor TEXT NOT NULL, result TEXT NOT NULL,"
-    " checksum TEXT NOT NULL)"
-)
+_FORMAT = 0x656D7001  # in the header of the file
+_MAKE_TABLE = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS trials (
+    key TEXT PRIMARY KEY, predictor TEXT NOT NULL, result TEXT NOT NULL, checksum TEXT NOT NULL
+);
+PRAGMA application_id = {_FORMAT};
+COMMIT;
+"""
 # Seconds to wait for others that write.
 _TIMEOUT = 60.0
 
@@ -27,28 +30,17 @@ class ResultsFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).absolute()  # the same in other processes
         with self._open() as connection:
-            if self._is_empty(connection):
-                # Only one of several processes that begin together makes the table.
-                connection.execute("BEGIN IMMEDIATE")
-                if self._is_empty(connection):
-                    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    connection.execute(f"PRAGMA user_version = {_VERSION}")
-                    connection.execute(_TABLE)
-                connection.execute("COMMIT")
-            header = [
-                connection.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("application_id", "user_version")
-            ]
-            if header != [_APPLICATION, _VERSION]:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.executescript(_MAKE_TABLE)  # also by others at the same time
+            if connection.execute("PRAGMA application_id").fetchone()[0] != _FORMAT:
                 raise self._foreign("it is a database of something else or of another version")
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Return all results, by key."""
         results = {}
         with self._open() as connection:
-            for key, text, checksum in connection.execute(
-                "SELECT key, result, checksum FROM trials"
-            ):
+            rows = connection.execute("SELECT key, result, checksum FROM trials")
+            for key, text, checksum in rows:
                 if _checksum(key, text) != checksum:
                     raise self._foreign(f"the result {key!r:.20} is damaged")
                 results[key] = json.loads(text)
@@ -58,10 +50,8 @@ class ResultsFile:
         """Add a result, or replace that of its key."""
         text = json.dumps(result)
         with self._open() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?)",
-                (key, predictor, text, _checksum(key, text)),
-            )
+            row = key, predictor, text, _checksum(key, text)
+            connection.execute("INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?)", row)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -74,10 +64,6 @@ class ResultsFile:
             raise OSError(f"the results file {self._path} cannot be used: {error}") from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._foreign(str(error)) from error
-
-    @staticmethod
-    def _is_empty(connection: sqlite3.Connection) -> bool:
-        return not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
     def _foreign(self, reason: str) -> ValueError:
         return ValueError(

@@ -56,17 +56,15 @@ def isomorphism_groups(X: Any, space: str | SearchSpace) -> Indices:
     >>> [test.tolist() for _, test in GroupKFold(2).split(cells, groups=groups)]
     [[0, 1], [2]]
     """
-    return _number_classes(*_read(X, space))
+    return _read(X, space)[1]
 
 
-def _read(X: Any, space: str | SearchSpace) -> tuple[SearchSpace, NDArray[np.int64]]:
+def _read(X: Any, space: str | SearchSpace) -> tuple[NDArray[np.int64], Indices]:
+    """Return the decisions of architectures, and the numbers of their classes."""
     resolved = get_space(space).learn(X)
-    return resolved, resolved.encode(X)
-
-
-def _number_classes(space: SearchSpace, decisions: NDArray[np.int64]) -> Indices:
-    classes = np.unique(space.canonicalize(decisions), axis=0, return_inverse=True)[1]
-    return classes.reshape(-1)  # numpy 2.0 returns a column
+    decisions = resolved.encode(X)
+    classes = np.unique(resolved.canonicalize(decisions), axis=0, return_inverse=True)[1]
+    return decisions, classes.reshape(-1)  # numpy 2.0 returns a column
 
 
 def _generators(random_state: Any, n_splits: int) -> Iterator[np.random.Generator]:
@@ -77,27 +75,18 @@ def _generators(random_state: Any, n_splits: int) -> Iterator[np.random.Generato
         yield np.random.default_rng(int(random_state) + split)
 
 
-def _count(size: int | float, n_samples: int) -> int:
-    return int(size) if isinstance(size, Integral) else int(size * n_samples)
-
-
-def _cut(others: Indices, test_size: int | float | None, n_samples: int) -> Indices:
-    """Take the test set from the front of what it may hold."""
-    n_test = len(others) if test_size is None else _count(test_size, n_samples)
-    if not 0 < n_test <= len(others):
+def _count(size: int | float | None, n_left: int, n_samples: int) -> int:
+    """Return a whole number of samples, of those that are left; None stands for all of them."""
+    if size is None or isinstance(size, Integral):
+        n = n_left if size is None else int(size)
+    else:
+        n = int(size * n_samples)
+    if not 0 < n <= n_left:
         raise ValueError(
-            f"{len(others)} of the {n_samples} architectures can be in the test set, which is not"
-            f" enough for test_size={test_size}: give more architectures, or take smaller sets"
+            f"train and test set cannot be drawn from {n_samples} architectures: one of size {size}"
+            f" from the {n_left} that are left for it. Give more, or take smaller sets"
         )
-    return others[:n_test]
-
-
-def _check_train_size(n_train: int, n_samples: int) -> None:
-    if not 0 < n_train < n_samples:
-        raise ValueError(
-            f"of {n_samples} architectures {n_train} cannot be a training set beside a test set:"
-            " give more architectures, or another size"
-        )
+    return n
 
 
 # BaseEstimator gives what splitters of scikit-learn do without: set_params, and checks.
@@ -195,24 +184,23 @@ class ArchitectureShuffleSplit(BaseEstimator, BaseShuffleSplit):
         if self.space is not None:
             groups = isomorphism_groups(X, self.space)
         n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-        sizes = [_count(size, n_samples) for size in np.ravel(self.train_sizes).tolist()]
+        shares = np.ravel(self.train_sizes).tolist()
+        sizes = [_count(size, n_samples, n_samples) for size in shares]
         if not sizes or np.any(np.diff(sizes) <= 0):
             raise ValueError(f"train_sizes have to ascend, got {self.train_sizes!r}")
         n_known = sizes[-1]
-        for n_train in (sizes[0], n_known):
-            _check_train_size(n_train, n_samples)
         for rng in _generators(self.random_state, self.n_splits):
             if groups is None:
-                test = _cut(np.arange(n_known, n_samples), self.test_size, n_samples)
-                drawn = rng.choice(n_samples, n_known + len(test), replace=False)
-                known, test = drawn[:n_known], drawn[n_known:]
+                n_test = _count(self.test_size, n_samples - n_known, n_samples)
+                drawn = rng.choice(n_samples, n_known + n_test, replace=False)
+                known, others = drawn[:n_known], drawn[n_known:]
             else:
                 drawn = rng.permutation(n_samples)
                 known, others = drawn[:n_known], drawn[n_known:]
-                is_new = ~np.isin(np.asarray(groups)[others], np.asarray(groups)[known])
-                test = _cut(others[is_new], self.test_size, n_samples)
+                others = others[~np.isin(np.asarray(groups)[others], np.asarray(groups)[known])]
+                n_test = _count(self.test_size, len(others), n_samples)
             for size in sizes:
-                yield known[:size], test
+                yield known[:size], others[:n_test]
 
 
 class MutationSplit(BaseEstimator, BaseShuffleSplit):
@@ -298,11 +286,9 @@ class MutationSplit(BaseEstimator, BaseShuffleSplit):
 
     def _iter_indices(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
         self._validate_params()
-        space, decisions = _read(X, self.space)
-        classes = _number_classes(space, decisions)
+        decisions, classes = _read(X, self.space)
         n_samples = len(classes)
-        n_train = _count(self.train_size, n_samples)
-        _check_train_size(n_train, n_samples)
+        n_train = _count(self.train_size, n_samples, n_samples)
         for rng in _generators(self.random_state, self.n_splits):
             train = rng.permutation(n_samples)[:n_train]
             parents = train if self.n_parents is None else self._best(train, y)
@@ -311,20 +297,13 @@ class MutationSplit(BaseEstimator, BaseShuffleSplit):
             close = weights > 0
             # Sorting by these times is drawing one after the other with probabilities by weight.
             times = rng.exponential(size=int(close.sum())) / weights[close]
-            yield train, _cut(others[close][np.argsort(times)], self.test_size, n_samples)
+            others = others[close][np.argsort(times)]
+            yield train, others[: _count(self.test_size, len(others), n_samples)]
 
     def _best(self, train: Indices, y: Any) -> Indices:
-        if y is None:
-            raise ValueError(
-                f"n_parents={self.n_parents} mutates the best training architectures, so their"
-                " target is needed: call split(X, y), or set n_parents=None to mutate all"
-            )
         target = np.asarray(y, dtype=float)
         if target.ndim != 1 or np.isnan(target).any():
-            raise ValueError(
-                "y has to be one-dimensional without NaN for the best architectures to be found,"
-                f" got an array of shape {target.shape}"
-            )
+            raise ValueError("the best are those of highest y: give it, in one column without NaN")
         return train[np.argsort(-target[train], kind="stable")[: self.n_parents]]
 
     def _weights(

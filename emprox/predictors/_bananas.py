@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -73,6 +74,7 @@ class EnsembleLoss(nn.Module):
         return errors.mean()
 
 
+@dataclass(eq=False, repr=False)
 class BANANASRegressor(NetRegressor):
     """Predict the accuracy of architectures with an ensemble of networks on their paths.
 
@@ -111,7 +113,7 @@ class BANANASRegressor(NetRegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights and the order of the samples. The same seed gives the same predictions,
         bit by bit, on the same machine.
@@ -151,6 +153,22 @@ class BANANASRegressor(NetRegressor):
     ((3,), (3,))
     """
 
+    space: str | SearchSpace
+    _: KW_ONLY
+    n_estimators: int = 3
+    hidden_layer_sizes: Sequence[int] = (20,) * 10
+    loss: str = "absolute_error"
+    upper_bound: float | None = None
+    max_epochs: int = 150
+    learning_rate: float = 0.01
+    weight_decay: float = 0.0
+    batch_size: int = 32
+    canonicalize: bool = True
+    n_paths: int | None = None
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetRegressor._parameter_constraints,
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
@@ -159,41 +177,6 @@ class BANANASRegressor(NetRegressor):
         "upper_bound": [Interval(Real, None, None, closed="neither"), None],
         "n_paths": [Interval(Integral, 1, None, closed="left"), None],
     }
-
-    encoder_: PathEncoding
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        n_estimators: int = 3,
-        hidden_layer_sizes: Sequence[int] = (20,) * 10,
-        loss: str = "absolute_error",
-        upper_bound: float | None = None,
-        max_epochs: int = 150,
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.0,
-        batch_size: int = 32,
-        canonicalize: bool = True,
-        n_paths: int | None = None,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.space = space
-        self.n_estimators = n_estimators
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.loss = loss
-        self.upper_bound = upper_bound
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.canonicalize = canonicalize
-        self.n_paths = n_paths
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Predict accuracies.
@@ -222,12 +205,13 @@ class BANANASRegressor(NetRegressor):
         return mean, self._scale.unit * spread
 
     def _read(self, X: Any, reset: bool) -> Floats:
-        if not reset:
-            return self.encoder_.transform(X)
-        self.encoder_ = PathEncoding(
-            self.space, canonicalize=self.canonicalize, n_paths=self.n_paths
-        ).set_output(transform="default")
-        return self.encoder_.fit_transform(X)
+        if reset:
+            self.encoder_ = PathEncoding(
+                self.space, canonicalize=self.canonicalize, n_paths=self.n_paths
+            )
+            self.encoder_.set_output(transform="default")
+            return self.encoder_.fit_transform(X)
+        return self.encoder_.transform(X)
 
     def _learn(self, rows: Floats, targets: Floats) -> None:
         sizes = [rows.shape[1], *self._check_hidden_layer_sizes()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,19 +73,18 @@ def _slope(scores: Floats, targets: Floats) -> float:
     return max(slope, _LEAST_SLOPE * (targets.std() or 1.0)) / spread
 
 
+@dataclass(eq=False, repr=False)
 class CurveScoreRegressor(RegressorMixin, BaseEstimator):
     """Base of regressors that rank architectures by one number of their learning curve."""
+
+    _: KW_ONLY
+    calibrate: bool = True
+    non_finite: str = "error"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "calibrate": ["boolean"],
         "non_finite": [StrOptions({"error", "worst"})],
     }
-
-    _calibration: MonotoneCalibration | None
-
-    def __init__(self, *, calibrate: bool, non_finite: str) -> None:
-        self.calibrate = calibrate
-        self.non_finite = non_finite
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike | None = None) -> CurveScoreRegressor:
@@ -114,7 +114,7 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         if y is not None or self.calibrate:
             targets = check_targets(self, curves, y)
         scores = self._score(curves)
-        self._calibration = None
+        self._calibration: MonotoneCalibration | None = None
         if self.calibrate and targets is not None:
             self._calibration = MonotoneCalibration(scores, targets)
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from ._curves import CurveScoreRegressor
 from ._targets import Floats
 
 
+@dataclass(eq=False, repr=False)
 class EarlyStoppingRegressor(CurveScoreRegressor):
     """Rank architectures by their validation accuracy after a few epochs.
 
@@ -71,6 +73,8 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
     array([40., 55., 30.])
     """
 
+    epoch: int = -1
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CurveScoreRegressor._parameter_constraints,
         "epoch": [
@@ -78,12 +82,6 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
             Interval(Integral, None, -1, closed="right"),
         ],
     }
-
-    def __init__(
-        self, epoch: int = -1, *, calibrate: bool = True, non_finite: str = "error"
-    ) -> None:
-        super().__init__(calibrate=calibrate, non_finite=non_finite)
-        self.epoch = epoch
 
     def _read_off(self, curves: Floats) -> Floats:
         n_epochs = curves.shape[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -18,7 +19,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from ..encodings._base import operation_graphs, prefix_of
 from ..graphs import Graphs
 from ..lstm._modules import SeededDropout
-from ..lstm._net import evaluated, in_batches, places_in
+from ..lstm._net import evaluated, in_batches
+from ..lstm._tokens import places_in
 from ..spaces import SearchSpace, get_space
 from ..utils._sklearn import Interval, StrOptions
 from ._base import NetRegressor, draw_glorot_weights
@@ -99,6 +101,7 @@ class GraphPredictor(nn.Module):
         return self.output(self.last_dropout(hidden)).squeeze(-1)
 
 
+@dataclass(eq=False, repr=False)
 class GCNRegressor(NetRegressor):
     """Predict the accuracy of architectures with directed graph convolutions.
 
@@ -138,7 +141,7 @@ class GCNRegressor(NetRegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout and the order of the samples. The same seed gives the same
         predictions, bit by bit, on the same machine.
@@ -182,6 +185,21 @@ class GCNRegressor(NetRegressor):
     (3,)
     """
 
+    space: str | SearchSpace
+    _: KW_ONLY
+    n_layers: int = 4
+    hidden_size: int = 144
+    dropout: float = 0.05
+    loss: str = "absolute_error"
+    max_epochs: int = 100
+    learning_rate: float = 3e-3
+    weight_decay: float = 3e-4
+    batch_size: int = 16
+    canonicalize: bool = True
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetRegressor._parameter_constraints,
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -189,41 +207,6 @@ class GCNRegressor(NetRegressor):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "loss": [StrOptions(set(LOSSES))],
     }
-
-    max_epochs: int
-    _space: SearchSpace
-    _codes: Ints
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        n_layers: int = 4,
-        hidden_size: int = 144,
-        dropout: float = 0.05,
-        loss: str = "absolute_error",
-        max_epochs: int = 100,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 3e-4,
-        batch_size: int = 16,
-        canonicalize: bool = True,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.space = space
-        self.n_layers = n_layers
-        self.hidden_size = hidden_size
-        self.dropout = dropout
-        self.loss = loss
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.canonicalize = canonicalize
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     def _read(self, X: Any, reset: bool) -> Ints:
         if reset:
@@ -315,7 +298,7 @@ class Nodes:
         return torch.from_numpy(np.concatenate([self.reads, columns], axis=2, dtype=np.int32))
 
 
-def _label(graphs: Graphs, operations: Ints) -> tuple[Ints, list[str]]:
+def _label(graphs: Graphs, operations: NDArray[np.integer[Any]]) -> tuple[Ints, list[str]]:
     """Return a number for what each node of a kind of cell is, and the names of the numbers."""
     inputs = graphs.inputs if graphs.n_inputs > 1 else ("",)
     labels = [*(f"input {name}".rstrip() for name in inputs), "output", "no operation"]

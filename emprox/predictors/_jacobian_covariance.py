@@ -33,8 +33,8 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
         sample. It is run in the mode in which it is: a new module in that of training, as the
         authors do.
     batch : torch.Tensor of shape (n_samples, ...)
-        Inputs, for example images, of any floating-point type and on the device of the module; at
-        least two samples of at least two numbers each. Scores of different batches do not compare.
+        Inputs, for example images; at least two samples of at least two numbers each. Scores of
+        different batches do not compare.
 
     Returns
     -------
@@ -46,9 +46,9 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
     TypeError
         If `module` is no module, its output is no tensor, or `batch` is no tensor.
     ValueError
-        If `batch` is not of a floating-point type or too small; if the module has parameters that
-        are not initialised, or an output that has no row for each sample or cannot be
-        differentiated; or if the Jacobian is not finite.
+        If `batch` is no batch of finite floating-point numbers, the module has parameters that are
+        not initialised, or an output that has no row for each sample or cannot be differentiated,
+        or the Jacobian is not finite.
 
     See Also
     --------
@@ -64,15 +64,11 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
     Take fewer samples than a sample has numbers. With more, Jacobians have to correlate in any
     network: eigenvalues are zero, and rounding decides on their share of the score.
 
-    Gradients are computed in the type of the module, all that follows in double precision. Where
-    all entries of a sample's row are equal, such as zeros in a network that ignores its input,
-    there is no correlation. Such samples count as fully correlated with each other, and as
-    uncorrelated with the rest. So a network that ignores its input has the lowest score there is,
-    as a linear one has.
+    Where all entries of a sample's row are equal, such as zeros in a network that ignores its
+    input, there is no correlation. Such samples count as fully correlated with each other, and as
+    uncorrelated with the rest: the score is the lowest there is, as that of a linear network.
 
-    The module is left as it was: its mode, gradients, buffers such as the statistics of batch
-    normalisation; so are the batch and torch's random generators. Where the module draws random
-    numbers, as for dropout, the score depends on their state.
+    Module, batch and torch's random generators are left as they were.
 
     References
     ----------
@@ -97,28 +93,20 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
 
 
 def _check_arguments(module: nn.Module, batch: Tensor) -> None:
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"module has to be a torch.nn.Module, got {type(module).__name__}")
-    if not isinstance(batch, Tensor):
+    if not isinstance(module, nn.Module) or not isinstance(batch, Tensor):
         raise TypeError(
-            f"batch has to be a torch.Tensor, got {type(batch).__name__}; use torch.as_tensor"
+            "expected a torch.nn.Module and a torch.Tensor, got"
+            f" {type(module).__name__} and {type(batch).__name__}"
         )
-    if not batch.is_floating_point():
-        raise ValueError(
-            f"batch has to be of a floating-point type to be differentiated, got {batch.dtype};"
-            " use batch.float(), or for tokens their embeddings"
-        )
+    if not batch.is_floating_point() or not torch.isfinite(batch).all():
+        raise ValueError(f"batch has to hold finite floating-point numbers, got {batch.dtype}")
     if batch.ndim < 2 or len(batch) < 2 or batch[0].numel() < 2:
         raise ValueError(
             "batch needs at least two samples of at least two numbers each, or there is nothing to"
             f" correlate; got the shape {tuple(batch.shape)}"
         )
-    if not torch.isfinite(batch).all():
-        raise ValueError("batch contains NaN or infinity")
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
-        raise ValueError(
-            "module has parameters that are not initialised; run it once, as in module(batch)"
-        )
+        raise ValueError("module has parameters that are not initialised; run module(batch) once")
 
 
 def _input_gradients(module: nn.Module, batch: Tensor) -> Tensor:
@@ -134,10 +122,7 @@ def _input_gradients(module: nn.Module, batch: Tensor) -> Tensor:
         # The module gets a copy, as it could not change a leaf in place.
         outputs = functional_call(module, buffers, (inputs.clone(),))
         if not isinstance(outputs, Tensor):
-            raise TypeError(
-                f"module has to return a tensor, got {type(outputs).__name__}; wrap it in a module"
-                " that returns the outputs alone"
-            )
+            raise TypeError(f"module has to return a tensor, got {type(outputs).__name__}")
         if outputs.shape[:1] != batch.shape[:1]:
             raise ValueError(
                 f"module has to return a row for each of the {len(batch)} samples, got the shape"
@@ -151,16 +136,11 @@ def _input_gradients(module: nn.Module, batch: Tensor) -> Tensor:
         if outputs.is_floating_point() and (outputs == outputs[:1]).all():
             return torch.zeros_like(batch)
         raise ValueError(
-            "the output of module depends on batch, but cannot be differentiated with respect to"
-            f" it (dtype={outputs.dtype}, requires_grad={outputs.requires_grad}); look for detach,"
-            " no_grad, argmax, random numbers or conversions to numpy in it"
+            f"the output of module (dtype={outputs.dtype}) depends on batch, but cannot be"
+            " differentiated: look for detach, no_grad, argmax or numpy in it"
         )
     if not torch.isfinite(gradients).all():
-        sample = int(torch.isfinite(gradients.flatten(1)).all(dim=1).int().argmin())
-        raise ValueError(
-            f"the Jacobian contains NaN or infinity, first at sample {sample}: look at the"
-            " initialisation of module, and for square roots, logarithms or divisions at zero"
-        )
+        raise ValueError("the Jacobian contains NaN or infinity")
     return gradients
 
 

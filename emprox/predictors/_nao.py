@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..lstm import ArchitectureTokenizer
-from ..lstm._net import TokenNetEstimator, Tokens
+from ..lstm._tokens import TokenNetEstimator, Tokens
 from ..spaces import ArchitectureError, SearchSpace
 from ..utils._sklearn import Interval
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
@@ -21,6 +22,7 @@ from ._base import NetRegressor
 from ._targets import Floats, TargetScale
 
 
+@dataclass(eq=False, repr=False)
 class NAORegressor(NetRegressor, TokenNetEstimator):
     """Predict the accuracy of architectures from an embedding that it is trained for, and improve.
 
@@ -63,7 +65,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout and the order of the samples. The same seed gives the same
         predictions, bit by bit, on the same machine.
@@ -116,6 +118,22 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     True
     """
 
+    space: str | SearchSpace
+    _: KW_ONLY
+    sequence: str | None = "adjacency"
+    canonicalize: bool = False
+    embedding_dim: int = 64
+    trade_off: float = 0.8
+    max_epochs: int = 50
+    learning_rate: float = 1e-3
+    batch_size: int = 100
+    dropout: float = 0.1
+    weight_decay: float = 1e-4
+    gradient_clip: float | None = 5.0
+    device: str | torch.device = "cpu"
+    verbose: int = 0
+    random_state: int | np.random.RandomState | None = None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetRegressor._parameter_constraints,
         "sequence": [str, None],
@@ -124,41 +142,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
     }
-
-    _tokenizer: ArchitectureTokenizer
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        sequence: str | None = "adjacency",
-        canonicalize: bool = False,
-        embedding_dim: int = 64,
-        trade_off: float = 0.8,
-        max_epochs: int = 50,
-        learning_rate: float = 1e-3,
-        batch_size: int = 100,
-        dropout: float = 0.1,
-        weight_decay: float = 1e-4,
-        gradient_clip: float | None = 5.0,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.space = space
-        self.sequence = sequence
-        self.canonicalize = canonicalize
-        self.embedding_dim = embedding_dim
-        self.trade_off = trade_off
-        self.max_epochs = max_epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
 
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Embed architectures.
@@ -243,12 +226,13 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         return improved
 
     def _read(self, X: Any, reset: bool) -> Tokens:
-        if not reset:
-            return self._tokenizer.transform(X)
-        self._tokenizer = ArchitectureTokenizer(
-            self.space, sequence=self.sequence, canonicalize=self.canonicalize
-        ).set_output(transform="default")
-        return self._tokenizer.fit_transform(X)
+        if reset:
+            self._tokenizer = ArchitectureTokenizer(
+                self.space, sequence=self.sequence, canonicalize=self.canonicalize
+            )
+            self._tokenizer.set_output(transform="default")
+            return self._tokenizer.fit_transform(X)
+        return self._tokenizer.transform(X)
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:
         seed = self._draw_seed(9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -9,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ..lstm._net import Tokens
-from ..spaces import SearchSpace
+from ..lstm._tokens import Tokens
 from ..utils._sklearn import Interval
 from ._nao import NAORegressor
 from ._targets import Floats, check_targets
 
 
+@dataclass(eq=False, repr=False)
 class SemiNASRegressor(NAORegressor):
     """Predict the accuracy of architectures, learning from unlabelled architectures as well.
 
@@ -34,9 +35,6 @@ class SemiNASRegressor(NAORegressor):
     canonicalize : bool, default=False
         Whether to read canonical forms, which are the same for architectures that compute the same
         function. The paper does not.
-    n_repeats : int, default=10
-        How often each architecture of known accuracy counts beside those that the regressor has
-        labelled itself.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
     trade_off : float, default=0.8
@@ -57,10 +55,13 @@ class SemiNASRegressor(NAORegressor):
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
-        0 is silent, 1 shows a progress bar for each training, 2 prints skorch's table as well.
+        0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout, the order of the samples and which architectures are drawn
         from the space. The same seed gives the same predictions, bit by bit, on the same machine.
+    n_repeats : int, default=10
+        How often each architecture of known accuracy counts beside those that the regressor has
+        labelled itself.
 
     Attributes
     ----------
@@ -108,74 +109,13 @@ class SemiNASRegressor(NAORegressor):
     True
     """
 
+    _: KW_ONLY
+    n_repeats: int = 10
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NAORegressor._parameter_constraints,
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
     }
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        sequence: str | None = "adjacency",
-        canonicalize: bool = False,
-        n_repeats: int = 10,
-        embedding_dim: int = 64,
-        trade_off: float = 0.8,
-        max_epochs: int = 50,
-        learning_rate: float = 1e-3,
-        batch_size: int = 100,
-        dropout: float = 0.1,
-        weight_decay: float = 1e-4,
-        gradient_clip: float | None = 5.0,
-        device: str | torch.device = "cpu",
-        verbose: int = 0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        super().__init__(
-            space,
-            sequence=sequence,
-            canonicalize=canonicalize,
-            embedding_dim=embedding_dim,
-            trade_off=trade_off,
-            max_epochs=max_epochs,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            dropout=dropout,
-            weight_decay=weight_decay,
-            gradient_clip=gradient_clip,
-            device=device,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.n_repeats = n_repeats
-
-    def fit(self, X: Any, y: ArrayLike) -> SemiNASRegressor:
-        """Train on known architectures, label the others, and train on all.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Known and unlabelled architectures, in any form that the space reads.
-        y : array-like of shape (n_samples,)
-            Accuracies, in percent or any other unit; higher is better. NaN marks an unlabelled
-            architecture.
-
-        Returns
-        -------
-        SemiNASRegressor
-            The regressor itself.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        ValueError
-            If X or y are empty or of different lengths, y is infinite somewhere or NaN everywhere,
-            a parameter is out of its range, or the device or the space does not exist.
-        """
-        super().fit(X, y)
-        return self
 
     def _check_targets(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
         targets = check_targets(self, rows, y, ensure_all_finite="allow-nan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from ._curves import CurveScoreRegressor
 from ._targets import Floats
 
 
+@dataclass(eq=False, repr=False)
 class SoTLERegressor(CurveScoreRegressor):
     """Rank architectures by the sum of their last training losses.
 
@@ -72,16 +74,12 @@ class SoTLERegressor(CurveScoreRegressor):
     array([-1.5, -2.5, -1.9])
     """
 
+    n_summed: int | None = 1
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CurveScoreRegressor._parameter_constraints,
         "n_summed": [Interval(Integral, 1, None, closed="left"), None],
     }
-
-    def __init__(
-        self, n_summed: int | None = 1, *, calibrate: bool = True, non_finite: str = "error"
-    ) -> None:
-        super().__init__(calibrate=calibrate, non_finite=non_finite)
-        self.n_summed = n_summed
 
     def _read_off(self, curves: Floats) -> Floats:
         n_epochs = curves.shape[1]

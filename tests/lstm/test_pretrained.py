@@ -87,7 +87,7 @@ class TestThePackage:
         np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, rtol=1e-6)
         # Far more than what is most frequent at each position.
         frequent = (tokens == np.median(tokens, axis=0)).mean()
-        assert embedder.score(tokens) > frequent + 0.35 * (1 - frequent)
+        assert np.mean(embedder.reconstruct(tokens) == tokens) > frequent + 0.35 * (1 - frequent)
         properties = StructuralProperties(name, standardize=True).fit_transform(decisions)
         pairs = np.triu_indices(400, 1)
         distances = [
@@ -153,7 +153,7 @@ class TestFromPretrained:
     def test_is_ready_to_embed_and_fit_starts_from_it_again(self, tokens):
         embedder = ArchitectureEmbedder.from_pretrained("nasbench201")
         assert (embedder.pretrained, embedder.embedding_dim) == ("nasbench201", 32)
-        assert (embedder.n_features_in_, len(embedder.history_)) == (18, 0)
+        assert (embedder.n_features_in_, len(embedder.net_.history)) == (18, 0)
         embedding = embedder.transform(tokens)
         assert embedding.shape == (80, 32)
         for other in (
@@ -181,7 +181,7 @@ class TestFromPretrained:
         ("parameters", "word"),
         [
             ({"embedding_dim": 16}, "set embedding_dim=32"),
-            ({"attention": "encoder"}, "attention='embedding'"),
+            ({"attention": "encoder"}, "set attention='embedding'"),
             ({"output": "accuracy"}, "output"),
             ({"device": "toaster"}, "toaster"),
         ],
@@ -202,8 +202,8 @@ class TestFineTuning:
         more = {"max_epochs": 20, "learning_rate": 5e-3}
         before = self.fit(tokens, pretrained=file)
         after = self.fit(tokens, pretrained=file, **more)
-        assert len(after.history_) == 20
-        assert after.score_samples(tokens).mean() > before.score_samples(tokens).mean() + 0.05
+        assert len(after.net_.history) == 20
+        assert after.net_.history[-1, "train_loss"] < after.net_.history[0, "train_loss"] - 0.01
         change = np.abs(after.transform(tokens) - before.transform(tokens)).mean()
         scratch = self.fit(tokens, **more).transform(tokens)
         assert 0 < change < 0.5 * np.abs(scratch - before.transform(tokens)).mean()
@@ -227,7 +227,6 @@ class TestFiles:
         embedder = ArchitectureEmbedder.from_pretrained(kind(file))
         embedding = trained.transform(tokens)
         np.testing.assert_array_equal(embedder.transform(tokens), embedding)
-        np.testing.assert_array_equal(embedder.score_samples(tokens), trained.score_samples(tokens))
         np.testing.assert_array_equal(
             embedder.inverse_transform(embedding), trained.inverse_transform(embedding)
         )
@@ -296,7 +295,7 @@ class TestWrongFiles:
     def test_another_format(self, file):
         content = file.read_bytes()
         file.write_bytes(content[:8] + b"\xff" * 20 + content[28:])
-        self.check(file, "not a readable safetensors file")
+        self.check(file, "not a safetensors file")
         file.write_bytes(pickle.dumps({"weights": [1.0]}))
         self.check(file, "pickles")
         torch.save({"weights": torch.ones(3)}, file)
@@ -307,7 +306,7 @@ class TestWrongFiles:
     @pytest.mark.parametrize(
         ("change", "word"),
         [
-            (lambda m, t: m.update(format_version=2), "version 1"),
+            (lambda m, t: m.update(format_version=2), "reads 1"),
             (lambda m, t: m.pop("sequence"), "sequence"),
             (lambda m, t: m.update(more=1), "more"),
             (lambda m, t: m.update(meanings=["one"]), "meaning"),
@@ -336,22 +335,22 @@ class TestWrongTokens:
         return ArchitectureEmbedder(pretrained="nasbench201").fit(tokens)
 
     def test_another_length_or_vocabulary(self, tokens):
-        with pytest.raises(ValueError, match="18 tokens from 0 to 6; got 6 tokens"):
+        with pytest.raises(ValueError, match="18 tokens from 0 to 6"):
             self.fit(tokens[:, :6])
         strange = tokens.copy()
-        strange[3, 2] = 7
-        with pytest.raises(ValueError, match="got the token 7"):
+        strange[3, 2] = 7  # not even a token of the space
+        with pytest.raises(ValueError, match="80 of 80"):
             self.fit(strange)
 
     def test_another_form(self):
         tokenizer = ArchitectureTokenizer("darts", sequence="genotype", canonicalize=False)
         tokens = tokenizer.fit_transform(sample("darts", 50, 0))
-        with pytest.raises(ValueError, match="canonical form"):
+        with pytest.raises(ValueError, match="canonicalize=True"):
             ArchitectureEmbedder(pretrained="darts").fit(tokens)
 
     def test_another_space(self):
         decisions = sample("transnasbench101_micro", 50, 0)
-        with pytest.raises(ValueError, match="of 50 samples"):
+        with pytest.raises(ValueError, match="of 50"):
             self.fit(tokenizer_of("transnasbench101_micro").transform(decisions))
 
     def test_a_few_tokens_at_new_places_are_allowed(self, tokens):

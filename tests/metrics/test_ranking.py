@@ -115,16 +115,6 @@ class TestCorrelations:
         assert metric(y, y) == pytest.approx(1)
         assert metric(y, 100 - y) == pytest.approx(-1)
 
-    @pytest.mark.parametrize("metric", [kendall_tau, spearman_rho])
-    @pytest.mark.parametrize("transform", [np.sqrt, np.log, lambda y: 3 * y - 7])
-    @given(y=distinct_accuracies, seed=st.integers(0, 99))
-    def test_rank_correlations_ignore_monotone_transforms(self, metric, transform, y, seed):
-        y_pred = np.random.default_rng(seed).permutation(y)
-        assert metric(y, transform(y_pred)) == pytest.approx(metric(y, y_pred))
-
-    def test_pearson_r_notices_monotone_transforms(self):
-        assert pearson_r(TRUE, np.exp(TRUE)) < 0.9
-
     @pytest.mark.parametrize("metric", CORRELATIONS)
     @pytest.mark.parametrize(
         ("y_true", "y_pred", "reason"),
@@ -184,13 +174,6 @@ class TestTopMetrics:
         assert regret_at_k(y_true, y_pred) == 0
         assert regret_at_k(y_true, y_pred, k=9) == 24 - 9
 
-    def test_ties_at_the_true_top_all_count(self):
-        y_true = [94, 90, 90, 85]
-        assert precision_at_k(y_true, [4, 3, 2, 1], k=2) == 1
-        assert precision_at_k(y_true, [4, 2, 3, 1], k=2) == 1
-        assert precision_at_k(y_true, [1, 3, 4, 2], k=2) == 1
-        assert precision_at_k(y_true, [2, 1, 3, 4], k=2) == 0.5
-
     def test_ties_in_the_prediction_by_hand(self):
         # 80 is chosen; two of 94, 91 and 70 take the other places.
         y_true, y_pred = [94, 91, 80, 70], [5, 5, 9, 5]
@@ -199,11 +182,6 @@ class TestTopMetrics:
         # One place: 94 or 91 or, since 80 is chosen anyway, 80.
         assert precision_at_k(y_true, y_pred, k=2) == pytest.approx((0 + 2 / 3) / 2)
         assert regret_at_k(y_true, y_pred, k=2) == pytest.approx((0 + 3 + 14) / 3)
-
-    def test_near_ties_are_no_ties(self):
-        y_true, y_pred = [94, 91], [90.0, np.nextafter(90, 91)]
-        assert precision_at_k(y_true, y_pred, k=1) == 0
-        assert regret_at_k(y_true, y_pred, k=1) == 3
 
     @settings(deadline=None)
     @given(pair=tied_pairs, data=st.data())
@@ -236,12 +214,6 @@ class TestTopMetrics:
         assert precision_at_k(y, -y, k=k) == pytest.approx(max(0, 2 * k - len(y)) / k)
         assert regret_at_k(y, -y, k=k) == y.max() - np.sort(y)[k - 1]
 
-    @given(pair=tied_pairs)
-    def test_a_larger_k_never_has_more_regret(self, pair):
-        regrets = [regret_at_k(*pair, k=k) for k in range(1, pair.shape[1] + 1)]
-        assert (np.diff(regrets) <= 1e-12).all()
-        assert regrets[-1] == 0
-
     @pytest.mark.parametrize("metric", [*TOP_METRICS, regression_report])
     def test_invalid_k(self, metric):
         for k in (0, -3, 5):
@@ -250,10 +222,6 @@ class TestTopMetrics:
         for k in (2.0, "2", None, True):
             with pytest.raises(TypeError, match="k must"):
                 metric(TRUE, PRED, k=k)
-
-    @pytest.mark.parametrize("metric", TOP_METRICS)
-    def test_numpy_integers_are_integers(self, metric):
-        assert metric(TRUE, PRED, k=np.int64(2)) == metric(TRUE, PRED, k=2)
 
 
 ALL_METRICS = [
@@ -332,12 +300,6 @@ class TestRegressionReport:
         assert report["root_mean_squared_error"] == pytest.approx(np.sqrt((4 + 81 + 1 + 1) / 4))
         assert report["precision_at_k"] == 1
         assert report["regret_at_k"] == 0
-
-    def test_k_is_passed_on(self):
-        y_true, y_pred = [94, 91, 90, 85], [1, 2, 3, 4]
-        report = regression_report(y_true, y_pred, k=3)
-        assert report["precision_at_k"] == pytest.approx(2 / 3)
-        assert report["regret_at_k"] == 94 - 91
 
     def test_outputs_are_averaged(self):
         y_true, y_pred = np.c_[TRUE, TRUE], np.c_[PRED, PRED[::-1]]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
@@ -63,12 +63,6 @@ class TestIsomorphismGroups:
     def test_all_cells(self, data):
         assert isomorphism_groups(data[0], "nasbench201").max() == 5424
 
-    def test_group_k_fold(self):
-        X, _ = sample(0)
-        groups = isomorphism_groups(X, SPACE)
-        for train, test in GroupKFold(5).split(X, groups=groups):
-            assert set(keys(X[train])).isdisjoint(keys(X[test]))
-
 
 class TestArchitectureShuffleSplit:
     @given(seeds, st.sets(st.integers(1, 20), min_size=1, max_size=4), st.booleans())
@@ -94,11 +88,6 @@ class TestArchitectureShuffleSplit:
             for train, same in of_draw:
                 np.testing.assert_array_equal(test, same)
                 np.testing.assert_array_equal(train, known[: len(train)])
-
-    def test_a_plain_draw_does_leak(self):
-        X, _ = sample(0)
-        train, test = next(ArchitectureShuffleSplit(train_sizes=20, test_size=20).split(X))
-        assert set(keys(X[train])) & set(keys(X[test]))
 
     def test_draws_are_those_that_the_documentation_says(self):
         X = np.arange(80)
@@ -150,9 +139,9 @@ class TestArchitectureShuffleSplit:
     @pytest.mark.parametrize("test_size", [61, 0.001])
     def test_impossible_test_sizes(self, test_size):
         cv = ArchitectureShuffleSplit(train_sizes=20, test_size=test_size)
-        with pytest.raises(ValueError, match="test_size"):
+        with pytest.raises(ValueError, match="test set"):
             next(cv.split(np.zeros(80)))
-        with pytest.raises(ValueError, match="test_size"):
+        with pytest.raises(ValueError, match="test set"):
             next(cv.set_params(test_size=None).split(np.zeros(80), groups=np.zeros(80)))
 
 
@@ -208,7 +197,7 @@ class TestMutationSplit:
     def test_target_is_needed_for_the_best_only(self, data):
         X = data[0][:500]
         for y in (None, np.full(500, np.nan)):
-            with pytest.raises(ValueError, match=r"target|NaN"):
+            with pytest.raises(ValueError, match="NaN"):
                 next(MutationSplit(space=SPACE).split(X, y))
         cv = MutationSplit(1, space=SPACE, n_parents=None, test_size=10)
         assert len(next(cv.split(X))[1]) == 10

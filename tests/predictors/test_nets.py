@@ -331,7 +331,9 @@ class TestGCN:
         if name == "dag":
             X = [Architecture(*graph) for graph in self.GRAPHS] * 2
         elif name == "sequence":
-            X = [(2, "a"), (3, "b"), (4, "c"), (4, "a")]
+            with pytest.raises(ValueError, match="no graphs"):
+                gcn(name).fit([(2, "a"), (3, "b")], [1.0, 2.0])
+            return
         else:
             X = get_space(name).sample(12, random_state=0)
         predicted = gcn(name).fit(X, np.arange(float(len(X)))).predict(X)

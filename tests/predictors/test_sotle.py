@@ -1,12 +1,8 @@
-import pickle
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.base import clone
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GridSearchCV
 
@@ -31,15 +27,11 @@ def test_score_is_minus_the_sum_of_the_last_losses(n_summed, scores):
     np.testing.assert_array_equal(uncalibrated.predict(LOSSES), model.score_samples(LOSSES))
 
 
-def test_too_few_epochs():
-    message = "n_summed=4 is more than the number of epochs seen, n_features=3; set n_summed to at"
-    with pytest.raises(ValueError, match=message):
+def test_another_number_of_epochs():
+    with pytest.raises(ValueError, match="n_summed=4"):
         SoTLERegressor(4).fit(LOSSES, [3, 1, 2])
-
-
-def test_curves_of_another_length():
     model = SoTLERegressor().fit(LOSSES, [3, 1, 2])
-    with pytest.raises(ValueError, match="X has 2 features, but SoTLERegressor is expecting 3"):
+    with pytest.raises(ValueError, match="expecting 3"):
         model.predict(LOSSES[:, :2])
 
 
@@ -162,19 +154,3 @@ class TestInterplay:
         assert search.best_params_ == {"n_summed": 1}
         assert search.best_score_ == 1
         np.testing.assert_allclose(search.predict(losses), y)
-
-    def test_pickle_clone_and_data_frames(self):
-        frame = pd.DataFrame(LOSSES, columns=["epoch 1", "epoch 2", "epoch 3"])
-        model = SoTLERegressor(2).fit(frame, pd.Series([93, 88, 91]))
-        assert list(model.feature_names_in_) == list(frame.columns)
-        expected = SoTLERegressor(2).fit(LOSSES, [93, 88, 91]).predict(LOSSES)
-        np.testing.assert_array_equal(model.predict(frame), expected)
-        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), expected)
-        assert clone(model).get_params() == model.get_params()
-        assert not hasattr(clone(model), "n_features_in_")
-
-    def test_input_is_left_as_it_is(self):
-        losses, y = LOSSES.copy(), np.array([93.0, 88, 91])
-        SoTLERegressor().fit(losses, y).predict(losses)
-        np.testing.assert_array_equal(losses, LOSSES)
-        np.testing.assert_array_equal(y, [93, 88, 91])

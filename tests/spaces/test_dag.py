@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
+from emprox import ArchitectureTokenizer
 from emprox.properties import StructuralProperties
 from emprox.spaces import (
     Architecture,
@@ -545,3 +549,24 @@ class TestBeyondWhatWasLearned:
         for properties in (StructuralProperties(space), clone(StructuralProperties(space))):
             properties.fit([CHAIN, RESIDUAL])
             assert list(properties.get_feature_names_out()) == list(learned.get_feature_names_out())
+
+    def test_cross_validation_over_operations_that_training_lacks(self):
+        graphs = []
+        for number in range(24):
+            inner = ["conv", "pool", "conv"][: 1 + number % 3] + [f"rare {number}"] * (
+                number % 4 == 0
+            )
+            names = ["in", *inner, *["conv"] * (number // 6), "out"]
+            graphs.append(Architecture(names, [(i, i + 1) for i in range(len(names) - 1)]))
+        y = np.array([graph.n_nodes for graph in graphs], dtype=float)
+        model = make_pipeline(StructuralProperties(DAGSpace()), KNeighborsRegressor(2))
+        scores = cross_val_score(model, graphs, y, cv=KFold(4, shuffle=True, random_state=0))
+        assert (scores > 0).all()
+
+    def test_unknown_tokens_and_what_is_too_long(self):
+        tokenizer = ArchitectureTokenizer(DAGSpace()).fit([CHAIN])
+        tokens = tokenizer.transform([CHAIN, NEW])
+        words = [tokenizer.vocabulary_[token] for token in tokens[1]]
+        assert words[:5] == ["in", "conv", "unknown", "conv", "conv"]
+        np.testing.assert_array_equal(tokens[:1], tokenizer.transform([CHAIN]))
+        assert len(tokens[1]) == 4 + 3
