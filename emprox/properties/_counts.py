@@ -71,19 +71,17 @@ def successions(graphs: Graphs, operations: Sequence[SignalOperation]) -> Column
             if there.any():
                 handed_on[node, number] += there
                 counts[number] += read * there
-    names = [operation.name for operation in operations]
     return {
-        f"{second} after {first}": counts[j, i]
-        for i, first in enumerate(names)
-        for j, second in enumerate(names)
+        f"{second.name} after {first.name}": counts[j, i]
+        for i, first in enumerate(operations)
+        for j, second in enumerate(operations)
     }
 
 
 def decision_columns(decisions: NDArray[np.int64], n_choices: Sequence[int]) -> Columns:
     """Write decisions as numbers and one-hot, and count how often each choice is taken."""
     columns: Columns = {}
-    for place, choices in enumerate(n_choices):
-        chosen = decisions[:, place]
+    for place, (chosen, choices) in enumerate(zip(decisions.T, n_choices, strict=True)):
         columns[f"decision {place}"] = chosen.astype(np.float64)
         if choices > 2:
             for choice in range(choices):

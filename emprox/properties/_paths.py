@@ -55,9 +55,8 @@ def path_lengths(graphs: Graphs, operations: Sequence[SignalOperation]) -> Colum
         columns[f"most {name}"] = np.where(any_path, longest[row], 0)
         columns[f"fewest {name}"] = np.where(any_path, shortest[row], 0)
         columns[f"mean {name}"] = total[row] / np.maximum(n_paths, 1)
-    for name in ("radius", "mixing"):
-        if name in lengths:
-            columns[f"log most {name}"] = np.log1p(columns[f"most {name}"])
+    for name in [name for name in ("radius", "mixing") if name in lengths]:
+        columns[f"log most {name}"] = np.log1p(columns[f"most {name}"])
     return columns
 
 

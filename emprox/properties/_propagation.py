@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._counts import Columns
-from ._wiring import TINY, Array, Concatenation, Renewal, Wiring
+from ._wiring import TINY, Array, Mixture, Renewal, Wiring
 
 # Blurring a signal more often than this changes its correlation with itself by little.
 MAX_BLURS = 3
@@ -69,7 +69,7 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
             sources[1, step.source] = sum(map(np.multiply, renewed[arrival], step.depths))
             sources[2, step.source] = step.slope * jacobian[arrival] / variance[arrival]
             continue
-        if isinstance(step, Concatenation):
+        if isinstance(step, Mixture):
             arriving = sum(
                 share * np.array([variance[p], variance[p] * correlation[p], jacobian[p]])
                 for share, p in zip(step.shares, step.parts, strict=True)
@@ -81,7 +81,7 @@ def propagate(wiring: Wiring, variances: Array, correlations: Array) -> Signals:
         variance.append(np.where(alive, arriving[0], 1))
         correlation.append(arriving[1] / variance[-1])
         jacobian.append(np.where(alive, arriving[2], 1))
-        if isinstance(step, Concatenation):
+        if isinstance(step, Mixture) and step.source is not None:
             sources[:, step.source] = variance[-1], arriving[1], jacobian[-1]
     return Signals(variance, correlation, jacobian, sources[0], sources[2])
 
@@ -106,7 +106,7 @@ def gradients(wiring: Wiring, signals: Signals) -> Columns:
                     received[name] += arriving * there
             total = total + arriving * through
         step = steps.get(arrival)
-        if isinstance(step, Concatenation):
+        if isinstance(step, Mixture):
             for part, share in zip(step.parts, step.shares, strict=True):
                 at_arrival[part] = at_arrival.get(part, none) + total * share
         elif step is not None:
@@ -156,7 +156,7 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
             after[wide_last] = is_wide
             after[[none, empty, blur_last]] = 0
             continue
-        if isinstance(step, Concatenation):
+        if isinstance(step, Mixture):
             here = np.zeros((len(names), n_rows))
             sizes = [s * of_arrival[part] for s, part in zip(step.shares, step.parts, strict=True)]
             total = np.maximum(sum(sizes), TINY)
@@ -164,7 +164,8 @@ def path_statistics(wiring: Wiring, signals: Signals, weights: str) -> Columns:
                 share = size / total
                 here += share * at_arrival[part]
                 here[entropy] -= share * np.log(share + TINY)
-            at_source[step.source] = here
+            if step.source is not None:
+                at_source[step.source] = here
             at_arrival.append(here)
             continue
         n_sources = len(step.powers)

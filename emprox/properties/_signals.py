@@ -33,14 +33,11 @@ _FLOOR = 0.1
 
 
 def signal_columns(
-    kinds: Sequence[Graphs],
-    operations: Sequence[SignalOperation],
-    skeleton: Skeleton,
-    with_blurs: bool,
+    kinds: Sequence[Graphs], operations: Sequence[SignalOperation], skeleton: Skeleton, blurs: bool
 ) -> Columns:
     """Send signals through the whole network and describe them in the first and last cells."""
     covariances = np.ones((1, 1))
-    if with_blurs:
+    if blurs:
         covariances = blur_autocovariances(2 * MAX_BLURS) ** np.array(WHITENESS)[:, None]
     n_rows = len(covariances) * kinds[0].n_graphs
     # Variances and correlations of what the first cell reads, and then of what cells write.

@@ -45,13 +45,13 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Concatenation:
-    """An arrival that concatenates others, `parts`, and is a source from there on."""
+class Mixture:
+    """An arrival made of others: concatenated, and a source from there on, or one in each row."""
 
     arrival: int
     parts: list[int]
     shares: list[Array]
-    source: int
+    source: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Wiring:
         graphs: Graphs,
         operations: Sequence[SignalOperation],
         covariances: Array,
-        strided: bool = False,
+        strided: bool,
     ) -> None:
         self.graphs = graphs
         # Names of the operations that renew, by their numbers.
         self.names = {n: o.name for n, o in enumerate(operations) if o.effect == "renew"}
         self.n_sources = graphs.n_inputs
-        self.steps: list[Sum | Concatenation | Renewal] = []
+        self.steps: list[Sum | Mixture | Renewal] = []
         self.renewals: dict[int, Renewal] = {}
         # The nodes that read each arrival, and how much of a gradient passes each unrenewed.
         self.readers: list[list[int]] = [[] for _ in range(graphs.n_inputs)]
@@ -152,11 +152,16 @@ class Wiring:
             for node, where in sources:
                 there = self._handed_on[node]
                 coefficients[: len(there)] += there if where is None else there * where
-            terms = [
-                (node, where if where is None else self.spread(where)) for node, where in sources
-            ]
-            self._known[key] = self._arrive(coefficients)
-            self.steps.append(Sum(self._known[key], terms, *self._shares(coefficients)))
+            arrival = self._known[key] = self._arrive(coefficients)
+            masks = [where for node, where in sources if where is not None and self._is_wire(node)]
+            if 0 < len(masks) == len(sources) and np.sum(masks, axis=0).max() == 1:
+                parts = [self._arrival_at[node] for node, _ in sources]
+                self.steps.append(Mixture(arrival, parts, list(map(self.spread, masks))))
+            else:
+                terms = [
+                    (n, where if where is None else self.spread(where)) for n, where in sources
+                ]
+                self.steps.append(Sum(arrival, terms, *self._shares(coefficients)))
         return self._known[key]
 
     def _concatenate(self, sources: Sources) -> int:
@@ -166,7 +171,7 @@ class Wiring:
         shares = [self.spread(where / np.maximum(sum(there), 1)) for where in there]
         source, self.n_sources = self.n_sources, self.n_sources + 1
         arrival = self._arrive(self._unit(source))
-        self.steps.append(Concatenation(arrival, parts, shares, source))
+        self.steps.append(Mixture(arrival, parts, shares, source))
         return arrival
 
     def _arrive(self, coefficients: Array) -> int:

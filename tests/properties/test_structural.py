@@ -224,3 +224,9 @@ def test_wrong_parameters(parameters):
     given = [{"depth": 3}, {"depth": 4}] if isinstance(space, SequenceSpace) else TEXTS
     with pytest.raises(ValueError, match=str(next(iter(parameters), "space"))):
         StructuralProperties(space, **parameters).fit(given)
+
+
+def test_spaces_of_a_class_do_not_share_a_reference():
+    spaces = [SequenceSpace({"depth": range(n_choices)}) for n_choices in (3, 9)]
+    properties = [StructuralProperties(space).fit([{"depth": 1}]) for space in spaces]
+    assert [each.n_features_out_ for each in properties] == [7, 19]
