@@ -310,6 +310,17 @@ def test_what_was_learned_can_be_extended():
     assert read(wider, *more) == more
     assert read(wider, *FRAME.to_dict("records")) == read(learned, *FRAME.to_dict("records"))
     assert learned.extend(FRAME) is learned
+    # Tokens stay in the words that were learned: none for "pool" and what is there, the next lower.
+    for name, sequence in learned.sequences.items():
+        assert wider.sequences[name] == sequence
+        np.testing.assert_array_equal(
+            wider.tokenize(wider.encode(FRAME), name), learned.tokenize(learned.encode(FRAME), name)
+        )
+    words = [
+        wider.sequences["levels"].vocabulary[token]
+        for token in wider.tokenize(wider.encode(more), "levels")[0]
+    ]
+    assert words == ["padding", "kernel=3", "padding", "skip=1", "skip=2", 'size="m"']
     assert learned.extend(learned.sample(3, 0)) is learned
     with pytest.raises(ArchitectureError, match="width"):
         learned.extend([{"width": 3}])

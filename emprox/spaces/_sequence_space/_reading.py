@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +11,8 @@ from ...graphs import Architecture, ArchitectureError
 from ...graphs._architecture import load_json
 from ...utils._texts import one_line, shown
 from .._parsing import refuse, split
+from ._choices import is_missing
 
-Choice = str | int | float | bool | None
 Record = dict[str, Any]
 
 _ACCEPTED = 'a mapping, a sequence of values, a JSON text such as {"depth": 2, "kernel": 3}'
@@ -38,31 +36,6 @@ def read_records(
             raise ArchitectureError(error.message, index) from error
         records.append(record)
     return records
-
-
-def as_choice(value: Any) -> Choice:
-    """Turn a value into a plain text, finite number or boolean, or None if it is missing."""
-    if is_missing(value):
-        return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, (str, int, float)) or value in (math.inf, -math.inf):
-        raise ValueError(
-            f"a choice has to be a text, a finite number or a boolean, got {shown(value)}"
-        )
-    return value
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value stands for a missing one: None, NaN, NaT or pandas' NA."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, (float, np.floating)) and math.isnan(value)
-
-
-def label(name: str, choice: Choice) -> str:
-    """Write a choice with the name of its decision, as a node of an `Architecture`."""
-    return f"{name}={json.dumps(choice)}"
 
 
 def _rows(architectures: Any, names: Sequence[str] | None) -> Sequence[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,18 @@ from ...graphs._graphs import IntArray
 from ...utils._texts import one_line, shown
 from .._base import SearchSpace
 from .._sequences import TokenSequence
+from ._choices import (
+    Choice,
+    are_rising,
+    as_choice,
+    check_choices,
+    is_missing,
+    label,
+    learned_choices,
+)
 from ._conditions import ActiveDecisions, Conditions
 from ._configspace import read_configuration_space
-from ._reading import Choice, Record, as_choice, is_missing, label, read_records
+from ._reading import Record, read_records
 from ._tokens import make_sequences
 
 
@@ -122,7 +132,7 @@ class SequenceSpace(SearchSpace):
         self.decisions: dict[str, tuple[Choice, ...]] | None = None
         if decisions is None:
             return
-        self.decisions = {name: _check_choices(name, decisions[name]) for name in decisions}
+        self.decisions = {name: check_choices(name, decisions[name]) for name in decisions}
         if not self.decisions:
             raise ValueError("a SequenceSpace needs at least one decision")
         if unknown := [name for name in self.ordinal or () if name not in self.decisions]:
@@ -275,7 +285,7 @@ class SequenceSpace(SearchSpace):
 
     def _learn_choices(
         self, records: list[Record], known: Mapping[str, tuple[Choice, ...]]
-    ) -> SequenceSpace:
+    ) -> LearnedSequenceSpace:
         """Return the space of these records, and of the choices that are known already."""
         found: dict[str, set[Choice]] = {name: set(choices) for name, choices in known.items()}
         for record in records:
@@ -286,7 +296,7 @@ class SequenceSpace(SearchSpace):
                     choices.add(as_choice(record.get(name)))
                 except ValueError as error:
                     raise ArchitectureError(f"decision {name!r}: {error}", index) from error
-        learned = {name: _learned_choices(choices) for name, choices in found.items()}
+        learned = {name: learned_choices(choices) for name, choices in found.items()}
         draft = LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal)
         matrix = draft.encode(records)
         left_out = ((matrix == 0) & draft._active(matrix)).any(axis=0)
@@ -303,7 +313,7 @@ class SequenceSpace(SearchSpace):
     def _ordinal(self) -> Collection[str]:
         if self.ordinal is not None:
             return self.ordinal
-        return [name for name, choices in self.choices.items() if _are_rising(choices)]
+        return [name for name, choices in self.choices.items() if are_rising(choices)]
 
     def _changeable(self, decisions: IntArray) -> NDArray[np.bool_]:
         return super()._changeable(decisions) & self._active(decisions)
@@ -353,12 +363,41 @@ class SequenceSpace(SearchSpace):
 class LearnedSequenceSpace(SequenceSpace):
     """A space whose choices are those that occurred in some architectures; it can be extended."""
 
+    _narrow: LearnedSequenceSpace | None = None
+
     def extend(self, architectures: Any) -> SearchSpace:
         if _are_numbers(architectures):
             return self
         records = read_records(architectures, list(self.choices), self.name)
         wider = self._learn_choices(records, self.choices)
-        return self if wider.decisions == self.decisions else wider
+        if wider.decisions == self.decisions:
+            return self
+        wider._narrow = self._narrow or self
+        return wider
+
+    @cached_property
+    def sequences(self) -> Mapping[str, TokenSequence]:
+        """The ways to write an architecture as tokens; of an extended space, in known words."""
+        if self._narrow is None:
+            return super().sequences
+        return {
+            name: replace(sequence, write=partial(self._write_in_known_words, name))
+            for name, sequence in self._narrow.sequences.items()
+        }
+
+    def _write_in_known_words(self, sequence: str, decisions: IntArray) -> IntArray:
+        """Write tokens of the space that was extended; for an unknown choice the next lower or none."""
+        assert self._narrow is not None
+        known = np.full((self.n_decisions, max(self.n_choices)), -1)
+        for row, (name, choices) in enumerate(self.choices.items()):
+            numbers = {choice: number for number, choice in enumerate(self._narrow.choices[name])}
+            for place, choice in enumerate(choices):
+                is_lower = place > 0 and name in self._narrow._ordinal
+                known[row, place] = numbers.get(choice, known[row, place - 1] if is_lower else -1)
+        mapped = known[np.arange(self.n_decisions), decisions]
+        written = self._written(decisions) & (mapped >= 0)
+        sequences = make_sequences(self._narrow.choices, self._narrow._ordinal, lambda _: written)
+        return sequences[sequence].write(np.maximum(mapped, 0))
 
     def _possible_conditions(self) -> Conditions:
         """Return the conditions without values that do not occur, which make nothing active."""
@@ -378,41 +417,6 @@ def _not_a_choice(name: str, choices: Sequence[Choice], value: Any) -> str:
     allowed = ", ".join(repr(choice) for choice in choices)
     got = "has no value" if value is None else f"is {shown(value)}"
     return f"decision {name!r} {got}; it has to be one of {one_line(allowed, 300)}"
-
-
-def _check_choices(name: Any, choices: Any) -> tuple[Choice, ...]:
-    """Return the choices of a decision, with None, if it is one, at the front."""
-    if not isinstance(name, str) or not name or "=" in name:
-        raise ValueError(f"the name of a decision has to be a text without '=', got {shown(name)}")
-    if isinstance(choices, (str, bytes)) or not isinstance(choices, (Sequence, np.ndarray, range)):
-        raise ValueError(f"the choices of {name!r} have to be a list, got {shown(choices)}")
-    try:
-        plain = [as_choice(choice) for choice in choices]
-    except ValueError as error:
-        raise ValueError(f"decision {name!r}: {error}") from error
-    if not plain or len(set(plain)) < len(plain):
-        raise ValueError(f"the choices of {name!r} have to be different, got {shown(choices)}")
-    return tuple(sorted(plain, key=lambda choice: choice is not None))
-
-
-def _learned_choices(found: set[Choice]) -> tuple[Choice, ...]:
-    """Sort None first, then numbers, then texts."""
-    if None in found and all(
-        choice is None or (isinstance(choice, float) and choice.is_integer()) for choice in found
-    ):
-        # A column of whole numbers with a gap is one of floating-point numbers in pandas.
-        found = {None if choice is None else int(choice) for choice in found}
-    numbers = [choice for choice in found if choice is not None and not isinstance(choice, str)]
-    texts = [choice for choice in found if isinstance(choice, str)]
-    return (*([None] if None in found else []), *sorted(numbers), *sorted(texts))
-
-
-def _are_rising(choices: Sequence[Choice]) -> bool:
-    """Return whether the choices are numbers, each larger than the one before."""
-    numbers = [choice for choice in choices if choice is not None]
-    return all(
-        isinstance(choice, (int, float)) and not isinstance(choice, bool) for choice in numbers
-    ) and numbers == sorted(numbers, key=float)
 
 
 def _are_numbers(rows: Any) -> bool:

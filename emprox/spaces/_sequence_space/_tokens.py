@@ -16,7 +16,7 @@ from .._sequences import (
     flatten_graphs,
     unflatten_graphs,
 )
-from ._reading import label
+from ._choices import label
 
 
 def make_sequences(
