@@ -163,10 +163,8 @@ class TestBadInput:
             clone(fitted).fit([X[0], "nonsense"], [1.0, 2.0])
         with pytest.raises(ValueError, match="architecture 1: "):
             fitted.predict([X[0], "nonsense"])
-        with pytest.raises(ValueError, match="architecture 0: "):
-            fitted.predict(get_space("nasbench101").sample(2, random_state=0))
         for method in (fitted.predict, lambda empty: clone(fitted).fit(empty, [])):
-            with pytest.raises(ValueError, match="at least one is required"):
+            with pytest.raises(ValueError, match="0 samples"):
                 method([])
 
     @pytest.mark.parametrize(
