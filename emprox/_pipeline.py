@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import joblib
@@ -151,7 +152,7 @@ class ArchitecturePipeline(Pipeline):
 
 
 def make_emprox_pipeline(
-    space: str | SearchSpace,
+    space: str | SearchSpace | None,
     recipe: str = "best",
     *,
     n_neighbors: int | str | None = None,
@@ -174,8 +175,9 @@ def make_emprox_pipeline(
 
     Parameters
     ----------
-    space : str or SearchSpace
-        The search space of the architectures.
+    space : str, SearchSpace or None
+        The search space of the architectures; None if X is a matrix: of tokens for the recipes
+        "lstm" and "paper", of any features for "best", which are then standardised.
     recipe : {"best", "lstm", "paper"}, default="best"
         ``"best"`` learns a metric on structural properties, and is the most accurate and the
         fastest. ``"paper"`` is the method as published: an LSTM autoencoder of the flattened
@@ -233,35 +235,6 @@ def make_emprox_pipeline(
     >>> model.fit(X[:121], y[:121]).predict(X[121:]).shape
     (15504,)
     """
-    steps = make_steps(
-        space,
-        recipe,
-        n_neighbors=n_neighbors,
-        embedding_dim=embedding_dim,
-        weights=weights,
-        device=device,
-        verbose=verbose,
-        n_jobs=n_jobs,
-        random_state=random_state,
-    )
-    if recipe == "paper" and chance_level is None:
-        return Pipeline(steps, memory=memory)
-    return ArchitecturePipeline(steps, space=space, chance_level=chance_level, memory=memory)
-
-
-def make_steps(
-    space: str | SearchSpace | None,
-    recipe: str,
-    *,
-    n_neighbors: int | str | None,
-    embedding_dim: int | None,
-    weights: str | Callable[[Floats], Floats],
-    device: str,
-    verbose: int,
-    n_jobs: int | None,
-    random_state: int | np.random.RandomState | None,
-) -> list[tuple[str, Any]]:
-    """Make the steps of a recipe; without a space the first one takes a matrix."""
     if recipe not in RECIPES:
         raise ValueError(f"unknown recipe {recipe!r}; there are {', '.join(map(repr, RECIPES))}")
     metric = None
@@ -271,10 +244,13 @@ def make_steps(
     knn = ProximityRegressor(
         n_neighbors, metric=metric, weights=weights, n_jobs=n_jobs, random_state=random_state
     )
+    # As published, nothing is known beforehand, and nothing asks for it.
+    known = None if recipe == "paper" and chance_level is None else space
+    kind = partial(ArchitecturePipeline, space=known, chance_level=chance_level, memory=memory)
     if recipe == "best":
         if space is None:
-            return [("scaler", StandardScaler()), ("knn", knn)]
-        return [("features", StructuralProperties(space, standardize=True)), ("knn", knn)]
+            return kind([("scaler", StandardScaler()), ("knn", knn)])
+        return kind([("features", StructuralProperties(space, standardize=True)), ("knn", knn)])
     # Only now: torch takes seconds to import, and the default recipe does without.
     from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
     from .lstm._pretrained import find_pretrained
@@ -288,9 +264,9 @@ def make_steps(
         parameters["output"] = "properties"
         canonicalize = True
         if space is not None:
-            known = get_space(space)
-            sequence = known.proximity_sequence
-            pretrained = find_pretrained(known, sequence, canonicalize)
+            found = get_space(space)
+            sequence = found.proximity_sequence
+            pretrained = find_pretrained(found, sequence, canonicalize)
         if pretrained is not None:
             parameters |= {"pretrained": pretrained, "max_epochs": None}
     elif embedding_dim is not None:
@@ -299,7 +275,7 @@ def make_steps(
         **parameters, device=device, verbose=verbose, random_state=random_state
     )
     steps = [("embedder", embedder), ("knn", knn)]
-    if space is None:
-        return steps
-    tokenizer = ArchitectureTokenizer(space, sequence=sequence, canonicalize=canonicalize)
-    return [("tokenizer", tokenizer), *steps]
+    if space is not None:
+        tokenizer = ArchitectureTokenizer(space, sequence=sequence, canonicalize=canonicalize)
+        steps.insert(0, ("tokenizer", tokenizer))
+    return kind(steps)

@@ -8,36 +8,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._pipeline import RECIPES, ArchitecturePipeline, make_steps
-from .properties import StructuralProperties
+from ._pipeline import RECIPES, make_emprox_pipeline
 from .proximity import SideInformation
+from .proximity._predictor import ProximityPredictor
 from .proximity._regressor import check_refit
 from .proximity._rows import check_rows, check_weights
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
-from .utils._versions import VersionedMixin
 
 Floats = NDArray[np.float64]
 
 
-class EmProxRegressor(
-    VersionedMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class EmProxRegressor(ProximityPredictor):
     """Predict the accuracy of architectures from their nearest neighbours in an embedding.
 
     The Embedding Proximity score: architectures are embedded, and the accuracy of a new one is
@@ -260,153 +247,6 @@ class EmProxRegressor(
         self.X_, self.y_, self._weights = joined
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
-        """Predict accuracies; see `ProximityRegressor.predict`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-        return_std : bool, default=False
-            Whether to return standard deviations as well.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted accuracies, in the unit of y.
-        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviations of measured accuracies around the predictions, in the unit of y;
-            only with `return_std`.
-        """
-        return self._learner.predict(self._describe(X), return_std)
-
-    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
-        """Predict intervals that hold the accuracies of new architectures.
-
-        How is told at `ProximityRegressor.predict_interval`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-        coverage : float, default=0.9
-            Share of accuracies that are to lie in their interval, between 0 and 1.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
-            Lower and upper ends, in the unit of y. Infinite if too few architectures are known:
-            the least number is ``coverage / (1 - coverage)``.
-
-        Raises
-        ------
-        ValueError
-            If `coverage` is not between 0 and 1.
-        """
-        return self._learner.predict_interval(self._describe(X), coverage)
-
-    def score_samples(self, X: Any) -> Floats:
-        """Rank architectures, also beyond the best known accuracy.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The larger, the better; see `ProximityRegressor.score_samples`.
-        """
-        return self._learner.score_samples(self._describe(X))
-
-    def transform(self, X: Any) -> Floats:
-        """Embed architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            Their embedding.
-        """
-        return self._learner.transform(self._describe(X))
-
-    def novelty(self, X: Any) -> Floats:
-        """Measure how far architectures are from all known ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            0 for a known architecture, up to 1 where these are usually close to each other, and
-            more beyond; see `ProximityRegressor.novelty`.
-        """
-        return self._learner.novelty(self._describe(X))
-
-    def is_novel(self, X: Any) -> NDArray[np.bool_]:
-        """Flag architectures that are unlike all known ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Whether `novelty` is above 1: their predictions and intervals are guesses.
-        """
-        return self._learner.is_novel(self._describe(X))
-
-    def kneighbors(
-        self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True
-    ) -> NDArray[np.int64] | tuple[Floats, NDArray[np.int64]]:
-        """Find the known architectures that a prediction is made from.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,), default=None
-            Architectures. None stands for the known ones, none of which is then its own
-            neighbour.
-        n_neighbors : int, default=None
-            How many; None takes `n_neighbors_`, or all known architectures if these are fewer.
-        return_distance : bool, default=True
-            Whether to return the distances.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_neighbors)
-            Euclidean distances in the embedding, ascending; only with `return_distance`.
-        indices : ndarray of shape (n_samples, n_neighbors)
-            Rows of `X_`: of what was given to `fit` and `partial_fit`, in the order of its coming.
-            The architecture of the `chance_level` is not listed.
-        """
-        features = None if X is None else self._describe(X)
-        return self._learner.kneighbors(features, n_neighbors, return_distance)
-
-    def neighbor_weights(self, X: Any) -> Floats:
-        """Say how much each known architecture counts in predictions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples,)
-            Architectures.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_known)
-            The share of each row of `X_`; see `ProximityRegressor.neighbor_weights`.
-        """
-        return self._learner.neighbor_weights(self._describe(X))
-
     @property
     def metric_(self) -> Any:
         """The learned metric."""
@@ -467,34 +307,28 @@ class EmProxRegressor(
         return self
 
     def _make_pipeline(self, space: Any, side: Any = None) -> Pipeline:
-        names = "n_neighbors", "embedding_dim", "weights", "device", "verbose", "n_jobs"
-        steps = make_steps(
-            space,
-            self.recipe,
-            **{name: getattr(self, name) for name in names},
-            random_state=self.random_state,
-        )
-        pipeline = ArchitecturePipeline(steps, space=space, chance_level=self.chance_level)
+        parameters = {**self.get_params(deep=False), "space": space}
+        pipeline = make_emprox_pipeline(**parameters)
         if side is not None:
-            if not isinstance(steps[0][1], StructuralProperties):
+            if "features" not in pipeline.named_steps:
                 raise ValueError("side information needs a space, and recipe='best'")
             described = SideInformation(space, side, random_state=self.random_state)
             pipeline.set_params(features=described)
         # Data frames between the steps would only cost time.
         return pipeline.set_output(transform="default")
 
-    def _describe(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self, "pipeline_")
+    def _look_at(self, X: Any) -> tuple[Any, Any]:
+        learner = self._learner
+        if X is None:
+            return learner, None
         if self.space is None:
             X = self._read_matrix(X, reset=False)
-        return self.pipeline_[:-1].transform(X)
+        return learner._look_at(self.pipeline_[:-1].transform(X))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        steps = self._make_pipeline(self.space).steps if self.recipe in RECIPES else []
-        if steps:
-            tags.input_tags = get_tags(steps[0][1]).input_tags
+        if self.recipe in RECIPES:
+            tags.input_tags = get_tags(self._make_pipeline(self.space)[0]).input_tags
             # Whatever the first step takes, the last one does not.
             tags.input_tags.allow_nan = tags.input_tags.sparse = False
-        tags.target_tags.multi_output = True
         return tags

@@ -113,7 +113,7 @@ class TestOneChain:
             KNeighborsRegressor(10, weights="distance", algorithm="kd_tree"),
         )
         recipe = chain(recipe="paper", chance_level=None).set_params(embedder__max_epochs=2)
-        assert type(recipe) is Pipeline
+        assert isinstance(recipe, Pipeline)
         predictions = [model.fit(X[:60], y[:60]).predict(X) for model in (by_hand, recipe)]
         np.testing.assert_allclose(*predictions, rtol=1e-6)
         embedder = chain(recipe="paper")["embedder"].get_params()

@@ -18,9 +18,8 @@ _LABELS = {
     "pearson_r": "Pearson r",
     "spearman_rho": "Spearman \N{GREEK SMALL LETTER RHO}",
     "kendall_tau": "Kendall τ",
-    "fit_time": "time to fit (s)",
-    "score_time": "time to predict (s)",
 }
+_LABELS |= {"fit_time": "time to fit (s)", "score_time": "time to predict (s)"}
 _TIMES = ("fit_time", "score_time")
 _NO_METRICS = ("predictor", "train_size", "split", "error")
 _BANDS = {"standard error": "sem", "standard deviation": "std"}
@@ -136,20 +135,14 @@ class BudgetCurveDisplay:
         ------
         ImportError
             If matplotlib is not installed.
-        TypeError
-            If the trials are no data frame.
         ValueError
             If there are no rows or a column is missing, there is no such metric, predictor or
             band, or no split has a value of the metric.
         """
         check_libraries(cls)
-        if not hasattr(trials, "groupby"):
-            raise TypeError(
-                "expected the data frame that evaluate_predictors returns, got"
-                f" {type(trials).__name__}"
-            )
-        _check_names("column", ["predictor", "train_size"], list(trials))
-        _check_names("metric", [metric], [name for name in trials if name not in _NO_METRICS])
+        columns = list(getattr(trials, "columns", ()))
+        _check_names("column", ["predictor", "train_size"], columns)
+        _check_names("metric", [metric], [name for name in columns if name not in _NO_METRICS])
         names = trials["predictor"].unique().tolist()
         if predictors is not None:
             _check_names("predictor", predictors, names)
@@ -245,17 +238,16 @@ class BudgetCurveDisplay:
         ax.grid(alpha=0.25)
 
     def _place_legend(self) -> dict[str, Any]:
-        numbers = self.summary["n_splits"]
-        title = f"mean of {numbers.min():,} to {numbers.max():,} splits"
-        if numbers.min() == numbers.max():
-            title = f"mean of {numbers.max():,} split{'s'[: numbers.max() - 1]}"
-        if self.bands_:
-            title += f"\n± {self.band}"
-        options = {"title": title, "title_fontsize": "small", "alignment": "left"}
+        least, most = self.summary["n_splits"].min(), self.summary["n_splits"].max()
+        splits = (
+            f"{least:,} to {most:,} splits" if least < most else f"{most:,} split{'s'[: most - 1]}"
+        )
+        title = f"mean of {splits}" + f"\n± {self.band}" * bool(self.bands_)
+        options: dict[str, Any] = {"title": title, "title_fontsize": "small", "alignment": "left"}
         # Beside the axes if the figure makes room for it.
-        if self.figure_.get_layout_engine() is None:
-            return options
-        return {**options, "loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        if self.figure_.get_layout_engine() is not None:
+            options |= {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        return options
 
 
 def _check_names(kind: str, names: Sequence[Any], known: Sequence[Any]) -> None:

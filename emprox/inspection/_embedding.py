@@ -98,8 +98,8 @@ class EmbeddingDisplay:
         y : array-like of shape (n_samples,)
             Their accuracies.
         **options : dict
-            Arguments of `from_embedding`: `method`, `random_state`, `target_name`, `ax`, `robust`,
-            `cmap` and `scatter_kwargs`.
+            Arguments of `from_embedding`: `method`, `random_state`, `target_name`, `ax`, `robust`
+            and `scatter_kwargs`.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class EmbeddingDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
         **options : dict
-            Arguments of `plot`: `robust`, `cmap` and `scatter_kwargs`.
+            Arguments of `plot`: `robust` and `scatter_kwargs`.
 
         Returns
         -------
@@ -185,7 +185,6 @@ class EmbeddingDisplay:
         ax: Any = None,
         *,
         robust: bool = True,
-        cmap: Any = "viridis",
         scatter_kwargs: dict[str, Any] | None = None,
     ) -> EmbeddingDisplay:
         """Draw.
@@ -197,10 +196,8 @@ class EmbeddingDisplay:
         robust : bool, default=True
             Whether accuracies far from the bulk of them, such as those at chance level, get the
             colour at the end of the scale instead of stretching it.
-        cmap : str or matplotlib.colors.Colormap, default="viridis"
-            Colours from the lowest to the highest accuracy.
         scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
+            Further arguments of ``ax.scatter``, such as `cmap`.
 
         Returns
         -------
@@ -210,7 +207,7 @@ class EmbeddingDisplay:
         ax = get_axes(ax)
         low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())
         # Light colours are hard to see on white without an edge.
-        look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": cmap}
+        look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": "viridis"}
         options = {**look, "vmin": low, "vmax": high, **(scatter_kwargs or {})}
         self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, **options)
         beyond = {(True, False): "min", (False, True): "max", (True, True): "both"}

@@ -211,26 +211,26 @@ def _choose_layers(graph: networkx.DiGraph) -> list[int]:
 
 def _order_layers(layer: IntArray, links: IntArray) -> list[list[int]]:
     """Order each layer by the mean place of the neighbours, so that few links cross."""
+    nodes = range(len(layer))
     order = [np.flatnonzero(layer == number).tolist() for number in range(layer.max() + 1)]
-    neighbors: list[list[list[int]]] = [[[] for _ in layer] for _ in range(2)]
-    for source, target in links.tolist():
-        neighbors[0][target].append(source)
-        neighbors[1][source].append(target)
+    before, after = ([links[links[:, 1 - side] == node, side] for node in nodes] for side in (0, 1))
     between = [links[layer[links[:, 0]] == number] for number in range(len(order) - 1)]
     place = np.zeros(len(layer))
+    for row in order:
+        place[row] = (np.arange(len(row)) + 0.5) / len(row)
     best, fewest = order, np.inf
     for sweep in range(_N_SWEEPS):
-        for row in order:
-            place[row] = (np.arange(len(row)) + 0.5) / len(row)
-        side = sweep % 2
-        for row in order[1:] if side == 0 else order[-2::-1]:
-            mean = {node: place[neighbors[side][node] or [node]].mean() for node in row}
+        near, rows = (before, order) if sweep % 2 == 0 else (after, order[::-1])
+        for row in rows:
+            mean = {
+                node: place[near[node]].mean() if len(near[node]) else place[node] for node in row
+            }
             row.sort(key=mean.__getitem__)
             place[row] = (np.arange(len(row)) + 0.5) / len(row)
         n_crossings = 0
         for ends in between:
-            before, after = (np.subtract.outer(column, column) for column in place[ends].T)
-            n_crossings += int((before * after < 0).sum())
+            first, last = (np.subtract.outer(column, column) for column in place[ends].T)
+            n_crossings += int((first * last < 0).sum())
         if n_crossings < fewest:
             best, fewest = [list(row) for row in order], n_crossings
     return best

@@ -85,8 +85,8 @@ class RankAgreementDisplay:
         y : array-like of shape (n_samples,)
             Their true accuracies.
         **options : dict
-            Arguments of `from_predictions`: `name`, `target_name`, `ax`, `robust`,
-            `scatter_kwargs` and `line_kwargs`.
+            Arguments of `from_predictions`: `name`, `target_name`, `ax`, `robust` and
+            `scatter_kwargs`.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class RankAgreementDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
         **options : dict
-            Arguments of `plot`: `robust`, `scatter_kwargs` and `line_kwargs`.
+            Arguments of `plot`: `robust` and `scatter_kwargs`.
 
         Returns
         -------
@@ -154,7 +154,6 @@ class RankAgreementDisplay:
         *,
         robust: bool = True,
         scatter_kwargs: dict[str, Any] | None = None,
-        line_kwargs: dict[str, Any] | None = None,
     ) -> RankAgreementDisplay:
         """Draw.
 
@@ -167,8 +166,6 @@ class RankAgreementDisplay:
             architectures at chance level. Those are marked on the edge and counted in the legend.
         scatter_kwargs : dict, default=None
             Further arguments of ``ax.scatter``.
-        line_kwargs : dict, default=None
-            Further arguments of ``ax.plot`` for the line.
 
         Returns
         -------
@@ -187,28 +184,15 @@ class RankAgreementDisplay:
         label = label if self.name is None else f"{self.name}: {label}"
         look = {"s": 14, "alpha": 0.5, "edgecolors": "none", "label": label}
         scatter_options = {**look, **(scatter_kwargs or {})}
-        look = {"color": "black", "linestyle": "--", "linewidth": 1, "label": "exact prediction"}
-        line_options = {**look, **(line_kwargs or {})}
         self.scatter_ = ax.scatter(*points[:, ~outside], **scatter_options)
         self.outside_ = None
         if outside.any():
-            self.outside_ = ax.scatter(
-                *points[:, outside].clip(low, high),
-                marker="x",
-                s=20,
-                color="tab:orange",
-                clip_on=False,
-                zorder=3,
-                label=f"{np.count_nonzero(outside):,} of them beyond the edge",
-            )
-        self.line_ = ax.plot([low, high], [low, high], **line_options)[0]
-        ax.set(
-            xlabel=f"true {self.target_name}",
-            ylabel=f"predicted {self.target_name}",
-            xlim=(low, high),
-            ylim=(low, high),
-            aspect="equal",
-        )
+            label = f"{np.count_nonzero(outside):,} of them beyond the edge"
+            look = {"marker": "x", "s": 20, "color": "tab:orange", "clip_on": False, "zorder": 3}
+            self.outside_ = ax.scatter(*points[:, outside].clip(low, high), label=label, **look)
+        self.line_ = ax.plot([low, high], [low, high], "k--", lw=1, label="exact prediction")[0]
+        ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        ax.set(xlabel=f"true {self.target_name}", ylabel=f"predicted {self.target_name}")
         ax.legend(loc="upper left", fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -235,12 +235,8 @@ class BANANASRegressor(NetRegressor):
 
     def _check_hidden_layer_sizes(self) -> list[int]:
         sizes = list(self.hidden_layer_sizes)
-        wrong = [size for size in sizes if not isinstance(size, Integral) or size < 1]
-        if wrong or not sizes:
-            raise ValueError(
-                "hidden_layer_sizes has to hold the size of each hidden layer, whole numbers from"
-                f" 1, got {self.hidden_layer_sizes!r}"
-            )
+        if not sizes or not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes has to hold whole numbers from 1, got {sizes}")
         return [int(size) for size in sizes]
 
     def _bound(self, targets: Floats) -> float | None:
@@ -250,8 +246,5 @@ class BANANASRegressor(NetRegressor):
         best, unit = float(targets.max()), self._scale.unit or 1.0
         bound = best + unit if self.upper_bound is None else float(self.upper_bound)
         if bound <= best:
-            raise ValueError(
-                f"upper_bound={self.upper_bound} has to be above all accuracies, but one is {best};"
-                " None finds a bound from the accuracies"
-            )
+            raise ValueError(f"upper_bound={bound} is not above all accuracies: one is {best}")
         return (bound - self._scale.mean) / unit

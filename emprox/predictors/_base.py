@@ -17,7 +17,7 @@ from ..lstm import ArchitectureTokenizer
 from ..lstm._net import NetEstimator
 from ..spaces import SearchSpace
 from ..utils._sklearn import fit_context
-from ._targets import Floats, TargetScale, check_targets
+from ._targets import Floats, TargetScale, check_accuracies
 
 
 class NetRegressor(RegressorMixin, NetEstimator, ABC):
@@ -61,7 +61,7 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         # What an interrupt leaves behind has to count as not fitted.
         self.__dict__.pop("net_", None)
         rows = self._read(X, reset=True)
-        self._learn(rows, self._check_targets(rows, y))
+        self._learn(rows, self._check_accuracies(rows, y))
         return self
 
     def predict(self, X: Any) -> Any:
@@ -86,8 +86,8 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         rows, places = np.unique(self._read(X, reset=False), axis=0, return_inverse=True)
         return self._predict_rows(rows)[places.ravel()].astype(np.float64)
 
-    def _check_targets(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
-        return check_targets(self, rows, y)
+    def _check_accuracies(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
+        return check_accuracies(rows, y)
 
     @abstractmethod
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import StrOptions, fit_context
-from ._targets import Floats, check_targets
+from ._targets import Floats, check_accuracies
 
 # Beyond the known scores accuracies rise at least by so many standard deviations for a standard
 # deviation of the score, so that order is kept where the known ones show no trend.
@@ -35,9 +35,8 @@ class MonotoneCalibration:
         has_score = np.isfinite(scores)
         if not has_score.any():
             raise ValueError(
-                "all known learning curves have NaN or infinity where the score is read off, so"
-                " nothing says how accuracies follow from scores; give some that are finite, or"
-                " set calibrate=False"
+                "all known learning curves have NaN or infinity where the score is read off: give"
+                " some that are finite, or set calibrate=False"
             )
         without_score = targets[~has_score]
         scores, targets = scores[has_score], targets[has_score]
@@ -112,7 +111,7 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         curves = validate_data(self, X, dtype=np.float64, ensure_all_finite=False)
         targets = None
         if y is not None or self.calibrate:
-            targets = check_targets(self, curves, y)
+            targets = check_accuracies(curves, y)
         scores = self._score(curves)
         self._calibration: MonotoneCalibration | None = None
         if self.calibrate and targets is not None:
@@ -172,8 +171,7 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
             row, column = np.argwhere(~np.isfinite(curves))[0]
             raise ValueError(
                 f"Input X contains NaN or infinity: {curves[row, column]} in row {row}, epoch"
-                f" {column + 1}, so that training diverged or was interrupted. Leave such rows"
-                f" out, or set non_finite='worst' to rank them last"
+                f" {column + 1}; leave such rows out, or set non_finite='worst' to rank them last"
             )
         scores = self._read_off(curves)
         return np.where(np.isfinite(scores), scores, -np.inf)

@@ -86,8 +86,5 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
     def _read_off(self, curves: Floats) -> Floats:
         n_epochs = curves.shape[1]
         if abs(self.epoch) > n_epochs:
-            raise ValueError(
-                f"epoch={self.epoch} is not among the epochs seen, n_features={n_epochs}; set epoch"
-                f" to 1 to {n_epochs}, or to -1 for the last"
-            )
+            raise ValueError(f"epoch={self.epoch} is not among those seen, n_features={n_epochs}")
         return curves[:, self.epoch - 1 if self.epoch > 0 else self.epoch]

@@ -34,9 +34,7 @@ LOSSES: dict[str, type[nn.Module]] = {
 }
 # Size of the hidden layer between the mean of the nodes and the prediction.
 HEAD_SIZE = 128
-# So many pairs of nodes are written into graphs at once: little enough for any memory.
-_PAIRS_AT_ONCE = 2**22
-# So many nodes go through the net at once.
+# So many nodes go through the net at once: enough for speed, little enough for any memory.
 _NODES_AT_ONCE = 2**13
 
 
@@ -216,7 +214,7 @@ class GCNRegressor(NetRegressor):
 
     def _learn(self, rows: Ints, targets: Floats) -> None:
         nodes = self._nodes(rows)
-        self._codes = np.unique(nodes.codes[nodes.present])
+        self._codes, self._n_nodes = np.unique(nodes.codes[nodes.present]), nodes.codes.shape[1]
         self.labels_ = nodes.labels[self._codes]
         self._scale = TargetScale(targets)
         seed = self._draw_seed(self.n_layers + 2)
@@ -234,30 +232,23 @@ class GCNRegressor(NetRegressor):
         )
 
     def _predict_rows(self, rows: Ints) -> NDArray[np.float32]:
-        module, n_nodes = evaluated(self.net_.module_), self._nodes(rows[:1]).codes.shape[1]
-        parts: list[NDArray[np.float32]] = []
+        module, device = evaluated(self.net_.module_), self.net_.device
         unknown: set[str] = set()
-        n_rows = max(1, _PAIRS_AT_ONCE // n_nodes**2)
-        for start in range(0, len(rows), n_rows):
-            nodes = self._nodes(rows[start : start + n_rows])
-            new = np.setdiff1d(nodes.codes[nodes.present], self._codes)
-            unknown.update(nodes.labels[new])
-            predicted = in_batches(
-                lambda batch: module(batch).float(),
-                nodes.to_tensor(self._codes),
-                max(1, _NODES_AT_ONCE // nodes.codes.shape[1]),
-                self.net_.device,
-            )
-            parts.append(predicted.numpy())
+
+        def predict(batch: Tensor) -> Tensor:
+            nodes = self._nodes(batch.cpu().numpy())
+            unknown.update(nodes.labels[np.setdiff1d(nodes.codes[nodes.present], self._codes)])
+            return module(nodes.to_tensor(self._codes).to(device)).float()
+
+        n_rows = max(1, _NODES_AT_ONCE // self._n_nodes)
+        predicted = in_batches(predict, torch.from_numpy(rows), n_rows, device).numpy()
         if unknown:
-            first = ", ".join(sorted(unknown)[:5])
             warnings.warn(
-                f"X holds operations that did not occur in fit ({first}"
-                f"{', …' if len(unknown) > 5 else ''}); they count as the average of those that"
-                " did",
+                f"X holds operations that did not occur in fit ({', '.join(sorted(unknown)[:5])}),"
+                " which count as the average of those that did",
                 stacklevel=3,
             )
-        return np.concatenate(parts)
+        return predicted
 
     def _nodes(self, decisions: Ints) -> Nodes:
         graphs = operation_graphs(self._space, decisions)

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, fit_context
-from ._targets import Floats, TargetScale, check_targets
+from ._targets import Floats, TargetScale, check_accuracies
 
 # What a random search draws from, as in the paper; nu must not be zero.
 _SEARCHED = {
@@ -135,7 +135,7 @@ class LcSVR(RegressorMixin, BaseEstimator):
                 f"other_columns={self.other_columns} leaves no column for the curve,"
                 f" n_features={X.shape[1]}"
             )
-        targets = check_targets(self, X, y)
+        targets = check_accuracies(X, y)
         self._scale = TargetScale(targets)
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
         self.search_ = RandomizedSearchCV(

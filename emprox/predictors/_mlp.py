@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from ..encodings._by_name import make_encoding
 from ..spaces import SearchSpace
 from ..utils._threads import one_blas_thread
-from ._targets import check_targets
+from ._targets import check_accuracies
 
 
 class StandardizedTargetRegressor(TransformedTargetRegressor):
@@ -23,7 +23,7 @@ class StandardizedTargetRegressor(TransformedTargetRegressor):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> StandardizedTargetRegressor:
         """Fit on one thread to accuracies that are all there."""
-        targets = check_targets(self, X, y)
+        targets = check_accuracies(X, y)
         with one_blas_thread():
             return super().fit(X, targets)
 

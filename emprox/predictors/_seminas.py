@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..lstm._tokens import Tokens
 from ..utils._sklearn import Interval
 from ._nao import NAORegressor
-from ._targets import Floats, check_targets
+from ._targets import Floats, check_accuracies
 
 
 @dataclass(eq=False, repr=False)
@@ -117,14 +117,10 @@ class SemiNASRegressor(NAORegressor):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def _check_targets(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
-        targets = check_targets(self, rows, y, ensure_all_finite="allow-nan")
+    def _check_accuracies(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
+        targets = check_accuracies(rows, y, allow_nan=True)
         if np.isnan(targets).all():
-            raise ValueError(
-                f"y is NaN for all {len(targets)} samples, which marks them as unlabelled, but"
-                f" {type(self).__name__} learns from known accuracies first: give the accuracy of"
-                " at least one architecture, better of some dozens"
-            )
+            raise ValueError(f"y is NaN for all {len(targets)} samples: one has to be known")
         return targets
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:

@@ -85,8 +85,5 @@ class SoTLERegressor(CurveScoreRegressor):
         n_epochs = curves.shape[1]
         n_summed = n_epochs if self.n_summed is None else self.n_summed
         if n_summed > n_epochs:
-            raise ValueError(
-                f"n_summed={n_summed} is more than the number of epochs seen, n_features="
-                f"{n_epochs}; set n_summed to at most {n_epochs}, or to None to sum all"
-            )
+            raise ValueError(f"n_summed={n_summed}, but epochs seen are n_features={n_epochs}")
         return -curves[:, n_epochs - n_summed :].sum(axis=1)

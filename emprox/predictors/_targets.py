@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from ..utils._targets import check_targets
 
 Floats = NDArray[np.float64]
 
@@ -28,14 +30,8 @@ class TargetScale:
         return self.mean + self.unit * z
 
 
-def check_targets(estimator: Any, X: Any, y: ArrayLike | None, **checks: Any) -> Floats:
+def check_accuracies(X: Any, y: ArrayLike | None, allow_nan: bool = False) -> Floats:
     """Return accuracies as a column of numbers as long as X, or say what is wrong with them."""
-    if y is None:
-        raise ValueError(
-            f"requires y to be passed, but the target y is None: {type(estimator).__name__} learns"
-            " from known accuracies"
-        )
-    targets = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", **checks)
-    targets = column_or_1d(targets, warn=True)
-    check_consistent_length(X, targets)
-    return targets
+    accuracies = column_or_1d(check_targets(y, allow_nan=allow_nan), warn=True)
+    check_consistent_length(X, accuracies)
+    return accuracies

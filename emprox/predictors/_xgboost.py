@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from ..encodings._by_name import make_encoding
 from ..spaces import SearchSpace
 from ..utils._optional_imports import import_optional
-from ._targets import check_targets
+from ._targets import check_accuracies
 
 LIBRARIES = ("auto", "xgboost", "scikit-learn")
 
@@ -22,7 +22,7 @@ class FiniteGradientBoostingRegressor(HistGradientBoostingRegressor):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> FiniteGradientBoostingRegressor:
         """Fit to accuracies that are all there."""
-        return super().fit(X, check_targets(self, X, y))
+        return super().fit(X, check_accuracies(X, y))
 
 
 def make_xgboost(

@@ -1,7 +1,4 @@
-"""Matérn kernels of distances, and how steeply what they learn changes along each column.
-
-All functions broadcast over leading axes.
-"""
+"""Matérn kernels of distances, and how steeply what they learn changes along each column."""
 
 from __future__ import annotations
 
@@ -57,23 +54,21 @@ def root_mean_squared_distance(points: Floats) -> Floats:
 def gradient_shares(points: Floats, targets: Floats, weights: Floats) -> Floats:
     """Return how steeply a kernel machine of the targets changes along each column.
 
-    Points of shape (..., n, n_features) in length scales, targets of shape (n, n_targets): the
-    mean squared gradient over its largest one, averaged over the targets.
+    Points of shape (n, n_features) in length scales, targets of shape (n, n_targets): the mean
+    squared gradient over its largest one, averaged over the targets.
     """
     # Single precision, twice as fast, is more than enough.
     points = points.astype(np.float32)
     distances = euclidean_distances(points, points)
     system = matern32(distances)
     system += np.float32(CONSTANT) + np.diag(_GRADIENT_RIDGE / weights).astype(np.float32)
-    dual = np.linalg.solve(system, targets.astype(np.float32))
-    slopes = np.exp(distances * np.float32(-math.sqrt(3)))
-    shares = np.zeros(points.shape[:-2] + points.shape[-1:])
-    for coefficients in np.moveaxis(dual, -1, 0):
+    slopes = -3 * np.exp(distances * np.float32(-math.sqrt(3)))
+    shares = np.zeros(points.shape[1])
+    for dual in np.linalg.solve(system, targets.astype(np.float32)).T:
         # d k(x, c) / dx = -3 exp(-sqrt(3) |x - c|) (x - c)
-        steep = slopes * (-3 * coefficients[..., None, :])
-        gradients = steep.sum(axis=-1, keepdims=True) * points - steep @ points
-        squares = np.square(gradients, dtype=np.float64).mean(axis=-2)
-        largest = squares.max(axis=-1, keepdims=True)
+        steep = slopes * dual
+        gradients = steep.sum(axis=1, keepdims=True) * points - steep @ points
+        squares = np.square(gradients, dtype=np.float64).mean(axis=0)
         # Where nothing varies, no column is better than another.
-        shares += np.divide(squares, largest, np.ones_like(squares), where=largest > 0)
+        shares += squares / squares.max() if squares.any() else 1
     return shares / len(targets.T)

@@ -12,10 +12,8 @@ from scipy.linalg import lapack
 
 from ._kernels import (
     CONSTANT,
-    euclidean_distances,
     gradient_shares,
     kernel_between,
-    matern32,
     root_mean_squared_distance,
 )
 
@@ -29,10 +27,9 @@ RIDGES = np.logspace(-4, 1, 21)
 _USUAL_RIDGE = 0.005
 # Of more samples the ridge is chosen on a part, because an eigendecomposition takes long.
 _SAMPLES_FOR_RIDGE = 1500
-# So many kernel values are computed at once: in predicting few enough for the cache, in fitting
-# few enough for the memory. So many of the factors are kept.
-_VALUES_AT_ONCE = 2**18
-_VALUES_AT_ONCE_IN_FIT = 2**24
+# So many kernel values are computed at once, few enough for the cache; so many of the factors are
+# kept, few enough for the memory.
+_VALUES_AT_ONCE = 2**16
 _VALUES_KEPT = 2**26
 # Weights of samples beyond these make no difference.
 _WEIGHTS = 1e-6, 1e6
@@ -100,37 +97,24 @@ class KernelMachine:
         self.length_scale = length_scale
         self.exponent = exponent
         self.n_rounds = n_rounds
-        self._factors: Floats | None = None
-        self._known: Floats | None = None
+        self._factors: list[Floats] | None = None
 
     def fit(self, points: Floats, targets: Floats, weights: Floats) -> KernelMachine:
         """Learn from centred points of shape (n, n_features) and standardised targets (n,)."""
-        n_members, n_samples = len(self.emphasis), len(points)
         self.points, self.targets = points, targets
         self.weights = np.clip(weights, *_WEIGHTS)
-        self.column_weights = self.emphasis.copy()
-        batches = list(self._batches_of_members())
-        mean_kernel = np.full((n_samples, n_samples), CONSTANT)
-        for members in batches:
-            self._learn_column_weights(members)
-            kernels = self._kernels(members)
-            mean_kernel += kernels.sum(axis=0) / n_members
+        self.column_weights = np.stack([self._weigh_columns(member) for member in self.emphasis])
         # One ridge for all, chosen on their mean: quicker, and no less accurate.
-        some = slice(None, None, -(-n_samples // _SAMPLES_FOR_RIDGE))
-        spectrum = Spectrum(mean_kernel[some, some], targets[some, None], self.weights[some])
+        some = slice(None, None, -(-len(points) // _SAMPLES_FOR_RIDGE))
+        mean_kernel = np.mean(
+            [kernel_between(known[some], known[some]) for known in self._known()], axis=0
+        )
+        spectrum = Spectrum(mean_kernel, targets[some, None], self.weights[some])
         self.ridge = float(RIDGES[spectrum.choose()[0][0]])
-        self.dual = np.empty((n_members, n_samples))
-        self.precision = np.empty((n_members, n_samples))
-        keep = n_members * n_samples**2 <= _VALUES_KEPT
-        kept = []
-        for members in batches:
-            # A single batch is still at hand.
-            factors = self._factorize(kernels if len(batches) == 1 else self._kernels(members))
-            self.dual[members] = _apply_twice(factors, targets)
-            self.precision[members] = np.square(factors).sum(axis=1)
-            if keep:
-                kept.append(factors)
-        self._factors = np.concatenate(kept) if keep else None
+        self._factors = None
+        factors = self._inverse_factors()
+        self.dual = np.stack([W.T @ (W @ targets) for W in factors])
+        self.precision = np.stack([np.square(W).sum(axis=0) for W in factors])
         self._weigh_members()
         self._estimate_variance()
         return self
@@ -143,28 +127,27 @@ class KernelMachine:
         """
         n_members, n_samples = self.dual.shape
         values = np.empty((n_members, len(X)))
-        variance = np.full(len(X), np.nan)
-        size = max(32, _VALUES_AT_ONCE // (n_members * n_samples))
-        known = self._project()
-        factors = self._inverse_factors() if return_variance else None
-        for start in range(0, len(X), size):
-            rows = slice(start, start + size)
-            kernel = kernel_between(known, X[rows] * self.column_weights[:, None, :])
-            values[:, rows] = (self.dual[:, None, :] @ kernel)[:, 0]
-            if factors is not None:
-                explained = np.square(factors @ kernel).sum(axis=1)
-                rest = self.member_weights @ (1 + CONSTANT + self.ridge - explained)
-                variance[rows] = self.signal_variance * rest
-        return values, variance
+        explained = np.full((n_members, len(X)), np.nan)
+        size = max(32, _VALUES_AT_ONCE // n_samples)
+        factors = self._inverse_factors() if return_variance else [None] * n_members
+        members = zip(self._known(), self.column_weights, self.dual, factors, strict=True)
+        for member, (known, weights, dual, factor) in enumerate(members):
+            for start in range(0, len(X), size):
+                rows = slice(start, start + size)
+                kernel = kernel_between(known, X[rows] * weights)
+                values[member, rows] = dual @ kernel
+                if factor is not None:
+                    explained[member, rows] = np.square(factor @ kernel).sum(axis=0)
+        rest = self.member_weights @ (1 + CONSTANT + self.ridge - explained)
+        return values, self.signal_variance * rest
 
     def fitted(self) -> Floats:
         """Return what `predict` returns for the known samples, of shape (n_members, n)."""
         return self.targets - self.ridge / self.weights * self.dual
 
-    def leave_one_out(self) -> tuple[Floats, Floats]:
+    def leave_one_out(self) -> Floats:
         """Predict each known sample from the others, with what all have chosen."""
-        variance = self.signal_variance * (self.member_weights @ (1 / self.precision))
-        return self.targets - self.dual / self.precision, variance
+        return self.targets - self.dual / self.precision
 
     def feature_weights(self) -> Floats:
         """Return how much each feature counts in squared distances; the sum is 1."""
@@ -174,78 +157,51 @@ class KernelMachine:
     def extend(self, points: Floats, targets: Floats, weights: Floats) -> None:
         """Add known samples; column weights, ridge and weights of members stay as they are."""
         weights = np.clip(weights, *_WEIGHTS)
+        n_old, factors = len(self.points), []
         new = points * self.column_weights[:, None, :]
         # What a Cholesky factor gains when its matrix grows, inverted.
-        factors = self._inverse_factors()
-        cross = factors @ kernel_between(self._project(), new)
-        corner = kernel_between(new, new) + np.diag(self.ridge / weights)
-        corner = _invert_factors(corner - np.swapaxes(cross, 1, 2) @ cross)
-        edge = -corner @ (np.swapaxes(cross, 1, 2) @ factors)
-        rows = np.concatenate([edge, corner], axis=2)
-        self._append_factors(rows)
-
-        self._known = np.concatenate([self._project(), new], axis=1)
+        for W, known, added in zip(self._inverse_factors(), self._known(), new, strict=True):
+            cross = W @ kernel_between(known, added)
+            corner = kernel_between(added, added) + np.diag(self.ridge / weights)
+            corner = _invert_factor(corner - cross.T @ cross)
+            grown = np.pad(W, ((0, len(points)),) * 2)
+            grown[n_old:] = np.hstack([-corner @ (cross.T @ W), corner])
+            factors.append(grown)
+        self._factors = factors
         self.points = np.concatenate([self.points, points])
         self.targets = np.concatenate([self.targets, targets])
         self.weights = np.concatenate([self.weights, weights])
+        rows = [W[n_old:] for W in factors]
         padding = ((0, 0), (0, len(points)))
-        self.dual = np.pad(self.dual, padding) + _apply_twice(rows, self.targets)
-        self.precision = np.pad(self.precision, padding) + np.square(rows).sum(axis=1)
+        self.dual = np.pad(self.dual, padding) + [W.T @ (W @ self.targets) for W in rows]
+        self.precision = np.pad(self.precision, padding) + [np.square(W).sum(axis=0) for W in rows]
         self._estimate_variance()
 
-    def _project(self) -> Floats:
+    def _known(self) -> Iterator[Floats]:
         """Return the known samples in the coordinates of each member."""
-        if self._known is None:
-            self._known = self.points * self.column_weights[:, None, :]
-        return self._known
+        return (self.points * weights for weights in self.column_weights)
 
-    def _kernels(self, members: slice) -> Floats:
-        """Return the kernel matrices of some members, without the constant."""
-        known = self.points * self.column_weights[members, None, :]
-        return matern32(euclidean_distances(known, known))
+    def _weigh_columns(self, emphasis: Floats) -> Floats:
+        """Return factors of the columns, after which distances are in length scales."""
+        factors = emphasis.copy()
+        for _ in range(self.n_rounds):
+            known = self.points * factors
+            known /= self.length_scale * root_mean_squared_distance(known)
+            shares = gradient_shares(known, self.targets[:, None], self.weights)
+            # Along a column as emphasised: along the weighted one, times the weight.
+            shares *= np.square(np.divide(factors, emphasis, where=emphasis > 0, out=0 * factors))
+            factors = emphasis * (shares / (shares.max() or 1)) ** self.exponent
+        return factors / (self.length_scale * root_mean_squared_distance(self.points * factors)[0])
 
-    def _batches_of_members(self) -> Iterator[slice]:
-        size = max(1, _VALUES_AT_ONCE_IN_FIT // len(self.points) ** 2)
-        return (slice(start, start + size) for start in range(0, len(self.emphasis), size))
-
-    def _learn_column_weights(self, members: slice) -> None:
-        samples = self.points * self.emphasis[members, None, :]
-        weights = np.ones_like(self.emphasis[members])
-        for i in range(self.n_rounds + 1):
-            known = samples * weights[:, None, :]
-            length = self.length_scale * root_mean_squared_distance(known)
-            if i < self.n_rounds:
-                shares = gradient_shares(known / length, self.targets[:, None], self.weights)
-                # Along a column as emphasised: along the weighted one, times the weight.
-                shares *= np.square(weights)
-                weights = (shares / shares.max(axis=1, keepdims=True)) ** self.exponent
-        self.column_weights[members] *= weights / length[:, 0]
-
-    def _factorize(self, kernels: Floats) -> Floats:
-        """Return W, lower triangular, of members: W' W is the inverse kernel matrix."""
-        return _invert_factors(kernels + (CONSTANT + np.diag(self.ridge / self.weights)))
-
-    def _inverse_factors(self) -> Floats:
-        """Return W of all members, from memory if there was room."""
-        n_samples = len(self.targets)
+    def _inverse_factors(self) -> list[Floats]:
+        """Return W, lower triangular, of all members: W' W is the inverse kernel matrix."""
         if self._factors is not None:
-            return self._factors[:, :n_samples, :n_samples]
-        factors = np.concatenate(
-            [self._factorize(self._kernels(members)) for members in self._batches_of_members()]
-        )
-        if factors.size <= _VALUES_KEPT:
+            return self._factors
+        noise = np.diag(self.ridge / self.weights)
+        factors = [_invert_factor(kernel_between(known, known) + noise) for known in self._known()]
+        if sum(factor.size for factor in factors) <= _VALUES_KEPT:
             self._factors = factors
         return factors
-
-    def _append_factors(self, rows: Floats) -> None:
-        """Write rows below W, in an array that grows by half when it is full."""
-        factors = self._inverse_factors()
-        old, new = factors.shape[1], rows.shape[2]
-        if self._factors is None or self._factors.shape[1] < new:
-            size = max(new, old + old // 2)
-            self._factors = np.zeros((len(rows), size, size))
-            self._factors[:, :old, :old] = factors
-        self._factors[:, old:new, :new] = rows
 
     def _weigh_members(self) -> None:
         """Let members count by the inverse of their mean squared leave-one-out residual."""
@@ -273,7 +229,7 @@ class KernelMachine:
 
     def __getstate__(self) -> dict[str, Any]:
         # By far the largest part, and follows from the rest.
-        return {**self.__dict__, "_factors": None, "_known": None}
+        return {**self.__dict__, "_factors": None}
 
 
 class SharedKernelRidge:
@@ -315,18 +271,10 @@ def column_weights(samples: Floats, targets: Floats) -> Floats:
     return (shares / shares.max()) ** exponent_for(len(samples))
 
 
-def _invert_factors(matrices: Floats) -> Floats:
-    """Return the inverses of the lower Cholesky factors of symmetric matrices."""
-    inverses = np.empty_like(matrices)
-    for matrix, inverse in zip(matrices, inverses, strict=True):
-        # LAPACK reads by columns: what it takes for an upper factor is a lower one here.
-        factor, failed = lapack.dpotrf(matrix.T, lower=False, clean=True)
-        if failed:
-            raise np.linalg.LinAlgError("the kernel matrix is not positive definite")
-        inverse[:] = lapack.dtrtri(factor, lower=False)[0].T
-    return inverses
-
-
-def _apply_twice(factors: Floats, values: Floats) -> Floats:
-    """Return W' W values, of shape (n_members, n_columns of W)."""
-    return (np.swapaxes(factors, 1, 2) @ (factors @ values)[..., None])[..., 0]
+def _invert_factor(matrix: Floats) -> Floats:
+    """Return the inverse of the lower Cholesky factor of a symmetric matrix."""
+    # LAPACK reads by columns: what it takes for an upper factor is a lower one here.
+    factor, failed = lapack.dpotrf(matrix.T, lower=False, clean=True)
+    if failed:
+        raise np.linalg.LinAlgError("the kernel matrix is not positive definite")
+    return lapack.dtrtri(factor, lower=False)[0].T

@@ -77,10 +77,6 @@ class ProximityMetric(
     loo_embedding_ : ndarray of shape (n_samples, embedding_dim * n_outputs)
         The same with each sample left out in turn, so that its own accuracy plays no part in it.
         All weights, and the ridge, stay as all samples have set them.
-    loo_scores_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Scores of the known samples, as `score_samples` returns them, each left out in turn.
-    loo_scores_std_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Standard deviation of the transformed accuracies around these scores.
     feature_weights_ : ndarray of shape (n_features,)
         How much each feature counts in squared distances, as a mean over the outputs; the sum
         is 1.
@@ -411,21 +407,13 @@ class ProximityMetric(
         """Set the attributes that say what is known."""
         fitted = self._embed([machine.fitted() for machine in self._machines])
         self._known_numbers = [_without_repetitions(numbers) for numbers in fitted.T]
-        left_out = [machine.leave_one_out() for machine in self._machines]
-        of_places = (
-            self._snap(fitted),
-            self._embed([values for values, _ in left_out]),
-            *self._average(left_out),
-        )
+        left_out = self._embed([machine.leave_one_out() for machine in self._machines])
         places = np.r_[self._rows.place, self._rows.place.max() + 1 + np.arange(len(self._added))]
-        of_rows = [values[places] for values in of_places]
+        self.embedding_, self.loo_embedding_ = self._snap(fitted)[places], left_out[places]
         unused = np.flatnonzero(places < 0)
         if len(unused):
-            embedding, scores, stds = self._evaluate_points(self._to_points(self._X[unused]), True)
-            for values, found in zip(of_rows, (embedding, embedding, scores, stds), strict=True):
-                values[unused] = found
-        self.embedding_, self.loo_embedding_ = of_rows[:2]
-        self.loo_scores_, self.loo_scores_std_ = map(self._shape, of_rows[2:])
+            found = self._evaluate_points(self._to_points(self._X[unused]))[0]
+            self.embedding_[unused] = self.loo_embedding_[unused] = found
 
     def _embed(self, values: Sequence[Floats]) -> Floats:
         """Average the members' values, of shape (n_members, n) for each output."""
@@ -454,20 +442,18 @@ class ProximityMetric(
         features = check_rows(validate_data(self, X, reset=False, dtype=np.float64))
         return self._evaluate_points(self._to_points(features), return_std)
 
-    def _evaluate_points(self, points: Floats, return_std: bool) -> tuple[Floats, Floats, Floats]:
+    def _evaluate_points(
+        self, points: Floats, return_std: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
         with one_blas_thread():
             predicted = [machine.predict(points, return_std) for machine in self._machines]
         embedding = self._snap(self._embed([values for values, _ in predicted]))
-        return (embedding, *self._average(predicted))
-
-    def _average(self, predicted: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-        """Average over members; return scores and deviations of shape (n, n_outputs)."""
         scores = [
             machine.member_weights @ values
             for machine, (values, _) in zip(self._machines, predicted, strict=True)
         ]
         variances = [np.maximum(variance, 0) for _, variance in predicted]
-        return np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
+        return embedding, np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
 
     def _shape(self, columns: Floats) -> Floats:
         return columns if self._n_targets else columns[:, 0]

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from ._kernels import euclidean_distances
-
 Floats = NDArray[np.float64]
 Weights = str | Callable[[Floats], Floats]
 
@@ -52,15 +50,11 @@ class NeighborMeans:
 
     def find_others(self, points: Floats, n_neighbors: int) -> tuple[NDArray[np.intp], Floats]:
         """Do so for the places themselves, moved to `points`, none of which finds itself."""
-        size = max(1, _DISTANCES_AT_ONCE // len(points))
-        distances = np.empty((len(points), n_neighbors))
-        places = np.empty((len(points), n_neighbors), dtype=np.intp)
-        for start in range(0, len(points), size):
-            rows = np.arange(start, min(start + size, len(points)))
-            found = cdist(points[rows], self._points)
-            found[rows - start, rows] = np.inf
-            places[rows] = np.argsort(found, axis=1, kind="stable")[:, :n_neighbors]
-            distances[rows] = np.take_along_axis(found, places[rows], axis=1)
+        distances, places = self._search.kneighbors(points, n_neighbors + 1)
+        own = places == np.arange(len(points))[:, None]
+        # Where it is not among its nearest, the last one is too many.
+        own[~own.any(axis=1), -1] = True
+        places, distances = (found[~own].reshape(len(own), -1) for found in (places, distances))
         return places, self._weigh(distances, places)
 
     def average(self, places: NDArray[np.intp], weights: Floats) -> Floats:
@@ -99,12 +93,5 @@ def usual_distance(points: Floats) -> float:
     """Return what 95 % of different points are at most away from their nearest."""
     if len(points) == 1:
         return 0.0
-    points = points - points.mean(axis=0)
-    size = max(1, _DISTANCES_AT_ONCE // len(points))
-    nearest = np.empty(len(points))
-    for start in range(0, len(points), size):
-        rows = np.arange(start, min(start + size, len(points)))
-        distances = euclidean_distances(points[rows], points)
-        distances[rows - start, rows] = np.inf
-        nearest[rows] = distances.min(axis=1)
-    return float(np.quantile(nearest, _USUAL))
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points)
+    return float(np.quantile(search.kneighbors()[0], _USUAL))

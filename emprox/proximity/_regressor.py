@@ -8,21 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-    clone,
-)
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.base import clone
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ..utils._targets import check_targets
-from ..utils._versions import VersionedMixin
 from ._metric import ProximityMetric
-from ._neighbors import NeighborMeans, make_search, nearest_distances, usual_distance
+from ._neighbors import NeighborMeans, make_search, usual_distance
+from ._predictor import ProximityPredictor
 from ._rows import DistinctRows, Known, check_rows, check_weights, pack, unpack
 from ._transform import TargetTransform
 from ._uncertainty import ResidualCalibration, transform_columns
@@ -42,13 +36,7 @@ _SAMPLES_FOR_ONE_PART = 500
 _GROWTH = 11, 10
 
 
-class ProximityRegressor(
-    VersionedMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class ProximityRegressor(ProximityPredictor):
     """Predict accuracies from the nearest known samples in a learned metric.
 
     The last step of `make_emprox_pipeline`, on matrices: a `ProximityMetric` embeds the samples,
@@ -131,7 +119,7 @@ class ProximityRegressor(
     _transforms: list[TargetTransform]
     _means: NeighborMeans
     _calibration: ResidualCalibration | None
-    _novelty: tuple[Floats, float] | None
+    _novelty: tuple[Floats | float, Floats, float] | None
     _search: Any
 
     def __init__(
@@ -251,217 +239,6 @@ class ProximityRegressor(
         self._set_known(known, embedding, self.n_neighbors_)
         return self
 
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
-        """Predict accuracies.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-        return_std : bool, default=False
-            Whether to return standard deviations as well.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted accuracies, in the unit of y.
-        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviations of measured accuracies around the predictions, in the unit of y;
-            only with `return_std`. They are the widths of the intervals of `predict_interval`
-            with a coverage of 90 % over 3.29, that of a normal distribution.
-        """
-        mean, scores, stds = self._evaluate(self._read(X), return_std)
-        if not return_std:
-            return self._shape(mean)
-        std = self._calibrate().standard_deviations(scores, stds)
-        return self._shape(mean), self._shape(std)
-
-    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> Floats:
-        """Predict intervals that hold the accuracies of new samples.
-
-        Conformal: the intervals are so wide that they hold the accuracies of known samples as
-        often as `coverage` says, with the correction for a finite number of them, if these are
-        predicted from the others: in five parts, for each of which the metric is learned anew; of
-        more than 500 samples, one part. This is done when it is first asked for after learning. It
-        assumes that new samples come from where the known ones do; `is_novel` tells where that is
-        doubtful.
-
-        How wide intervals are relative to each other follows from the posterior variance of the
-        `metric_` or, if there is none, from how much the neighbours differ. All this is done with
-        transformed accuracies (see `ProximityMetric`), so that intervals are not symmetric: bad
-        architectures are harder to predict.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-        coverage : float, default=0.9
-            Share of accuracies that are to lie in their interval, between 0 and 1.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
-            Lower and upper ends, in the unit of y. Infinite if too few samples are known: the
-            least number is ``coverage / (1 - coverage)``.
-
-        Raises
-        ------
-        ValueError
-            If `coverage` is not between 0 and 1.
-        """
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage has to be between 0 and 1, got {coverage}")
-        _, scores, stds = self._evaluate(self._read(X), return_std=True)
-        return self._shape(self._calibrate().intervals(scores, stds, coverage))
-
-    def score_samples(self, X: ArrayLike) -> Floats:
-        """Rank samples, also beyond the best known accuracy.
-
-        No prediction is better than the best known accuracy, so that the most promising
-        architectures of a search may all be predicted alike. These scores have no such end.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The larger, the better. With a `metric_` its score, in standard deviations of the
-            transformed target; without one the predictions.
-        """
-        features = self._read(X)
-        if self.metric_ is None:
-            return self._shape(self._evaluate(features, return_std=False)[0])
-        return self.metric_.score_samples(features)
-
-    def transform(self, X: ArrayLike) -> Floats:
-        """Embed samples.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            What the metric makes of them; without one, the features.
-        """
-        features = self._read(X)
-        return features if self.metric_ is None else self.metric_.transform(features)
-
-    def novelty(self, X: ArrayLike) -> Floats:
-        """Measure how far samples are from all known ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Distance to the nearest known sample, among the features as the metric weights them,
-            over the distance that 95 % of the known samples have at most to their nearest. 0 for a
-            known sample; for all others infinite if the known ones do not differ, or there is only
-            one.
-        """
-        points = self._read(X) * self._feature_scales()
-        if self._novelty is None:
-            evaluated = ~self._known.is_anchor & (self._known.weights > 0)
-            known = np.unique(self._known.X[evaluated], axis=0) * self._feature_scales()
-            self._novelty = known, usual_distance(known)
-        known, usual = self._novelty
-        nearest = nearest_distances(points, known)
-        return np.divide(nearest, usual, np.where(nearest > 0, np.inf, 0), where=usual > 0)
-
-    def is_novel(self, X: ArrayLike) -> NDArray[np.bool_]:
-        """Flag samples that are unlike all known ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Whether `novelty` is above 1: their predictions and intervals are guesses.
-        """
-        return self.novelty(X) > 1
-
-    def kneighbors(
-        self,
-        X: ArrayLike | None = None,
-        n_neighbors: int | None = None,
-        return_distance: bool = True,
-    ) -> NDArray[np.int64] | tuple[Floats, NDArray[np.int64]]:
-        """Find the known samples that a prediction is made from.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), default=None
-            Features of samples. None stands for the known ones, none of which is then its own
-            neighbour.
-        n_neighbors : int, default=None
-            How many; None takes `n_neighbors_`, or all known samples if these are fewer.
-        return_distance : bool, default=True
-            Whether to return the distances.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_neighbors)
-            Euclidean distances in the embedding, ascending; only with `return_distance`.
-        indices : ndarray of shape (n_samples, n_neighbors)
-            Rows of what was given to `fit` and `partial_fit`, in the order of their coming;
-            anchors, and samples of no weight, are left out. Rows of equal features are listed
-            apart, though a prediction takes them as one.
-        """
-        embedding = None if X is None else self.transform(X)
-        check_is_fitted(self, "embedding_")
-        listed = (self._known.weights > 0)[~self._known.is_anchor]
-        if self._search is None:
-            self._search = make_search(self.embedding_[listed], 1, self.n_jobs)
-        if n_neighbors is None:
-            n_neighbors = min(self.n_neighbors_, int(listed.sum()) - (X is None))
-        distances, found = self._search.kneighbors(embedding, n_neighbors)
-        indices = np.flatnonzero(listed)[found]
-        return (distances, indices) if return_distance else indices
-
-    def neighbor_weights(self, X: ArrayLike) -> Floats:
-        """Say how much each known sample counts in predictions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_known)
-            The share of each row of what was given to `fit` and `partial_fit`. Predictions are the
-            means of their accuracies with these weights, and with those of anchors, which make up
-            what is missing to a sum of 1.
-
-        Raises
-        ------
-        ValueError
-            With ``weights="kriging"``, which does not predict from neighbours.
-        """
-        embedding = self.transform(X)
-        if self.weights == "kriging":
-            raise ValueError("weights='kriging' does not predict from neighbours")
-        known = self._known
-        rows = DistinctRows(known.X, known.targets, known.weights)
-        places, weights = self._means.find(embedding, self.n_neighbors_)
-        of_places = np.zeros((len(places), len(rows.first) + 1))
-        np.put_along_axis(of_places, places, weights, axis=1)
-        # Rows of no weight have the place -1, where nothing is.
-        shares = known.weights / np.append(rows.weights, 1.0)[rows.place]
-        return (of_places[:, rows.place] * shares)[:, ~known.is_anchor]
-
     def _read_known(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> Known:
@@ -475,9 +252,11 @@ class ProximityRegressor(
         weights = check_weights(sample_weight, features)
         return Known(check_rows(features), targets, weights, np.zeros(len(weights), dtype=bool))
 
-    def _read(self, X: ArrayLike) -> Floats:
+    def _look_at(self, X: Any) -> tuple[Any, Any]:
         check_is_fitted(self, "embedding_")
-        return check_rows(validate_data(self, X, reset=False, dtype=np.float64))
+        if X is None:
+            return self, None
+        return self, check_rows(validate_data(self, X, reset=False, dtype=np.float64))
 
     def _has_outgrown(self, n_new: int) -> bool:
         """Say whether with some new samples there are a tenth more than were learned from."""
@@ -537,7 +316,9 @@ class ProximityRegressor(
         self._n_features_out = embedding.shape[1]
         self.embedding_ = embedding[~known.is_anchor]
 
-    def _evaluate(self, features: Floats, return_std: bool) -> tuple[Floats, Floats, Floats]:
+    def _evaluate(
+        self, features: Floats, return_std: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
         """Return predictions, and transformed ones with deviations, up to a common factor."""
         embedding = features
         if self.metric_ is not None:
@@ -586,9 +367,37 @@ class ProximityRegressor(
             stds.append(deviations)
         return np.concatenate(residuals), np.concatenate(stds)
 
-    def _feature_scales(self) -> Floats | float:
-        """Return what makes features distances, when it comes to novelty."""
-        return 1.0 if self.metric_ is None else np.sqrt(self.metric_.feature_weights_)
+    def _embed(self, features: Floats) -> Floats:
+        return features if self.metric_ is None else self.metric_.transform(features)
+
+    def _measure_novelty(self) -> tuple[Floats | float, Floats, float]:
+        """Return what makes features distances, where known samples are, and how close usually."""
+        if self._novelty is None:
+            scales = 1.0 if self.metric_ is None else np.sqrt(self.metric_.feature_weights_)
+            evaluated = ~self._known.is_anchor & (self._known.weights > 0)
+            points = np.unique(self._known.X[evaluated], axis=0) * scales
+            self._novelty = scales, points, usual_distance(points)
+        return self._novelty
+
+    def _search_rows(self) -> tuple[Any, NDArray[np.intp]]:
+        """Return a search among the samples that count, and the rows that they are."""
+        rows = np.flatnonzero(self._known.weights[~self._known.is_anchor] > 0)
+        if self._search is None:
+            self._search = make_search(self.embedding_[rows], 1, self.n_jobs)
+        return self._search, rows
+
+    def _weigh_rows(self, embedding: Floats) -> Floats:
+        """Return the share of each row in predictions."""
+        if self.weights == "kriging":
+            raise ValueError("weights='kriging' does not predict from neighbours")
+        known = self._known
+        rows = DistinctRows(known.X, known.targets, known.weights)
+        places, weights = self._means.find(embedding, self.n_neighbors_)
+        of_places = np.zeros((len(places), len(rows.first) + 1))
+        np.put_along_axis(of_places, places, weights, axis=1)
+        # Rows of no weight have the place -1, where nothing is.
+        shares = known.weights / np.append(rows.weights, 1.0)[rows.place]
+        return (of_places[:, rows.place] * shares)[:, ~known.is_anchor]
 
     def _shape(self, columns: Floats) -> Floats:
         return columns if self._known.y.ndim > 1 else columns[:, 0]
@@ -606,11 +415,6 @@ class ProximityRegressor(
         if "_known" in state:
             packed, *others = state["_known"]
             self._known = Known(unpack(packed), *others)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def check_refit(refit: Any) -> None:

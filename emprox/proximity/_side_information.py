@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags, check_consistent_length, check_random_state
 
@@ -18,7 +19,7 @@ from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ._evidence import side_shares
 from ._machine import SharedKernelRidge
-from ._tasks import SideTasks, read_tasks
+from ._tasks import keys, read_tasks
 from ._transform import TargetTransform
 
 Floats = NDArray[np.float64]
@@ -204,7 +205,7 @@ class SideInformation(ArchitectureTransformer):
         tasks = read_tasks(self.space_, self.tasks if side is None else side)
         properties = StructuralProperties(self.space_, standardize=True)
         self.properties_ = properties.set_output(transform="default").fit(decisions)
-        self.task_names_ = tasks.names
+        self.task_names_ = list(tasks.columns)
         structure = self.properties_.transform(decisions)
         with one_blas_thread():
             self._learn_tasks(tasks, random_state)
@@ -214,7 +215,7 @@ class SideInformation(ArchitectureTransformer):
             shares = side_shares(structure[rows], columns[rows], targets[rows], odds)
         self.shares_ = shares.reshape(-1, 2)
         self._factors = np.sqrt(shares * structure.var(axis=0).sum())
-        names = [f"{name} {kind}" for name in tasks.names for kind in ("predicted", "known")]
+        names = [f"{name} {kind}" for name in tasks for kind in ("predicted", "known")]
         return [*self.properties_.get_feature_names_out(), *names]
 
     def _describe(self, space: SearchSpace, decisions: IntArray) -> Floats:
@@ -224,25 +225,25 @@ class SideInformation(ArchitectureTransformer):
             columns = self._side_columns(space, decisions, structure)
         return np.hstack([structure, self._factors * columns])
 
-    def _learn_tasks(self, tasks: SideTasks, random_state: np.random.RandomState) -> None:
+    def _learn_tasks(self, tasks: pd.DataFrame, random_state: np.random.RandomState) -> None:
         """Learn what structure says about each task."""
-        self._rows = {key: row for row, key in enumerate(_keys(tasks.decisions))}
+        self._rows = {key: row for row, key in enumerate(tasks.index)}
+        decisions = np.array([np.frombuffer(key, dtype=np.int64) for key in tasks.index])
+        known = tasks.notna().to_numpy()
         # One more row, for architectures of which nothing is known.
-        shape = len(tasks.decisions) + 1, len(tasks.names)
-        self._known, self._left_out = np.full(shape, np.nan), np.full(shape, np.nan)
-        self.predictability_ = np.zeros(len(tasks.names))
-        known = ~np.isnan(tasks.accuracies)
+        self._known, self._left_out = np.full((2, len(known) + 1, known.shape[1]), np.nan)
+        self.predictability_ = np.zeros(known.shape[1])
         # First those of which most tasks are known: tasks with the same reference share a kernel.
         order = np.lexsort([random_state.permutation(len(known)), -known.sum(axis=1)])
         groups: dict[bytes, tuple[NDArray[np.intp], list[int]]] = {}
-        for task, accuracies in enumerate(tasks.accuracies.T):
-            transform = TargetTransform(accuracies[known[:, task]])
-            self._known[:-1, task] = transform.forward(accuracies)
+        for task, accuracies in enumerate(tasks.to_numpy().T):
+            given = accuracies[known[:, task]]
+            self._known[:-1, task][known[:, task]] = TargetTransform(given).forward(given)
             reference = np.sort(order[known[order, task]][: self.n_reference])
             groups.setdefault(reference.tobytes(), (reference, []))[1].append(task)
         self._ridges = []
         for reference, members in groups.values():
-            structure = self.properties_.transform(tasks.decisions[reference])
+            structure = self.properties_.transform(decisions[reference])
             targets = self._known[reference][:, members]
             ridge = SharedKernelRidge(structure, targets)
             self._ridges.append((members, ridge))
@@ -252,7 +253,7 @@ class SideInformation(ArchitectureTransformer):
     def _side_columns(self, space: SearchSpace, decisions: IntArray, structure: Floats) -> Floats:
         """Return both columns of each task, side by side."""
         canonical = space.canonicalize(decisions)
-        rows = [self._rows.get(key, -1) for key in _keys(canonical)]
+        rows = [self._rows.get(key, -1) for key in keys(canonical)]
         columns = np.empty((len(rows), len(self.task_names_), 2))
         for members, ridge in self._ridges:
             columns[:, members, 0] = ridge.predict(structure)
@@ -265,11 +266,6 @@ class SideInformation(ArchitectureTransformer):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _keys(decisions: IntArray) -> list[bytes]:
-    """Return what tells architectures apart, for a look-up."""
-    return [row.tobytes() for row in np.ascontiguousarray(decisions, dtype=np.int64)]
 
 
 def _squared_correlations(predicted: Floats, true: Floats) -> Floats:

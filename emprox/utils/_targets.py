@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 
-def check_targets(y: Any, name: str = "y") -> NDArray[np.float64]:
+def check_targets(y: Any, name: str = "y", allow_nan: bool = False) -> NDArray[np.float64]:
     """Return known values as finite numbers, a row for each sample, or say what is wrong."""
     if y is None:
         raise ValueError(f"requires y to be passed, but the target {name} is None")
@@ -20,6 +20,12 @@ def check_targets(y: Any, name: str = "y") -> NDArray[np.float64]:
     try:
         # The sum of numbers may overflow where none of them does.
         with np.errstate(over="ignore", invalid="ignore"):
-            return check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+            return check_array(
+                y,
+                ensure_2d=False,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan" if allow_nan else True,
+                input_name=name,
+            )
     except OverflowError as error:
         raise ValueError(f"{name} holds a number that is too large for a float") from error

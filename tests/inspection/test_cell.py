@@ -112,14 +112,6 @@ class TestWhatIsLive:
         assert len(display.lines_) - len(dashed) == 3
         assert display.figure_ is display.ax_.figure is plt.gcf()
 
-    def test_nasbench101(self):
-        # Node 1 leads nowhere, node 3 comes from nowhere.
-        matrix = [[0, 1, 1, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0] * 5]
-        names = ["input", "maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu", "output"]
-        (graph,) = draw("nasbench101", (matrix, names)).graphs
-        assert nodes(graph, "live") == [True, False, True, False, True]
-        assert [edge[:2] for edge in graph.edges(data="live") if edge[2]] == [(0, 2), (2, 4)]
-
     def test_zero_lets_nothing_pass_in_nasbench_asr(self):
         (graph,) = draw("nasbench_asr", "linear:0|zero:00|conv5:100", show_dead=False).graphs
         assert nodes(graph, "label") == ["input", "output"]
@@ -173,14 +165,6 @@ def luminance(color):
 
 
 class TestRows:
-    def test_a_chain_has_one_row_if_there_is_room(self):
-        extents = boxes(draw("nasbench_macro", "01222211"))
-        assert len(extents) == 10
-        assert (np.diff(extents[:, 0]) > 0).all()
-        assert np.allclose(extents[:, 1], extents[0, 1])
-        down = boxes(draw("nasbench_macro", "01222211", direction="down"))
-        assert (np.diff(down[:, 1]) < 0).all()
-
     @pytest.mark.parametrize("residual", [False, True])
     def test_deep_networks_have_several(self, residual):
         edges = [(node, node + 1) for node in range(299)]

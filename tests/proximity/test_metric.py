@@ -94,8 +94,8 @@ class TestAgainstGaussianProcess:
         for i in range(60):
             others = np.arange(60) != i
             left_out.append(process.fit(X[others], y[others]).predict(X[[i]]))
-        check_scores((metric.loo_scores_, metric.loo_scores_std_), np.array(left_out)[..., 0].T)
-        np.testing.assert_allclose(metric.loo_embedding_[:, 0], metric.loo_scores_, atol=1e-9)
+        scores = np.array(left_out)[:, 0, 0]
+        np.testing.assert_allclose(metric.loo_embedding_[:, 0], scores, atol=1e-8)
 
     @pytest.mark.parametrize("batches", [[40], [1] * 40, [3, 1, 36]])
     def test_update(self, data, batches):
@@ -126,7 +126,7 @@ class TestUpdate:
                 np.testing.assert_allclose(getattr(other, name)(new), expected, atol=1e-9)
             expected = at_once.predict(new, return_std=True)[1]
             np.testing.assert_allclose(other.predict(new, return_std=True)[1], expected, atol=1e-9)
-            for name in ("embedding_", "loo_embedding_", "loo_scores_", "loo_scores_std_"):
+            for name in ("embedding_", "loo_embedding_"):
                 assert len(getattr(other, name)) == 100
                 np.testing.assert_allclose(getattr(other, name), getattr(at_once, name), atol=1e-9)
         # The metric stays as it was.
@@ -322,14 +322,14 @@ class TestPredict:
             for i, metric in enumerate(apart):
                 expected = getattr(metric, name)(new, return_std=True)
                 np.testing.assert_allclose(np.array(found)[..., i], expected)
-        assert together.update(new, np.zeros((40, 2))).loo_scores_.shape == (100, 2)
+        assert together.update(new, np.zeros((40, 2))).embedding_.shape == (100, 4)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"background": 0}, {"n_rounds": 0, "rank_share": 0}])
 class TestLittleToLearnFrom:
     def check(self, X, y, **parameters):
         metric = ProximityMetric(random_state=0, **parameters).fit(X, y)
-        results = [metric.transform(X), *metric.predict(X, return_std=True), metric.loo_scores_std_]
+        results = [metric.transform(X), *metric.predict(X, return_std=True), metric.loo_embedding_]
         for result in [*results, metric.update(X, y).predict(X)]:
             assert np.isfinite(result).all()
         return metric

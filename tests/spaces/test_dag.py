@@ -485,6 +485,9 @@ class TestBeyondWhatWasLearned:
         assert pickle.loads(pickle.dumps(larger)) == larger != space
         given = DAGSpace(("in", "conv", "out"), 4)
         assert given.extend([NEW]) is given
+        # A decision matrix holds nothing new.
+        with pytest.raises(ArchitectureError, match="columns"):
+            StructuralProperties(DAGSpace()).fit([CHAIN, RESIDUAL]).transform(np.ones((2, 3)))
 
     @pytest.mark.parametrize(
         "signals",

@@ -1,0 +1,236 @@
+"""What all that ends in a ProximityRegressor can be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.utils import Tags
+
+from ..utils._versions import VersionedMixin
+from ._neighbors import nearest_distances
+
+Floats = NDArray[np.float64]
+
+
+class ProximityPredictor(
+    VersionedMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    RegressorMixin,
+    BaseEstimator,
+):
+    """Base class of what predicts with a fitted `ProximityRegressor`, after reading its samples."""
+
+    def _look_at(self, X: Any) -> tuple[Any, Any]:
+        """Return the fitted ProximityRegressor, and samples as the features that it takes."""
+        raise NotImplementedError
+
+    def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """Predict accuracies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+        return_std : bool, default=False
+            Whether to return standard deviations as well.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted accuracies, in the unit of y.
+        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Standard deviations of measured accuracies around the predictions, in the unit of y;
+            only with `return_std`. They are the widths of the intervals of `predict_interval`
+            with a coverage of 90 % over 3.29, that of a normal distribution.
+        """
+        learner, features = self._look_at(X)
+        mean, scores, stds = learner._evaluate(features, return_std)
+        if not return_std:
+            return learner._shape(mean)
+        std = learner._calibrate().standard_deviations(scores, stds)
+        return learner._shape(mean), learner._shape(std)
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
+        """Predict intervals that hold the accuracies of new samples.
+
+        Conformal: the intervals are so wide that they hold the accuracies of known samples as
+        often as `coverage` says, with the correction for a finite number of them, if these are
+        predicted from the others: in five parts, for each of which the metric is learned anew; of
+        more than 500 samples, one part. This is done when it is first asked for after learning. It
+        assumes that new samples come from where the known ones do; `is_novel` tells where that is
+        doubtful.
+
+        How wide intervals are relative to each other follows from the posterior variance of the
+        `metric_` or, if there is none, from how much the neighbours differ. All this is done with
+        transformed accuracies (see `ProximityMetric`), so that intervals are not symmetric: bad
+        architectures are harder to predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+        coverage : float, default=0.9
+            Share of accuracies that are to lie in their interval, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper ends, in the unit of y. Infinite if too few samples are known: the
+            least number is ``coverage / (1 - coverage)``.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is not between 0 and 1.
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage has to be between 0 and 1, got {coverage}")
+        learner, features = self._look_at(X)
+        _, scores, stds = learner._evaluate(features, return_std=True)
+        return learner._shape(learner._calibrate().intervals(scores, stds, coverage))
+
+    def score_samples(self, X: Any) -> Floats:
+        """Rank samples, also beyond the best known accuracy.
+
+        No prediction is better than the best known accuracy, so that the most promising
+        architectures of a search may all be predicted alike. These scores have no such end.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The larger, the better. With a `metric_` its score, in standard deviations of the
+            transformed target; without one the predictions.
+        """
+        learner, features = self._look_at(X)
+        if learner.metric_ is None:
+            return learner._shape(learner._evaluate(features)[0])
+        return learner.metric_.score_samples(features)
+
+    def transform(self, X: Any) -> Floats:
+        """Embed samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            What the metric makes of them; without one, the features.
+        """
+        learner, features = self._look_at(X)
+        return learner._embed(features)
+
+    def novelty(self, X: Any) -> Floats:
+        """Measure how far samples are from all known ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Distance to the nearest known sample, among the features as the metric weights them,
+            over the distance that 95 % of the known samples have at most to their nearest. 0 for a
+            known sample; for all others infinite if the known ones do not differ, or there is only
+            one.
+        """
+        learner, features = self._look_at(X)
+        scales, known, usual = learner._measure_novelty()
+        nearest = nearest_distances(features * scales, known)
+        return np.divide(nearest, usual, np.where(nearest > 0, np.inf, 0), where=usual > 0)
+
+    def is_novel(self, X: Any) -> NDArray[np.bool_]:
+        """Flag samples that are unlike all known ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Whether `novelty` is above 1: their predictions and intervals are guesses.
+        """
+        return self.novelty(X) > 1
+
+    def kneighbors(
+        self,
+        X: Any = None,
+        n_neighbors: int | None = None,
+        return_distance: bool = True,
+    ) -> NDArray[np.int64] | tuple[Floats, NDArray[np.int64]]:
+        """Find the known samples that a prediction is made from.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,), default=None
+            Samples, as in `fit`. None stands for the known ones, none of which is then its own
+            neighbour.
+        n_neighbors : int, default=None
+            How many; None takes `n_neighbors_`, or all known samples if these are fewer.
+        return_distance : bool, default=True
+            Whether to return the distances.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            Euclidean distances in the embedding, ascending; only with `return_distance`.
+        indices : ndarray of shape (n_samples, n_neighbors)
+            Rows of what was given to `fit` and `partial_fit`, in the order of their coming;
+            anchors, and samples of no weight, are left out. Rows of equal features are listed
+            apart, though a prediction takes them as one.
+        """
+        learner, features = self._look_at(X)
+        embedding = None if features is None else learner._embed(features)
+        search, rows = learner._search_rows()
+        if n_neighbors is None:
+            n_neighbors = min(learner.n_neighbors_, len(rows) - (X is None))
+        distances, found = search.kneighbors(embedding, n_neighbors)
+        return (distances, rows[found]) if return_distance else rows[found]
+
+    def neighbor_weights(self, X: Any) -> Floats:
+        """Say how much each known sample counts in predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_known)
+            The share of each row of what was given to `fit` and `partial_fit`. Predictions are the
+            means of their accuracies with these weights, and with those of anchors, which make up
+            what is missing to a sum of 1.
+
+        Raises
+        ------
+        ValueError
+            With ``weights="kriging"``, which does not predict from neighbours.
+        """
+        learner, features = self._look_at(X)
+        return learner._weigh_rows(learner._embed(features))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
