@@ -386,7 +386,7 @@ class LearnedSequenceSpace(SequenceSpace):
         }
 
     def _write_in_known_words(self, sequence: str, decisions: IntArray) -> IntArray:
-        """Write tokens of the space that was extended; for an unknown choice the next lower or none."""
+        """Write tokens that were known before; an unknown choice is the next lower one or none."""
         assert self._narrow is not None
         known = np.full((self.n_decisions, max(self.n_choices)), -1)
         for row, (name, choices) in enumerate(self.choices.items()):
