@@ -329,9 +329,11 @@ def _read_cell(
                 f" {', '.join(allowed)}"
             )
     if n_nodes > N_NODES:
-        kept = sorted(
-            {0, n_nodes - 1} | _reached(0, edges) & _reached(n_nodes - 1, [e[::-1] for e in edges])
-        )
+        reached, needed, n_found = {0}, {n_nodes - 1}, 0
+        while n_found != (n_found := len(reached) + len(needed)):
+            reached |= {target for source, target in edges if source in reached}
+            needed |= {source for source, target in edges if target in needed}
+        kept = sorted({0, n_nodes - 1} | reached & needed)
         if len(kept) > N_NODES:
             raise ArchitectureError(
                 f"the cell has {n_nodes} nodes, {len(kept)} of them on a path from the input to the"
@@ -354,16 +356,3 @@ def _read_cell(
         *map(OPERATIONS.index, operations[1:-1]),
         *absent,
     ]
-
-
-def _reached(start: int, edges: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the nodes on ways from a node, this one included."""
-    following: dict[int, list[int]] = {}
-    for source, target in edges:
-        following.setdefault(source, []).append(target)
-    reached, waiting = {start}, [start]
-    while waiting:
-        new = set(following.get(waiting.pop(), ())) - reached
-        reached |= new
-        waiting += new
-    return reached
