@@ -9,22 +9,20 @@ one process, so that ratios of times hold on a noisy machine where the times the
 
 from __future__ import annotations
 
-import csv
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from emprox.metrics import regression_report
+from emprox.model_selection import compare_predictors, evaluate_predictors
 from emprox.spaces import SearchSpace
 
 Method = Callable[[str | SearchSpace, int], Any]
 
-# Metrics of a record, each with whether more is better.
-METRICS = {"kendall": True, "spearman": True, "mae": False}
+# The scores that are reported, as columns of the trials.
+KENDALL, SPEARMAN, ERROR = SCORES = ("kendall_tau", "spearman_rho", "mean_absolute_error")
 
 
 @dataclass(frozen=True)
@@ -66,151 +64,66 @@ class Problem:
         return drawn[: self.n_known][: self.n_used], drawn[self.n_known :]
 
 
-@dataclass(frozen=True)
-class Record:
-    """What one method did in one trial: metrics, and times in seconds.
+def run(
+    problem: Problem,
+    methods: Mapping[str, Method],
+    trials: range,
+    n_trials: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """Measure all methods in turn in each trial.
 
     Parameters
     ----------
-    problem, method : str
-        Their names.
-    trial : int
-        The trial.
-    kendall, spearman : float
-        Rank correlations of the predictions.
-    mae : float
-        Mean absolute error, in the unit of the target.
-    fit_seconds : float
-        Time of ``fit``, from texts.
-    query_seconds : float
-        Time of ``predict``, from texts, for 1,000 architectures.
+    problem : Problem
+        The problem.
+    methods : mapping of str to callable
+        The methods by name.
+    trials : range
+        The trials.
+    n_trials : mapping of str to int, default=None
+        For methods that are too slow for all, how many of the trials they run in.
+
+    Returns
+    -------
+    DataFrame
+        What `emprox.model_selection.evaluate_predictors` returns, where ``split`` is the trial,
+        and ``query_time``, the seconds to predict 1,000 architectures from texts.
     """
-
-    problem: str
-    method: str
-    trial: int
-    kendall: float
-    spearman: float
-    mae: float
-    fit_seconds: float
-    query_seconds: float
-
-
-def measure(name: str, make_model: Method, problem: Problem, trial: int) -> Record:
-    """Fit and predict once."""
-    known, candidates = problem.draw(trial)
-    model = make_model(problem.space, trial)
-    start = time.perf_counter()
-    model.fit(problem.X[known], problem.y[known])
-    fitted = time.perf_counter()
-    predictions = model.predict(problem.X[candidates])
-    predicted = time.perf_counter()
-    report = regression_report(problem.y[candidates], predictions)
-    return Record(
-        problem=problem.name,
-        method=name,
-        trial=trial,
-        kendall=report["kendall_tau"],
-        spearman=report["spearman_rho"],
-        mae=report["mean_absolute_error"],
-        fit_seconds=fitted - start,
-        query_seconds=(predicted - fitted) * 1000 / len(candidates),
-    )
-
-
-class Results:
-    """The records of a run, by problem and method.
-
-    Attributes
-    ----------
-    records : list of Record
-        All records, in the order in which they were measured.
-    """
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def run(
-        self,
-        problem: Problem,
-        methods: Mapping[str, Method],
-        trials: range,
-        n_trials: Mapping[str, int] | None = None,
-    ) -> Results:
-        """Measure all methods in turn in each trial.
-
-        Parameters
-        ----------
-        problem : Problem
-            The problem.
-        methods : mapping of str to callable
-            The methods by name.
-        trials : range
-            The trials.
-        n_trials : mapping of str to int, default=None
-            For methods that are too slow for all, how many of the trials they run in.
-
-        Returns
-        -------
-        Results
-            The results themselves.
-        """
-        for number, trial in enumerate(trials):
-            for name, make_model in methods.items():
-                if n_trials is None or number < n_trials.get(name, len(trials)):
-                    self.records.append(measure(name, make_model, problem, trial))
-        return self
-
-    def values(self, problem: str, method: str, quantity: str) -> dict[int, float]:
-        """Return one quantity of a method on a problem, by trial."""
-        return {
-            record.trial: getattr(record, quantity)
-            for record in self.records
-            if record.problem == problem and record.method == method
+    tables = []
+    for number, trial in enumerate(trials):
+        known, candidates = problem.draw(trial)
+        models = {
+            name: make_model(problem.space, trial)
+            for name, make_model in methods.items()
+            if n_trials is None or number < n_trials.get(name, len(trials))
         }
-
-    def mean(self, problem: str, method: str, quantity: str) -> float:
-        """Return the mean of one quantity over the trials."""
-        return float(np.mean(list(self.values(problem, method, quantity).values())))
-
-    def best(self, problem: str, methods: Mapping[str, Any], metric: str) -> str:
-        """Return the method with the best mean of a metric."""
-        sign = 1 if METRICS[metric] else -1
-        return max(methods, key=lambda method: sign * self.mean(problem, method, metric))
-
-    def ahead(self, problem: str, ours: str, rival: str, metric: str) -> tuple[float, float]:
-        """Return by how much a method is ahead of another, and the standard error of that.
-
-        The differences are paired, over the trials that both ran in; positive is for `ours`.
-        """
-        left, right = (self.values(problem, method, metric) for method in (ours, rival))
-        sign = 1 if METRICS[metric] else -1
-        differences = [sign * (left[trial] - right[trial]) for trial in left if trial in right]
-        if len(differences) < 2:
-            return float(np.mean(differences)), np.nan
-        return float(np.mean(differences)), float(
-            np.std(differences, ddof=1) / len(differences) ** 0.5
+        table = evaluate_predictors(
+            models,
+            problem.X,
+            problem.y,
+            cv=[(known, candidates)],
+            scoring=SCORES,
+            random_state=None,
+            error_score="raise",
         )
-
-    def ratio(self, problem: str, method: str, reference: str, quantity: str) -> float:
-        """Return the median over the trials of a quantity divided by that of another method."""
-        left, right = (self.values(problem, name, quantity) for name in (method, reference))
-        ratios = [left[trial] / right[trial] for trial in left if trial in right]
-        return float(np.median(ratios)) if ratios else np.nan
-
-    def write_csv(self, path: Path) -> None:
-        """Write one row for each trial and method."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(Record.__dataclass_fields__))
-            writer.writeheader()
-            writer.writerows(asdict(record) for record in self.records)
+        query_time = table["score_time"] * 1000 / len(candidates)
+        tables.append(table.assign(problem=problem.name, split=trial, query_time=query_time))
+    return pd.concat(tables, ignore_index=True)
 
 
-def spread(values: Mapping[int, float]) -> str:
+def ahead(trials: pd.DataFrame, ours: str, rival: str, score: str) -> tuple[float, float]:
+    """Return by how much a method is ahead of another, and the standard error of that.
+
+    The differences are paired, over the trials that both ran in; positive is for `ours`.
+    """
+    table = compare_predictors(trials, rival, score).set_index("predictor")
+    return table.loc[ours, "mean_difference"], table.loc[ours, "standard_error"]
+
+
+def spread(values: Any) -> str:
     """Write mean and standard deviation."""
-    numbers = list(values.values())
-    deviation = np.std(numbers, ddof=1) if len(numbers) > 1 else np.nan
-    return f"{np.mean(numbers):.3f} ± {deviation:.3f}"
+    values = pd.Series(values, dtype=float)
+    return f"{values.mean():.3f} ± {values.std():.3f}"
 
 
 def difference(mean: float, error: float) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from _protocol import Method, Problem, Results, difference, spread
+from _protocol import ERROR, KENDALL, Method, Problem, ahead, difference, run, spread
 from rich.console import Console
 from rich.table import Table
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -156,24 +156,21 @@ def main(
     X, y = fetch_nasbench201("cifar10", "validation", data_home=data_home, return_X_y=True)
     problem = Problem("NAS-Bench-201, CIFAR-10", "nasbench201", X, y, n_used=known)
     slow = dict.fromkeys(SLOW, trials if slow_trials is None else slow_trials)
-    results = Results().run(problem, ROWS, range(first_trial, first_trial + trials), slow)
+    results = run(problem, ROWS, range(first_trial, first_trial + trials), slow)
     table = Table(title=f"{problem.name}, {known} known: mean ± s.d. over {trials} trials")
     table.add_column("row")
     for heading in ("Kendall", "MAE", "fit (ms)", "Kendall, ahead of the full recipe"):
         table.add_column(heading, justify="right")
-    for name in ROWS:
-        fit = list(results.values(problem.name, name, "fit_seconds").values())
-        if not fit:
-            continue
+    for name, rows in results.groupby("predictor", sort=False):
         table.add_row(
             name,
-            *(spread(results.values(problem.name, name, of)) for of in ("kendall", "mae")),
-            f"{1000 * np.median(fit):.0f}",
-            "" if name == FULL else difference(*results.ahead(problem.name, name, FULL, "kendall")),
+            *(spread(rows[score]) for score in (KENDALL, ERROR)),
+            f"{1000 * rows['fit_time'].median():.0f}",
+            "" if name == FULL else difference(*ahead(results, name, FULL, KENDALL)),
         )
     Console(width=130).print(table)
     if output is not None:
-        results.write_csv(output)
+        results.to_csv(output, index=False)
 
 
 if __name__ == "__main__":

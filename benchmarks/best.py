@@ -27,9 +27,10 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pandas as pd
 import torch
 from _ours import OURS, SLOW, anchored
-from _protocol import Method, Problem, Results, difference, spread
+from _protocol import ERROR, KENDALL, SCORES, Method, Problem, ahead, difference, run, spread
 from _rivals import BORROWED, GRAF, LOG_ERROR, ONE_HOT, PROPERTIES, with_anchor
 from plain_loop import PlainLoop
 from rich.console import Console
@@ -62,44 +63,39 @@ def another_training(X: np.ndarray, y: np.ndarray) -> float:
     return kendall_tau(y, [by_cell[cell] for cell in X])
 
 
-def accuracy_table(results: Results, problem: Problem, names: list[str]) -> Table:
+def accuracy_table(title: str, trials: pd.DataFrame) -> Table:
     """Return the table of all methods."""
-    table = Table(title=f"{problem.name}: mean ± s.d. over the trials")
+    table = Table(title=f"{title}: mean ± s.d. over the trials")
     table.add_column("method")
     for heading in ("Kendall", "Spearman", "MAE", "fit (s)", "fit / loop", "query (ms)", "trials"):
         table.add_column(heading, justify="right")
-    for name in names:
-        fit = results.values(problem.name, name, "fit_seconds")
-        query = results.values(problem.name, name, "query_seconds")
+    fit = trials.pivot(index="split", columns="predictor", values="fit_time")
+    for name, rows in trials.groupby("predictor", sort=False):
+        ratio = (fit[name] / fit[LOOP]).median() if LOOP in fit else np.nan
         table.add_row(
             name,
-            *(
-                spread(results.values(problem.name, name, metric))
-                for metric in ("kendall", "spearman", "mae")
-            ),
-            f"{np.median(list(fit.values())):.3f}",
-            f"{results.ratio(problem.name, name, LOOP, 'fit_seconds'):.4f}",
-            f"{1000 * np.median(list(query.values())):.0f}",
-            str(len(fit)),
+            *(spread(rows[score]) for score in SCORES),
+            f"{fit[name].median():.3f}",
+            f"{ratio:.4f}",
+            f"{1000 * rows['query_time'].median():.0f}",
+            str(len(rows)),
         )
     return table
 
 
-def best_rivals(
-    results: Results, problem: Problem, kinds: Mapping[str, list[str]]
-) -> dict[str, str]:
+def best_rivals(trials: pd.DataFrame, kinds: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the best rivals of each kind, with what they are the best in."""
     best: dict[str, str] = {}
+    means = trials.groupby("predictor")[list(SCORES)].mean()
     for kind, names in kinds.items():
-        for heading, metric in (("Kendall", "kendall"), ("MAE", "mae")):
-            rival = results.best(problem.name, names, metric)
+        of_kind = means.loc[names]
+        winners = {"Kendall": of_kind[KENDALL].idxmax(), "MAE": of_kind[ERROR].idxmin()}
+        for heading, rival in winners.items():
             best[rival] = f"{best[rival]}, {heading}" if rival in best else f"{kind}: {heading}"
     return best
 
 
-def lead_table(
-    results: Results, problem: Problem, ours: list[str], best: Mapping[str, str]
-) -> Table:
+def lead_table(trials: pd.DataFrame, ours: list[str], best: Mapping[str, str]) -> Table:
     """Return the table of paired differences to the best rivals."""
     table = Table(title="Ahead by: mean ± standard error over the trials (mean / standard error)")
     for heading in ("method", "ahead of", "which is the best"):
@@ -108,10 +104,7 @@ def lead_table(
         table.add_column(heading, justify="right")
     for name in ours:
         for rival, description in best.items():
-            leads = (
-                difference(*results.ahead(problem.name, name, rival, metric))
-                for metric in ("kendall", "mae")
-            )
+            leads = (difference(*ahead(trials, name, rival, score)) for score in (KENDALL, ERROR))
             table.add_row(name, rival, description, *leads)
         table.add_section()
     return table
@@ -147,10 +140,10 @@ def main(
         methods = {name: method for name, method in methods.items() if only in name}
     slow = trials if slow_trials is None else slow_trials
     n_trials = dict.fromkeys((LOOP, *SLOW), slow)
-    results = Results().run(problem, methods, range(first_trial, first_trial + trials), n_trials)
-    measured = [name for name in methods if results.values(problem.name, name, "kendall")]
+    results = run(problem, methods, range(first_trial, first_trial + trials), n_trials)
+    measured = list(results["predictor"].unique())
     console = Console(width=170)
-    console.print(accuracy_table(results, problem, measured))
+    console.print(accuracy_table(problem.name, results))
     console.print("Times and their ratios are medians over the trials; a query is of 1,000 cells.")
     console.print(
         "For comparison, another training of the same cells (load_nasbench201) as the prediction:"
@@ -162,9 +155,9 @@ def main(
     )
     if ours and rivals:
         kinds = {"of the rivals": rivals, "with our target": all_rivals}
-        console.print(lead_table(results, problem, ours, best_rivals(results, problem, kinds)))
+        console.print(lead_table(results, ours, best_rivals(results, kinds)))
     if output is not None:
-        results.write_csv(output)
+        results.to_csv(output, index=False)
 
 
 if __name__ == "__main__":

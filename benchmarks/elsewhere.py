@@ -30,9 +30,10 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pandas as pd
 import torch
 from _ours import OURS, SLOW
-from _protocol import Method, Problem, Results, difference, spread
+from _protocol import ERROR, KENDALL, Method, Problem, ahead, difference, run, spread
 from _rivals import GRAF, ONE_HOT, PROPERTIES
 from rich.console import Console
 from rich.table import Table
@@ -144,22 +145,21 @@ def accuracy_table(title: str) -> Table:
     return table
 
 
-def add_rows(table: Table, results: Results, problem: Problem) -> None:
+def add_rows(table: Table, trials: pd.DataFrame, problem: Problem) -> None:
     """Add a row for each method."""
-    for name in (*METHODS, *RIVALS):
+    for name, rows in trials.groupby("predictor", sort=False):
         cells = []
-        for metric in ("kendall", "mae"):
-            cells.append(spread(results.values(problem.name, name, metric)))
+        for score in (KENDALL, ERROR):
+            cells.append(spread(rows[score]))
             for leader in LEADERS.values():
-                lead = results.ahead(problem.name, leader, name, metric)
-                cells.append(difference(*lead) if name in RIVALS else "")
-        fit = list(results.values(problem.name, name, "fit_seconds").values())
-        table.add_row(problem.name, name, *cells, f"{np.median(fit):.3f}")
+                lead = ahead(trials, leader, name, score) if name in RIVALS else None
+                cells.append(difference(*lead) if lead else "")
+        table.add_row(problem.name, name, *cells, f"{rows['fit_time'].median():.3f}")
     table.add_section()
 
 
-def summary_table(results: Results, problems: list[str]) -> Table:
-    """Return the table that counts where we are ahead."""
+def summary_table(results: list[pd.DataFrame]) -> Table:
+    """Return the table that counts where we are ahead, given the trials of each problem."""
     table = Table(title="Problems where we are ahead / within a standard error / behind")
     table.add_column("method")
     table.add_column("rival")
@@ -168,11 +168,11 @@ def summary_table(results: Results, problems: list[str]) -> Table:
     for leader in LEADERS.values():
         for rival in RIVALS:
             cells = []
-            for metric in ("kendall", "mae"):
-                leads = [results.ahead(problem, leader, rival, metric) for problem in problems]
-                ahead = sum(mean > 0 for mean, _ in leads)
+            for score in (KENDALL, ERROR):
+                leads = [ahead(trials, leader, rival, score) for trials in results]
+                n_ahead = sum(mean > 0 for mean, _ in leads)
                 close = sum(-error <= mean <= 0 for mean, error in leads)
-                cells.append(f"{ahead} / {close} / {len(leads) - ahead - close}")
+                cells.append(f"{n_ahead} / {close} / {len(leads) - n_ahead - close}")
             table.add_row(leader, rival, *cells)
         table.add_section()
     return table
@@ -196,17 +196,17 @@ def main(
     """Measure all rows and print a table for each group, and one of all."""
     torch.set_num_threads(1)
     console = Console(width=200)
-    results, problems = Results(), []
+    results = []
     for group in groups or GROUPS:
         table = accuracy_table(f"{group}, {trials} trials: mean ± s.d.; differences ± s.e.")
         for problem in GROUPS[group](data_home):
-            results.run(problem, {**METHODS, **RIVALS}, range(first_trial, first_trial + trials))
-            problems.append(problem.name)
-            add_rows(table, results, problem)
+            drawn = range(first_trial, first_trial + trials)
+            results.append(run(problem, {**METHODS, **RIVALS}, drawn))
+            add_rows(table, results[-1], problem)
         console.print(table)
-    console.print(summary_table(results, problems))
+    console.print(summary_table(results))
     if output is not None:
-        results.write_csv(output)
+        pd.concat(results).to_csv(output, index=False)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def compare(table, settings, seed, n_starts):
     n_changes = (improved != starts).sum(axis=1)
     mutated = space.encode(
         [
-            space.mutate(start, int(n), random_state=rng) if n else start
+            space.mutate(start[None], int(n), random_state=rng)[0] if n else start
             for start, n in zip(starts, n_changes, strict=True)
         ]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.neighbors import KNeighborsRegressor
 from torch import nn
 from torch.nn import functional
@@ -47,15 +48,16 @@ class SequenceAutoencoder(nn.Module):
         return torch.log_softmax(self.out(hidden), dim=-1)
 
 
-class PlainLoop:
+class PlainLoop(RegressorMixin, BaseEstimator):
     """Train for 50 epochs, embed, and take the 10 nearest neighbours."""
 
     def __init__(self, seed, space="nasbench201"):
         self.seed = seed
-        self.space = get_space(space)
+        self.space = space
 
     def tokens(self, X):
-        return torch.from_numpy(self.space.tokenize(self.space.encode(X), "adjacency"))
+        space = get_space(self.space)
+        return torch.from_numpy(space.tokenize(space.encode(X), "adjacency"))
 
     def embed(self, X):
         self.model.eval()
@@ -65,7 +67,7 @@ class PlainLoop:
     def fit(self, X, y):
         torch.manual_seed(self.seed)
         tokens = self.tokens(X)
-        sequence = self.space.sequences["adjacency"]
+        sequence = get_space(self.space).sequences["adjacency"]
         self.model = SequenceAutoencoder(sequence.vocabulary_size)
         optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, weight_decay=1e-4)
         for _ in range(50):

@@ -27,9 +27,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
-from _protocol import Method, Problem, Results, spread
+from _protocol import KENDALL, Method, Problem, run, spread
 from elsewhere import GROUPS, folder
 from rich.console import Console
 from rich.table import Table
@@ -94,12 +93,11 @@ def main(data_home: Path | None, trials: int, first_trial: int) -> None:
     for name in ROWS:
         table.add_column(name, justify="right")
     for problem in problems(data_home):
-        results = Results().run(problem, ROWS, range(first_trial, first_trial + trials))
-        cells = []
-        for name in ROWS:
-            fit = list(results.values(problem.name, name, "fit_seconds").values())
-            kendall = spread(results.values(problem.name, name, "kendall"))
-            cells.append(f"{kendall} ({np.median(fit):.2f})")
+        results = run(problem, ROWS, range(first_trial, first_trial + trials))
+        cells = [
+            f"{spread(rows[KENDALL])} ({rows['fit_time'].median():.2f})"
+            for _, rows in results.groupby("predictor", sort=False)
+        ]
         table.add_row(problem.name, *cells)
     Console(width=140).print(table)
 

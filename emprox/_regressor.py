@@ -22,7 +22,7 @@ from ._pipeline import RECIPES, ArchitecturePipeline, make_steps
 from .properties import StructuralProperties
 from .proximity import SideInformation
 from .proximity._regressor import check_refit
-from .proximity._rows import check_weights
+from .proximity._rows import check_rows, check_weights
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
@@ -241,17 +241,22 @@ class EmProxRegressor(
         check_refit(refit)
         if not hasattr(self, "pipeline_"):
             return self.fit(X, y, sample_weight=sample_weight)
-        new = self._read_known(self.space_, X, y, sample_weight, reset=False)
-        joined = [
-            np.concatenate(pair)
-            for pair in zip((self.X_, self.y_, self._weights), new, strict=True)
-        ]
+        space, known = self.space_, self.X_
+        if space is not None:
+            space = space.extend(X)
+        if space is not self.space_:
+            # What is new to a learned space changes its decisions, but not its architectures.
+            known = space.encode(self.space_.decode(self.X_))
+        new = self._read_known(space, X, y, sample_weight, reset=False)
+        pairs = zip((known, self.y_, self._weights), new, strict=True)
+        joined = [np.concatenate(pair) for pair in pairs]
         if refit == "auto":
-            refit = self._learner.has_outgrown(len(new[0]))
+            refit = self._learner._has_outgrown(len(new[0]))
         if refit:
-            return self._learn(self.space_, joined[0], joined[1], joined[2], self._side)
-        features = self.pipeline_[:-1].transform(new[0])
+            return self._learn(space, joined[0], joined[1], joined[2], self._side)
+        features = self.pipeline_[:-1].transform(new[0] if space is self.space_ else X)
         self._learner.partial_fit(features, *new[1:], refit=False)
+        self.space_ = space
         self.X_, self.y_, self._weights = joined
         return self
 
@@ -443,10 +448,10 @@ class EmProxRegressor(
         return rows, targets, check_weights(sample_weight, rows)
 
     def _read_matrix(self, X: Any, reset: bool) -> NDArray[Any]:
-        first = X[0] if isinstance(X, list | tuple) and len(X) else X
-        if isinstance(first, str):
+        is_list = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
+        if is_list and isinstance(next(iter(X), None), str):
             raise ValueError("X holds texts: say which search space they are of, as space=…")
-        return validate_data(self, X, reset=reset)
+        return check_rows(validate_data(self, X, reset=reset))
 
     def _learn(
         self, space: Any, X: NDArray[Any], y: Floats, weights: Floats, side: Any

@@ -2,58 +2,65 @@
 Add a search space of your own
 ==============================
 
-A space reads and writes its architectures, and knows which descriptions are the same network. Here
-networks are four parallel branches, and in which order they are named does not matter.
+A plain list of decisions needs no class. A space with a graph says what its decisions are, what
+graph they make, and which descriptions are the same network.
 """
 
+# %%
+# A list of decisions: their names and their choices, some of them ordered, some only where another
+# decision makes sense of them.
+from emprox import spaces
+
+transformers = spaces.SequenceSpace(
+    {
+        "layers": [2, 4, 8],
+        "width": [64, 128, 256],
+        "attention": ["full", "local"],
+        "window": [8, 16],
+    },
+    conditions={"window": {"attention": ["local"]}},
+    name="transformers",
+)
+print(transformers.encode([{"layers": 4, "width": 64, "attention": "local", "window": 16}]))
+
+# %%
+# Networks of four parallel branches, whose order does not matter. What a branch does to a signal
+# lets the properties of the whole network be computed.
 import numpy as np
 
-from emprox import datasets, inspection, make_emprox_pipeline, model_selection, spaces
+from emprox.graphs import WIRE, Graphs
+
+LAYERS = ("none", "relu 8", "relu 32", "tanh 8", "tanh 32")
 
 
 class Branches(spaces.SearchSpace):
-    name, title = "branches", "Four parallel branches, each with one of five layers"
-    operations = ("none", "relu_8", "relu_32", "tanh_8", "tanh_32")
-    n_choices, default_sequence = (5, 5, 5, 5), "layers"
-    sequences = {"layers": spaces.TokenSequence(4, ("padding", *operations), "all layers")}
+    name = "branches"
+    choices = {f"branch {number}": LAYERS for number in range(4)}
+    signal_operations = (
+        spaces.SignalOperation("none", "block"),
+        *(spaces.SignalOperation(layer, "renew", mixing=int(layer[5:])) for layer in LAYERS[1:]),
+    )
 
-    def _read(self, architecture):
-        if isinstance(architecture, str) and architecture.startswith("{"):
-            architecture = spaces.Architecture.from_string(architecture)
-        if isinstance(architecture, spaces.Architecture):
-            architecture = architecture.operations[1:-1]
-        layers = architecture.split("|") if isinstance(architecture, str) else architecture
-        known = [*self.operations, *range(5)]
-        if np.array(layers, dtype=object).shape != (4,) or not all(x in known for x in layers):
-            raise spaces.ArchitectureError(f"expected 4 of {self.operations}, got {layers!r}")
-        return [known.index(layer) % 5 for layer in layers]
-
-    def format(self, architecture):
-        return "|".join(self.operations[choice] for choice in self._read(architecture))
-
-    def decode(self, decisions):
-        edges = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 5), (2, 5), (3, 5), (4, 5)]
-        names = np.array(self.operations)[self._check_decisions(decisions)].tolist()
-        return [spaces.Architecture(("input", *row, "output"), edges, self.name) for row in names]
-
-    def tokenize(self, decisions, sequence=None):
-        return self._check_decisions(decisions) + 1
-
-    def detokenize(self, tokens, sequence=None):
-        return self._check_decisions(self._check_tokens(tokens, sequence) - 1)
+    def graphs(self, decisions):
+        # Node 0 is the input, nodes 1 to 4 are the branches, and node 5 adds them up.
+        nodes = np.pad(decisions, ((0, 0), (1, 1)), constant_values=WIRE)
+        edges = [(0, branch) for branch in range(1, 5)] + [(branch, 5) for branch in range(1, 5)]
+        return (Graphs(nodes, edges, LAYERS),)
 
     def canonicalize(self, decisions):
-        return np.sort(self._check_decisions(decisions), axis=1)
-
-    def relabel(self, decisions, random_state=None):
-        return np.random.default_rng(random_state).permuted(decisions, axis=1)
+        return np.sort(decisions, axis=1)
 
 
 # %%
 # Checked and registered, it works like any other. The accuracies here are made up.
+from emprox import EmProxRegressor, datasets, inspection, model_selection
+
 spaces.check_search_space(spaces.register_space(Branches(), overwrite=True))
 X, y = datasets.make_architectures("branches", 300, random_state=1, return_X_y=True)
-cv = model_selection.ArchitectureShuffleSplit(1, train_sizes=0.6, test_size=None, space="branches")
-known, new = next(cv.set_params(random_state=0).split(X))
-model = make_emprox_pipeline("branches", random_state=0).fit(X[known], y[known])
+print(X[0])
+cv = model_selection.ArchitectureShuffleSplit(
+    1, train_sizes=60, test_size=50, space="branches", random_state=0
+)
+known, new = next(cv.split(X))
+model = EmProxRegressor("branches", random_state=0).fit(X[known], y[known])
 inspection.RankAgreementDisplay.from_predictions(y[new], model.predict(X[new]))

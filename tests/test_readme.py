@@ -30,7 +30,7 @@ def test_python_blocks_run_one_after_the_other(text, tmp_path, monkeypatch):
         taus.append(names["kendall_tau"](names["y"][121:], predictions))
     assert taus[0] > 0.85
     assert taus[1] > 0.85
-    assert taus[2] > 0.65
+    assert taus[2] > 0.45
     assert names["search"].best_params_.keys() == {"knn__n_neighbors", "embedder__embedding_dim"}
     exec(compile(evaluation, "README.md", "exec"), names)
     trials = names["trials"]

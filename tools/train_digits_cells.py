@@ -94,7 +94,7 @@ class Cell(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the last node; zeros if nothing reaches it."""
-        nodes: list[Tensor | None] = [inputs] + [None] * (SPACE.n_nodes - 1)
+        nodes: list[Tensor | None] = [inputs] + [None] * SPACE.edges[-1][1]
         for source, target, name in self.edges:
             start, sum_so_far = nodes[source], nodes[target]
             if start is not None:

@@ -12,6 +12,7 @@ import click
 
 from emprox import __version__
 
+from ..utils._texts import one_line
 from ._demo import demo
 from ._predict import predict
 from ._rank import rank
@@ -28,10 +29,11 @@ Example: see it at work on real accuracies, then predict your own.
 
 
 class _Commands(click.Group):
-    """The commands, and what all of them do about warnings and Ctrl-C."""
+    """The commands, and what all of them do about warnings, errors and Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
         with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
@@ -39,11 +41,19 @@ class _Commands(click.Group):
                 # The empty line ends the one with ^C. 130 is what shells report for SIGINT.
                 click.echo("\nInterrupted.", err=True)
                 ctx.exit(130)
+            except BrokenPipeError:
+                raise  # The reader has seen enough; click exits without a word.
+            except OSError as error:
+                place = "" if error.filename is None else f"{error.filename}: "
+                raise click.ClickException(f"{place}{error.strerror or error}") from error
+            except (ValueError, ArithmeticError, MemoryError, RecursionError, ImportError) as error:
+                raise click.ClickException(one_line(str(error) or repr(error))) from error
 
 
 def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
     """Show a warning to somebody who has no use for the line of code that it comes from."""
-    click.echo(f"Warning: {message}", err=True)
+    text = one_line(str(message)).replace("chance_level", "--chance-level")
+    click.echo(f"Warning: {text}", err=True)
 
 
 @click.group(
@@ -54,7 +64,5 @@ def main() -> None:
     """Predict the accuracy of neural architectures before training them."""
 
 
-main.add_command(demo)
-main.add_command(predict)
-main.add_command(rank)
-main.add_command(spaces)
+for _command in (demo, predict, rank, spaces):
+    main.add_command(_command)

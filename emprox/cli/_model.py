@@ -2,109 +2,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._csv_files import CsvFile
+from ..utils._texts import one_line
+from ._csv_files import CsvFile, open_csv, to_number
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from .. import EmProxRegressor
-    from ..spaces import SearchSpace
+    from ..spaces import ArchitectureError, SearchSpace
+
+PREDICTED_COLUMNS = ("predicted_accuracy", "predicted_std")
 
 
-def read_architectures(file: CsvFile, column: str, space: SearchSpace) -> NDArray[np.int64]:
-    """Read a column of architectures.
+class Known:
+    """The file of known architectures, and how architectures stand in it and in other files."""
 
-    Parameters
-    ----------
-    file : CsvFile
-        The file.
-    column : str
-        Name of the column.
-    space : SearchSpace
-        The search space.
+    def __init__(
+        self, source: str, space: SearchSpace, architecture_column: str, accuracy_column: str
+    ) -> None:
+        self.space = space
+        self.column = architecture_column
+        with open_csv(source) as self._file:
+            header = self._file.header
+            self._in_columns = space.is_open and architecture_column not in header
+            remedy = "Choose one with --accuracy-column."
+            self.accuracies = self._file.numbers(accuracy_column, remedy)
+            self._columns = [architecture_column]
+            if self._in_columns:
+                self._columns = [name for name in header if name != accuracy_column]
+            numbered = list(self.read(self._file))
+        self.lines = [line for line, _ in numbered]
+        self.architectures = [architecture for _, architecture in numbered]
 
-    Returns
-    -------
-    ndarray of shape (n_rows, n_decisions)
-        Decision matrix.
+    def read(self, file: CsvFile) -> Iterator[tuple[int, Any]]:
+        """Yield the line of each architecture of a file, and a text or a dict of decisions."""
+        remedy = "Choose one with --architecture-column."
+        if self._in_columns:
+            remedy = "The known file has it, and no architecture column."
+        positions = [file.position(name, remedy) for name in self._columns]
+        for line, fields in file.rows():
+            values = [fields[position] for position in positions]
+            if self._in_columns:
+                decisions = [to_number(value) if value else None for value in values]
+                yield line, dict(zip(self._columns, decisions, strict=True))
+            else:
+                yield line, values[0]
 
-    Raises
-    ------
-    click.ClickException
-        If the column is missing or an architecture is not of the space; says in which line.
-    """
-    from ..spaces import ArchitectureError
+    def learn(self, **parameters: Any) -> EmProxRegressor:
+        """Fit a model."""
+        from ._output import status
 
-    texts = file.texts(column, "--architecture-column")
-    try:
-        return space.encode(texts)
-    except ArchitectureError as error:
-        if error.index is None:
-            raise
-        raise file.error(error.index, column, error.message) from error
+        with status(f"Learning from {len(self.accuracies):,} known architectures"):
+            from .. import EmProxRegressor
+            from ..spaces import ArchitectureError
 
+            model = EmProxRegressor(self.space, **parameters)
+            try:
+                return model.fit(self.architectures, self.accuracies)
+            except ArchitectureError as error:
+                raise self.explain(error, self._file, self.lines) from error
+            except ValueError as error:
+                raise self._file.error(one_line(str(error))) from error
 
-def learn(
-    file: CsvFile,
-    X: NDArray[np.int64],
-    accuracies: list[float],
-    space: SearchSpace,
-    recipe: str,
-    n_neighbors: int | None,
-    chance_level: float | None,
-    random_state: int,
-) -> EmProxRegressor:
-    """Fit a model to known architectures.
-
-    Parameters
-    ----------
-    file : CsvFile
-        The file that they are from.
-    X : ndarray of shape (n_known, n_decisions)
-        Decision matrix.
-    accuracies : list of float
-        Their accuracies.
-    space : SearchSpace
-        The search space.
-    recipe : str
-        Name of the recipe.
-    n_neighbors : int or None
-        Number of neighbours; None takes the recipe's.
-    chance_level : float or None
-        Accuracy of guessing, if it is known.
-    random_state : int
-        Seed.
-
-    Returns
-    -------
-    EmProxRegressor
-        The model.
-
-    Raises
-    ------
-    click.ClickException
-        If there are too few known architectures.
-    """
-    from ._output import status
-
-    with status(f"Learning from {len(accuracies):,} known architectures"):
-        from .. import EmProxRegressor
-
-        if n_neighbors is not None and len(accuracies) < n_neighbors:
-            raise click.ClickException(
-                f"{file.name}: {len(accuracies)} known architecture(s) are too few for"
-                f" --n-neighbors {n_neighbors}; add some, or lower --n-neighbors"
-            )
-        model = EmProxRegressor(
-            space,
-            recipe=recipe,
-            n_neighbors=n_neighbors,
-            chance_level=chance_level,
-            random_state=random_state,
-        )
-        return model.fit(X, accuracies)
+    def explain(
+        self, error: ArchitectureError, file: CsvFile, lines: Sequence[int]
+    ) -> click.ClickException:
+        """Return the exception that says which line of a file is no architecture, and why."""
+        message = one_line(error.message)
+        if self._in_columns:
+            message += f" (no column {self.column!r}, so that all columns are read as decisions)"
+        line = None if error.index is None else lines[error.index]
+        return file.error(message, line, None if self._in_columns else self.column)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from ..spaces import SearchSpace
 
-# The keys of emprox._pipeline.RECIPES, which cannot be asked without importing scikit-learn.
+# Those of make_emprox_pipeline, which cannot be asked without importing scikit-learn.
 RECIPES = ("best", "lstm", "paper")
 
 
@@ -24,41 +25,6 @@ def to_space(ctx: click.Context, param: click.Parameter, name: str | None) -> Se
         raise click.BadParameter(str(error)) from error
 
 
-def to_finite(ctx: click.Context, param: click.Parameter, number: float | None) -> float | None:
-    """Refuse what Python takes for a number but is none."""
-    if number is None or math.isfinite(number):
-        return number
-    raise click.BadParameter(f"{number} is not a finite number")
-
-
-space_option = click.option(
-    "--space", required=True, callback=to_space, help="Search space; see 'emprox spaces'."
-)
-known_option = click.option(
-    "--known",
-    required=True,
-    type=click.Path(allow_dash=True),
-    help="CSV file of architectures with their accuracies; - is standard input.",
-)
-output_option = click.option(
-    "--output",
-    default="-",
-    show_default=True,
-    type=click.Path(allow_dash=True),
-    help="CSV file to write; - is standard output.",
-)
-architecture_column_option = click.option(
-    "--architecture-column",
-    default="architecture",
-    show_default=True,
-    help="Column of both files that holds the architectures.",
-)
-accuracy_column_option = click.option(
-    "--accuracy-column",
-    default="accuracy",
-    show_default=True,
-    help="Column of the known file that holds the accuracies.",
-)
 recipe_option = click.option(
     "--recipe",
     type=click.Choice(RECIPES),
@@ -72,14 +38,6 @@ n_neighbors_option = click.option(
     type=click.IntRange(min=1),
     help="How many known architectures a prediction is made from.  [default: the recipe's own]",
 )
-chance_level_option = click.option(
-    "--chance-level",
-    type=float,
-    callback=to_finite,
-    help="Accuracy of guessing, in the unit of the known ones, such as 10 for ten classes in"
-    " percent. It is what an architecture without a path from input to output has, which then"
-    " counts as known.",
-)
 random_state_option = click.option(
     "--random-state",
     type=click.IntRange(0, 2**32 - 1),
@@ -87,3 +45,72 @@ random_state_option = click.option(
     show_default=True,
     help="Seed: the same one gives the same result.",
 )
+_FILE_OPTIONS = (
+    click.option(
+        "--space", required=True, callback=to_space, help="Search space; see 'emprox spaces'."
+    ),
+    click.option(
+        "--known",
+        required=True,
+        type=click.Path(allow_dash=True),
+        help="CSV file of architectures with their accuracies; - is standard input.",
+    ),
+    click.option(
+        "--output",
+        default="-",
+        show_default=True,
+        type=click.Path(allow_dash=True),
+        help="CSV file to write; - is standard output.",
+    ),
+    click.option(
+        "--architecture-column",
+        default="architecture",
+        show_default=True,
+        help="Column of both files that holds the architectures. Without it, the other columns are"
+        " the decisions of a space that learns them, such as 'sequence'.",
+    ),
+    click.option(
+        "--accuracy-column",
+        default="accuracy",
+        show_default=True,
+        help="Column of the known file that holds the accuracies.",
+    ),
+    recipe_option,
+    n_neighbors_option,
+    click.option(
+        "--chance-level",
+        type=float,
+        help="Accuracy of guessing, in the unit of the known ones, such as 10 for ten classes in"
+        " percent. It is what an architecture without a path from input to output has, which then"
+        " counts as known.",
+    ),
+    random_state_option,
+)
+
+
+def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that learns from a file; it is given the file, read."""
+
+    @wraps(command)
+    def run(
+        *,
+        space: SearchSpace,
+        known: str,
+        candidates: str | None,
+        output: str,
+        architecture_column: str,
+        accuracy_column: str,
+        **parameters: Any,
+    ) -> None:
+        from ._model import Known
+        from ._output import check_output
+
+        if known == candidates == "-":
+            raise click.UsageError("Only one of --known and --candidates can be standard input.")
+        check_output(output, known, *([] if candidates is None else [candidates]))
+        known_file = Known(known, space, architecture_column, accuracy_column)
+        command(known_file, candidates, output, **parameters)
+
+    for option in reversed(_FILE_OPTIONS):
+        run = option(run)
+    return run

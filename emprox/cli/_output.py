@@ -6,9 +6,10 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich import box
@@ -21,24 +22,8 @@ from ..utils import _files as files
 from ..utils._optional_imports import import_optional
 
 
-def terminal_width() -> int | None:
-    """Return the number of columns of the terminal; None if standard output is none."""
-    console = Console()
-    return console.width if console.is_terminal else None
-
-
 def print_table(columns: Mapping[str, JustifyMethod], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on standard output; in a file or a pipe it is as wide as it needs to be.
-
-    Columns are two blanks apart, or one if the terminal is narrow.
-
-    Parameters
-    ----------
-    columns : dict of str to {"left", "right"}
-        Headings, and on which side the texts below them are lined up.
-    rows : sequence of sequence of str
-        The texts.
-    """
+    """Print a table on standard output; in a file or a pipe it is as wide as it needs to be."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for heading, justify in columns.items():
         table.add_column(heading, justify=justify, overflow="fold")
@@ -51,10 +36,9 @@ def print_table(columns: Mapping[str, JustifyMethod], rows: Sequence[Sequence[st
         console.width = wanted
     elif console.width < wanted:
         table.padding = (0, 0, 0, 0)
-    with _checked_stdout():
-        with console.capture() as capture:
-            console.print(table)
-        click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    with _checked_stdout(), console.capture() as capture:
+        console.print(table)
+    echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def echo(message: str | bytes, nl: bool = True) -> None:
@@ -71,8 +55,8 @@ def _checked_stdout() -> Iterator[None]:
         # Python flushes what is left in the buffer when it exits; that must not fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            raise  # The reader has seen enough; click exits without a word.
-        raise output_error("standard output", error) from error
+            raise
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def status(message: str) -> Status:
@@ -80,47 +64,8 @@ def status(message: str) -> Status:
     return Console(stderr=True).status(message)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and move the file to its own path if all went well.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where the file is to be; see `emprox.utils._files.replacing`.
-
-    Yields
-    ------
-    pathlib.Path
-        Where to write.
-
-    Raises
-    ------
-    click.ClickException
-        If the file cannot be written; nothing is left behind then.
-    """
-    try:
-        with files.replacing(path) as temporary:
-            yield temporary
-    except OSError as error:
-        raise output_error(str(path), error) from error
-
-
 def check_output(output: str, *inputs: str) -> None:
-    """Refuse an output that cannot be written, before time is spent on it.
-
-    Parameters
-    ----------
-    output : str
-        Where a command is to write; ``-`` is standard output.
-    *inputs : str
-        What it reads.
-
-    Raises
-    ------
-    click.ClickException
-        If the output is a folder, in a folder that is not there, or one of the inputs.
-    """
+    """Refuse an output that cannot be written or is an input, before time is spent on it."""
     path = Path(output)
     if path.is_dir():
         raise click.ClickException(f"{output} is a folder, not a file")
@@ -139,48 +84,21 @@ def check_output(output: str, *inputs: str) -> None:
             raise click.ClickException(f"{output} is an input too; write to another file")
 
 
-def write_csv(output: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file in UTF-8.
-
-    Parameters
-    ----------
-    output : str
-        Where to write; ``-`` is standard output.
-    header : sequence of str
-        Names of the columns.
-    rows : iterable of sequence
-        The rows.
-    """
+def write_csv(
+    output: str, header: Sequence[str], rows: Sequence[Sequence[str]], columns: Mapping[str, Any]
+) -> None:
+    """Write rows and columns of numbers beside them as CSV in UTF-8; a dash is standard output."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow([*header, *columns])
+    numbers = zip(*(column.tolist() for column in columns.values()), strict=True)
+    writer.writerows([*row, *own] for row, own in zip(rows, numbers, strict=True))
     data = text.getvalue().encode()
-
     if output == "-":
         echo(data, nl=False)
     else:
-        with replacing(Path(output)) as temporary:
+        with files.replacing(Path(output)) as temporary:
             temporary.write_bytes(data)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for what a command writes.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder, which may be there already.
-
-    Raises
-    ------
-    click.ClickException
-        If it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(str(folder), error) from error
 
 
 def can_draw() -> bool:
@@ -191,8 +109,3 @@ def can_draw() -> bool:
         click.echo(f"There will be no pictures: {error}", err=True)
         return False
     return True
-
-
-def output_error(name: str, error: OSError) -> click.ClickException:
-    """Return the exception that says why something cannot be written."""
-    return click.ClickException(f"{name} cannot be written: {error.strerror or error}")

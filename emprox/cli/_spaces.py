@@ -27,36 +27,20 @@ def spaces(space: SearchSpace | None) -> None:
     is what is embedded; the number of tokens stands behind it. An open space learns its
     operations from the architectures given to it.
     """
-    if space is None:
-        _list()
-    else:
-        _show(space)
-
-
-def _list() -> None:
     from ..spaces import get_space, list_spaces
-    from ._output import print_table
-
-    rows = [
-        (space.name, space.title, _size(space), "\n".join(_sequences(space)))
-        for space in map(get_space, list_spaces())
-    ]
-    columns = ("Name", "Search space", "Architectures", "Sequences")
-    print_table(dict.fromkeys(columns, "left"), rows)
-
-
-def _show(space: SearchSpace) -> None:
     from ._output import echo, print_table
 
+    if space is None:
+        spaces = map(get_space, list_spaces())
+        rows = [(one.name, one.title, _size(one), _sequences(one)) for one in spaces]
+        headings = ("Name", "Search space", "Architectures", "Sequences")
+        print_table(dict.fromkeys(headings, "left"), rows)
+        return
     echo(f"{space.title}\n")
-    rows = [("Architectures", _size(space))]
+    table = {"Architectures": _size(space), "Sequences": _sequences(space)}
     if not space.is_open:
-        rows += [
-            ("Operations", "\n".join(space.operations)),
-            ("Sequences", "\n".join(_sequences(space))),
-            ("Embedded", space.proximity_sequence),
-        ]
-    print_table({"Name": "left", space.name: "left"}, rows)
+        table |= {"Operations": "\n".join(space.operations), "Embedded": space.proximity_sequence}
+    print_table({"Name": "left", space.name: "left"}, list(table.items()))
     if not space.is_open:
         echo(f"\nFor example:\n{space.format(space.sample(1, random_state=0))[0]}")
 
@@ -67,7 +51,7 @@ def _size(space: SearchSpace) -> str:
     return f"{space.size:,}" if space.size < 1e12 else f"{space.size:.0e}"
 
 
-def _sequences(space: SearchSpace) -> list[str]:
+def _sequences(space: SearchSpace) -> str:
     if space.is_open:
-        return ["learned"]
-    return [f"{name} ({sequence.length})" for name, sequence in space.sequences.items()]
+        return "learned"
+    return "\n".join(f"{name} ({spec.length})" for name, spec in space.sequences.items())

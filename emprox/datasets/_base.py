@@ -14,8 +14,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 
-from ..spaces import SearchSpace
-
 
 def choose_targets(target: str | Sequence[str], allowed: Iterable[str]) -> list[str]:
     """Return the names of the targets asked for, or raise a ValueError that lists them all."""
@@ -67,13 +65,6 @@ def common_chance_level(targets: Iterable[str], levels: Mapping[str, float]) -> 
     """Return the chance level that all targets have, None if there is no such."""
     found = {levels.get(name) for name in targets}
     return found.pop() if len(found) == 1 else None
-
-
-def format_decisions(space: SearchSpace, decisions: ArrayLike) -> list[str]:
-    """Write each row of a decision matrix as a text."""
-    if hasattr(space, "format_decisions"):
-        return list(space.format_decisions(decisions))
-    return space.format(decisions)
 
 
 def make_bunch(

@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 
 from ..spaces import Architecture, SearchSpace, get_space
 from ..utils._random import RandomState, as_generator
-from ._base import format_decisions, make_bunch, shape_bunch
+from ._base import make_bunch, shape_bunch
 
 # Operations through which no signal passes, and operations that do not add to the depth.
 _BLOCKING = {"none", "zero", "zeroize"}
@@ -100,7 +100,7 @@ def make_architectures(
     noise_free = np.array([_accuracy(architecture) for architecture in canonical], dtype=float)
     noisy = np.clip(noise_free + rng.normal(0, noise, len(noise_free)), 0, 100)
     bunch = make_bunch(
-        format_decisions(resolved, decisions),
+        resolved.format(decisions),
         {"synthetic_accuracy": noisy},
         "generated.rst",
         resolved.name,

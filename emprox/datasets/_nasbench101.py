@@ -20,7 +20,6 @@ from ._base import (
     choose_targets,
     common_chance_level,
     finite,
-    format_decisions,
     make_bunch,
     percentage,
     shape_bunch,
@@ -335,7 +334,7 @@ def _read_metrics(encoded: str, targets: Sequence[str], stage: int) -> list[floa
 def _read_naslib(path: Path, targets: Sequence[str]) -> tuple[list[str], dict[str, list[float]]]:
     """Read NASLib's JSON file of cells and zero-cost proxies."""
     table = parse_json(path.read_bytes(), path)["nasbench101"]["cifar10"]
-    cells = format_decisions(_SPACE, _SPACE.encode(list(table)))
+    cells = _SPACE.format(_SPACE.encode(list(table)))
     records = table.values()
     return cells, {
         name: [finite(record[_NASLIB_TARGETS[name]]) for record in records] for name in targets

@@ -17,7 +17,6 @@ from ..spaces import get_space
 from ._base import (
     choose_targets,
     common_chance_level,
-    format_decisions,
     make_bunch,
     read_table,
     shape_bunch,
@@ -53,7 +52,7 @@ def read_bundled_table(name: str, columns: Iterable[str]) -> tuple[list[str], pd
         table = read_table(cast(IO[bytes], stream), name, ["operations", *columns])
     digits = np.frombuffer("".join(table.pop("operations")).encode(), dtype=np.uint8)
     decisions = digits.reshape(len(table), 6).astype(np.int64) - ord("0")
-    return format_decisions(get_space(_SPACE), decisions), table
+    return get_space(_SPACE).format(decisions), table
 
 
 def load_nasbench201(
@@ -224,7 +223,7 @@ def fetch_nasbench201(
     file = fetch_file(filename, data_home, download_if_missing, verbose)
     table = read_table(Path(file["filename"]), filename, [net, accuracy])
     space = get_space(_SPACE)
-    architectures = format_decisions(space, space.encode(table[net].tolist()))
+    architectures = space.format(space.encode(table[net].tolist()))
     name = f"{dataset}_{split}_accuracy"
     columns, level = {name: table[accuracy]}, CHANCE_LEVELS[dataset]
     bunch = make_bunch(architectures, columns, "nasbench201_official.rst", _SPACE, level, **file)

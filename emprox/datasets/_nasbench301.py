@@ -10,7 +10,7 @@ from typing import Any
 from sklearn.utils import Bunch
 
 from ..spaces import get_space
-from ._base import choose_targets, format_decisions, make_bunch, percentage, shape_bunch
+from ._base import choose_targets, make_bunch, percentage, shape_bunch
 from ._download import fetch_file
 from ._json_files import read_archive
 
@@ -102,6 +102,6 @@ def fetch_nasbench301(
     networks = list(accuracies[datasets[0]])
     columns = {f"{name}_accuracy": [accuracies[name][net] for net in networks] for name in datasets}
     space = get_space("darts")
-    genotypes = format_decisions(space, space.encode(networks))
+    genotypes = space.format(space.encode(networks))
     bunch = make_bunch(genotypes, columns, "nasbench301.rst", space.name, None, **file)
     return shape_bunch(bunch, dataset, return_X_y, as_frame)

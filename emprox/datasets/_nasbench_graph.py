@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 
 from ..spaces import NASBenchGraphSpace
 from ..utils._optional_imports import import_optional
-from ._base import choose_targets, finite, format_decisions, make_bunch, shape_bunch
+from ._base import choose_targets, finite, make_bunch, shape_bunch
 from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
 
@@ -110,7 +110,7 @@ def load_nasbench_graph(
             raise ValueError("there are none")
         # A hash of the key orders the rows at random, alike on every machine and data set.
         keys = sorted(map(int, records), key=lambda key: hashlib.sha256(b"%d" % key).digest())
-        architectures = format_decisions(space, space.from_benchmark_keys(keys))
+        architectures = space.format(space.from_benchmark_keys(keys))
         columns = {
             name: [factor * finite(records[key][field]) for key in keys]
             for name, (field, factor) in ((name, _TARGETS[name]) for name in chosen)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from ..spaces import ArchitectureError, SearchSpace, get_space
-from ._base import choose_targets, finite, format_decisions, make_bunch, shape_bunch
+from ._base import choose_targets, finite, make_bunch, shape_bunch
 from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
 
@@ -139,7 +139,7 @@ def read_naslib(
         names = [name for name, value in first.items() if _is_curve(value) and _is_numeric(value)]
         curves = {name: _pad(_read_result(path, records, name)) for name in names}
     bunch = make_bunch(
-        format_decisions(resolved, decisions),
+        resolved.format(decisions),
         {name: [curve[-1] for curve in _read_result(path, records, name)] for name in chosen},
         "naslib.rst",
         resolved.name,

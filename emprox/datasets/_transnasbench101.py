@@ -15,7 +15,6 @@ from ..spaces import TransNASBench101MicroSpace
 from ._base import (
     choose_targets,
     common_chance_level,
-    format_decisions,
     make_bunch,
     read_table,
     shape_bunch,
@@ -156,7 +155,7 @@ def fetch_transnasbench101(
     kept = (space.prune(decisions) == decisions).all(axis=1) | (cells == "all")
     columns = {f"{name}_validation_{_METRICS[name]}": table[name][kept] for name in tasks}
     level = common_chance_level(tasks, _CHANCE_LEVELS)
-    architectures = format_decisions(space, decisions[kept])
+    architectures = space.format(decisions[kept])
     bunch = make_bunch(architectures, columns, "transnasbench101.rst", space.name, level, **file)
     return shape_bunch(bunch, task, return_X_y, as_frame)
 

@@ -252,11 +252,8 @@ def _refine(colours: Colours, counts: NDArray[np.uint64]) -> Colours:
 
 
 def _tied_colours(colours: Colours, adjacency: Edges) -> Colours:
-    """Return, for each graph, the lowest colour of nodes that are not interchangeable, or 0.
-
-    Nodes with the same predecessors and successors are interchangeable: it makes no difference
-    which of them comes first.
-    """
+    """Return, for each graph, the lowest colour of nodes that are not interchangeable, or 0."""
+    # Nodes that read the same and are read by the same are: it makes no difference which is first.
     tied = np.zeros(len(colours), dtype=np.uint64)
     by_colour = np.argsort(colours, axis=1)
     ordered = np.take_along_axis(colours, by_colour, axis=1)

@@ -11,12 +11,12 @@ from sklearn.utils import check_array
 from ..utils._optional_imports import import_optional
 
 # In an inch.
-POINTS = 72
+_POINTS = 72
 
 
-def check_matplotlib(display: type, *others: str) -> None:
-    """Raise ImportError if a library is missing, before anything is computed for it."""
-    for library in ("matplotlib", *others):
+def check_libraries(display: type, *libraries: str) -> None:
+    """Raise ImportError if one is missing, before anything is computed for it."""
+    for library in ("matplotlib", *libraries):
         import_optional(library, extra="plot", purpose=display.__name__)
 
 
@@ -26,28 +26,31 @@ def check_direction(direction: str | None) -> None:
         raise ValueError(f"direction has to be 'right', 'down' or None, got {direction!r}")
 
 
-def get_axes(ax: Any, display: object) -> Any:
+def get_axes(ax: Any, figsize: tuple[float, float] | None = None) -> Any:
     """Return the axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(display).__name__)
-    return plt.subplots(layout="constrained")[1]
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+
+
+def fill_figure(size: NDArray[np.float64]) -> Any:
+    """Return the axes that fill a new figure of this size, in points."""
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=tuple(size / _POINTS)).add_axes((0, 0, 1, 1))
 
 
 def size_in_points(ax: Any) -> tuple[float, float]:
     """Return the width and height of axes."""
     box = ax.get_window_extent()
-    return box.width * POINTS / ax.figure.dpi, box.height * POINTS / ax.figure.dpi
+    return box.width * _POINTS / ax.figure.dpi, box.height * _POINTS / ax.figure.dpi
 
 
 def check_column(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Check that there is one finite number for each architecture."""
     column = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
     if column.ndim != 1:
-        raise ValueError(
-            f"one number for each architecture can be drawn, got {name} of shape {column.shape};"
-            " choose a column"
-        )
+        raise ValueError(f"{name} has to hold one number for each, got the shape {column.shape}")
     return column
 
 

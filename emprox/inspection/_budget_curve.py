@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..utils._optional_imports import import_optional
-from ._axes import check_matplotlib
+from ._axes import check_libraries, get_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ _FIGURE_SIZE, _LEGEND_WIDTH = (8.2, 4.2), 34
 _MARGIN, _LABEL_WIDTH = 0.05, 0.1
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BudgetCurveDisplay:
     """A metric against the number of known architectures, one line for each predictor.
 
@@ -91,10 +92,9 @@ class BudgetCurveDisplay:
     'Kendall τ'
     """
 
-    def __init__(self, *, metric: str, summary: pd.DataFrame, band: str | None) -> None:
-        self.metric = metric
-        self.summary = summary
-        self.band = band
+    metric: str
+    summary: pd.DataFrame
+    band: str | None
 
     @classmethod
     def from_evaluation(
@@ -142,7 +142,7 @@ class BudgetCurveDisplay:
             If there are no rows or a column is missing, there is no such metric, predictor or
             band, or no split has a value of the metric.
         """
-        check_matplotlib(cls)
+        check_libraries(cls)
         if not hasattr(trials, "groupby"):
             raise TypeError(
                 "expected the data frame that evaluate_predictors returns, got"
@@ -189,9 +189,7 @@ class BudgetCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if ax is None:
-            plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(self).__name__)
-            ax = plt.subplots(figsize=_FIGURE_SIZE, layout="constrained")[1]
+        ax = get_axes(ax, _FIGURE_SIZE)
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: dict[str, Any] = {}
         self.bands_: dict[str, Any] = {}
@@ -243,15 +241,11 @@ class BudgetCurveDisplay:
         low, high = sizes[[0, -1]]
         margin = (high / low) ** _MARGIN if high > low else np.exp(2 * _MARGIN)
         ax.set_xlim(low / margin, high * margin)
-        # The last size has a label, and those before it that there is room for.
-        places = np.log(sizes) / max(np.log(high / low), 1e-9)
-        labels = [f"{high:,g}"]
-        last = places[-1]
-        for size, place in zip(sizes[-2::-1], places[-2::-1], strict=True):
-            has_room = last - place >= _LABEL_WIDTH
-            labels.append(f"{size:,g}" if has_room else "")
-            last = place if has_room else last
-        ax.set_xticks(sizes, labels[::-1])
+        # A size that is near the next one has no label.
+        step = np.diff(np.log(sizes), append=np.inf)
+        has_room = step >= _LABEL_WIDTH * np.log(high / low)
+        labels = [f"{size:,g}" * room for size, room in zip(sizes, has_room.tolist(), strict=True)]
+        ax.set_xticks(sizes, labels)
         ax.minorticks_off()
         ax.grid(alpha=0.25)
 

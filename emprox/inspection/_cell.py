@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..spaces import SearchSpace
-from ..utils._optional_imports import import_optional
-from ._axes import POINTS, check_direction, check_matplotlib, size_in_points
+from ..spaces import SearchSpace, get_space
+from ._axes import check_direction, check_libraries, fill_figure, size_in_points
 from ._drawing import fit, operation_colors
-from ._graphs import find_space, to_graphs
+from ._graphs import as_batch, to_graphs
 
 if TYPE_CHECKING:
     import networkx
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ROOM, _MARGIN = (750.0, 430.0), 8.0
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CellDisplay:
     """Drawing of an architecture as a graph.
 
@@ -74,17 +75,15 @@ class CellDisplay:
     ['input', 'nor_conv_3x3', 'none']
     """
 
-    def __init__(self, *, graphs: list[networkx.DiGraph], colors: dict[str, str]) -> None:
-        self.graphs = graphs
-        self.colors = colors
+    graphs: list[networkx.DiGraph]
+    colors: dict[str, str]
 
     @classmethod
     def from_architecture(
         cls,
-        space: str | SearchSpace | None,
+        space: str | SearchSpace,
         architecture: Any,
         *,
-        canonicalize: bool = False,
         show_dead: bool = True,
         direction: str | None = None,
         ax: Any = None,
@@ -93,13 +92,10 @@ class CellDisplay:
 
         Parameters
         ----------
-        space : str, SearchSpace or None
-            The search space. With None the architecture has to be an `Architecture`; it is drawn
-            as one of the space that it names, or if that is none as the graph that it is.
+        space : str or SearchSpace
+            The search space; ``"dag"`` draws any connected graph.
         architecture : Architecture, str, sequence or pandas.Series
             The architecture in any form that the space reads.
-        canonicalize : bool, default=False
-            Whether to draw the canonical form instead of what is written.
         show_dead : bool, default=True
             Whether to show what is on no path from an input to an output, dashed and grey.
         direction : {"right", "down"} or None, default=None
@@ -119,17 +115,14 @@ class CellDisplay:
             If it is not an architecture of the space.
         ImportError
             If matplotlib or networkx is not installed.
-        TypeError
-            If there is no space and it is not an `Architecture`.
         ValueError
-            If the space or the direction does not exist, or the canonical form of a graph of no
-            known space is wanted.
+            If the space or the direction does not exist.
         """
-        check_matplotlib(cls, "networkx")
+        check_libraries(cls, "networkx")
         check_direction(direction)
-        found = find_space(space, architecture)
-        graphs = to_graphs(found, architecture, canonicalize=canonicalize, show_dead=show_dead)
-        colors = operation_colors(found, graphs)
+        space = get_space(space).learn(as_batch(architecture))
+        graphs = to_graphs(space, architecture, show_dead)
+        colors = operation_colors(space, graphs)
         return cls(graphs=graphs, colors=colors).plot(ax, direction=direction)
 
     def plot(self, ax: Any = None, *, direction: str | None = None) -> CellDisplay:
@@ -150,13 +143,8 @@ class CellDisplay:
         check_direction(direction)
         room = _ROOM if ax is None else size_in_points(ax)
         drawing = fit(self.graphs, room, direction)
-        scale = 1.0
-        if ax is None:
-            plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(self).__name__)
-            figure = plt.figure(figsize=(drawing.size + 2 * _MARGIN) / POINTS)
-            ax = figure.add_axes((0, 0, 1, 1))
-        else:
-            scale = drawing.scale(room)
+        scale = 1.0 if ax is None else drawing.scale(room)
+        ax = fill_figure(drawing.size + 2 * _MARGIN) if ax is None else ax
         self.boxes_, self.lines_, self.texts_ = drawing.draw(ax, self.colors, scale)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -40,17 +40,14 @@ _TINT = 0.68
 _DASHED = (0, (3, 2))
 
 
-def operation_colors(
-    space: SearchSpace | None, graphs: Iterable[networkx.DiGraph]
-) -> dict[str, str]:
+def operation_colors(space: SearchSpace, graphs: Iterable[networkx.DiGraph]) -> dict[str, str]:
     """Give each operation a colour, the same in all drawings of a space; grey if it is a wire."""
-    effects = {} if space is None else {item.name: item.effect for item in space.signal_operations}
-    names = [] if space is None or space.is_open else [*space.operations, *effects]
+    effects = {item.name: item.effect for item in space.signal_operations}
     nodes = [data for graph in graphs for _, data in graph.nodes(data=True)]
-    names += sorted({data["label"] for data in nodes if data["kind"] == "operation"})
-    names = list(dict.fromkeys(names))
-    kinds = dict(zip(names, map(_first_word, names), strict=True))
+    drawn = sorted({data["label"] for data in nodes if data["kind"] == "operation"})
+    names = list(dict.fromkeys(drawn if space.is_open else [*space.operations, *effects, *drawn]))
     # Where there are more operations than colours, those that begin alike share one.
+    kinds = dict(zip(names, map(_first_word, names), strict=True))
     if len(names) <= len(_COLORS) or len(set(kinds.values())) == 1:
         kinds = {name: name for name in names}
     colors = dict(zip(dict.fromkeys(kinds.values()), cycle(_COLORS), strict=False))
@@ -78,20 +75,17 @@ class Drawing:
         self, ax: Any, colors: Mapping[str, str], scale: float, size: Array | None = None
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """Draw boxes, lines and texts into the middle of axes of this size."""
-        boxes: list[Any] = []
-        lines: list[Any] = []
+        add, boxes, lines = ax.add_artist, [], []
         texts: list[Any] = []
         for layout, corner in self.parts:
             for line, (*_, live) in zip(layout.lines, layout.graph.edges(data="live"), strict=True):
-                lines.append(_make_arrow(line + corner, live, scale))
+                lines.append(add(_make_arrow(line + corner, live, scale)))
             for node, data in layout.graph.nodes(data=True):
                 center = layout.centers[node] + corner
-                boxes.append(_make_box(data, center, layout.sizes[node], colors, scale))
-                texts += _write(_break(data["label"]), center, INK if data["live"] else FAINT)
+                boxes.append(add(_make_box(data, center, layout.sizes[node], colors, scale)))
+                texts += map(add, _write(data["label"], center, INK if data["live"] else FAINT))
             above = corner + layout.size * [0.5, 1] + [0, _TITLE_HEIGHT / 2]
-            texts += _write(_break(layout.graph.graph["title"]), above, INK)
-        for artist in (*boxes, *lines, *texts):
-            ax.add_artist(artist)
+            texts += map(add, _write(layout.graph.graph["title"], above, INK))
         size = self.size if size is None else np.maximum(size, self.size)
         low, high = (self.size - size) / 2, (self.size + size) / 2
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
@@ -121,20 +115,15 @@ def fit(
 
 def _arrange(layouts: Sequence[Layout], downward: bool) -> Drawing:
     """Put graphs beside each other if they lead down, else below each other."""
-    outer = np.array(
-        [
-            layout.size + np.array([0, _TITLE_HEIGHT * bool(layout.graph.graph["title"])])
-            for layout in layouts
-        ]
-    )
-    gaps = _GRAPH_GAP * (len(layouts) - 1)
-    size = outer.max(axis=0)
-    size[1 - downward] = outer[:, 1 - downward].sum() + gaps
+    titles = [bool(layout.graph.graph["title"]) for layout in layouts]
+    outer = np.array([layout.size for layout in layouts])
+    outer[:, 1] += _TITLE_HEIGHT * np.array(titles)
     corners = np.cumsum(outer + _GRAPH_GAP, axis=0) - outer - _GRAPH_GAP
-    corners[:, 1] = size[1] - outer[:, 1] - (0 if downward else corners[:, 1])
-    if not downward:
-        corners[:, 0] = (size[0] - outer[:, 0]) / 2
-    return Drawing(list(zip(layouts, corners + _MARGIN, strict=True)), size + 2 * _MARGIN)
+    size = np.where([downward, not downward], (corners + outer)[-1], outer.max(axis=0))
+    below = np.zeros(len(layouts)) if downward else corners[:, 1]
+    left = corners[:, 0] if downward else (size[0] - outer[:, 0]) / 2
+    corners = np.stack([left, size[1] - outer[:, 1] - below], axis=1) + _MARGIN
+    return Drawing(list(zip(layouts, corners, strict=True)), size + 2 * _MARGIN)
 
 
 def _node_sizes(graph: networkx.DiGraph, downward: bool) -> Array:
@@ -172,14 +161,10 @@ def _make_arrow(line: Array, live: bool, scale: float) -> Any:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    head: dict[str, Any] = {
-        "arrowstyle": "-|>,head_length=0.55,head_width=0.22",
-        "mutation_scale": 10 * scale,
-    }
-    color, style = (INK, "-") if live else (FAINT, _DASHED)
-    return FancyArrowPatch(
-        path=Path(line), color=color, linestyle=style, linewidth=scale, zorder=1, **head
-    )
+    style: dict[str, Any] = {"arrowstyle": "-|>,head_length=0.55,head_width=0.22"}
+    style |= {"color": INK} if live else {"color": FAINT, "linestyle": _DASHED}
+    style |= {"mutation_scale": 10 * scale, "linewidth": scale}
+    return FancyArrowPatch(path=Path(line), zorder=1, **style)
 
 
 def _make_box(
@@ -200,11 +185,12 @@ def _make_box(
     return FancyBboxPatch((left, low), *size, linewidth=scale, zorder=2, **style)
 
 
-def _write(lines: Sequence[str], center: Array, color: str) -> Iterable[Any]:
-    """Write lines as outlines, which grow and shrink with the axes."""
+def _write(label: str, center: Array, color: str) -> Iterable[Any]:
+    """Write a label as outlines, which grow and shrink with the axes."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
+    lines = _break(label)
     for number, line in enumerate(lines):
         outline = _outline(line)
         middle = outline.vertices[:, 0].min() + text_width(line) / 2

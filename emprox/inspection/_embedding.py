@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_limits
 
-from ._axes import check_column, check_matplotlib, get_axes, robust_limits
+from ._axes import check_column, check_libraries, get_axes, robust_limits
 from ._unwrap import transform, unwrap
 
 _AXES = {"tsne": "t-SNE dimension", "pca": "principal component"}
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class EmbeddingDisplay:
     """Map of an embedding in two dimensions, coloured by accuracy.
 
@@ -74,18 +76,10 @@ class EmbeddingDisplay:
     (50, 2)
     """
 
-    def __init__(
-        self,
-        *,
-        coordinates: NDArray[np.float64],
-        y: NDArray[np.float64],
-        method: str,
-        target_name: str = "accuracy",
-    ) -> None:
-        self.coordinates = coordinates
-        self.y = y
-        self.method = method
-        self.target_name = target_name
+    coordinates: NDArray[np.float64]
+    y: NDArray[np.float64]
+    method: str
+    target_name: str = "accuracy"
 
     @classmethod
     def from_estimator(
@@ -121,7 +115,7 @@ class EmbeddingDisplay:
         TypeError
             If the estimator has no embedding.
         """
-        check_matplotlib(cls)
+        check_libraries(cls)
         steps, last = unwrap(estimator)
         if hasattr(last, "transform"):
             steps = [*steps, last]
@@ -176,7 +170,7 @@ class EmbeddingDisplay:
             If the inputs are not finite or of different lengths, there are too few different
             embeddings, or the method does not exist.
         """
-        check_matplotlib(cls)
+        check_libraries(cls)
         if method not in _AXES:
             raise ValueError(f"unknown method {method!r}; there are {', '.join(map(repr, _AXES))}")
         vectors = check_array(embedding, dtype=np.float64, input_name="embedding")
@@ -218,7 +212,7 @@ class EmbeddingDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = get_axes(ax, self)
+        ax = get_axes(ax)
         low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())
         # Light colours are hard to see on white without an edge.
         look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": cmap}

@@ -107,18 +107,16 @@ class Layers:
         right, left = stops.max() + 2 * _STUB, -3 * _STUB
         lines = []
         for chain, (source, target) in zip(self.chains, self.graph.edges, strict=True):
-            pieces: list[Any] = [[(x[source] + along[source] / 2, ends[chain[0], 0])]]
+            pieces = [np.array([[x[source] + along[source] / 2, ends[chain[0], 0]]])]
             for link in chain:
-                leave, arrive = (
-                    (end[links[link, 0]], ends[link, 0]),
-                    (begin[links[link, 1]], ends[link, 1]),
-                )
+                (before, after), (leave, arrive) = links[link], ends[link]
                 if link in tracks:
-                    pieces += [_turn(right, leave[1], tracks[link], 1)]
-                    leave = (left, arrive[1])
-                    pieces += [_turn(left, tracks[link], leave[1], -1)]
-                pieces += [_climb(leave, arrive)]
-            pieces += [[(x[target] - along[target] / 2, ends[chain[-1], 1])]]
+                    pieces.append(_turn(right, leave, tracks[link], 1))
+                    pieces.append(_turn(left, tracks[link], arrive, -1))
+                    leave = arrive
+                start = left if link in tracks else end[before]
+                pieces.append(_climb((start, leave), (begin[after], arrive)))
+            pieces.append(np.array([[x[target] - along[target] / 2, ends[chain[-1], 1]]]))
             lines.append(np.concatenate(pieces))
         # Downward the picture is turned; its lower left corner becomes the origin.
         axes = np.array([[0, -1], [1, 0]]) if self.downward else np.array([[1, 0], [0, -1]])
@@ -145,9 +143,8 @@ class Layers:
     def _choose_positions(self, order: list[list[int]]) -> Array:
         """Let links climb as little as can be: a linear programme, Gansner and others (1993)."""
         n_places, n_nodes, n_links = len(self.layer), len(self.graph), len(self.links)
-        pairs = np.array([pair for row in order for pair in pairwise(row)], dtype=int).reshape(
-            -1, 2
-        )
+        beside = [pair for row in order for pair in pairwise(row)]
+        pairs = np.array(beside, dtype=np.int64).reshape(-1, 2)
         gaps = self.extent[pairs, 1].mean(axis=1)
         gaps += np.where((pairs >= n_nodes).any(axis=1), _EDGE_GAP, _NODE_GAP)
 

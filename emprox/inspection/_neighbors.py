@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import is_regressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import check_consistent_length
 
-from ..utils._optional_imports import import_optional
-from ._axes import POINTS, check_column, check_direction, check_matplotlib, size_in_points
+from ._axes import check_column, check_direction, check_libraries, fill_figure, size_in_points
 from ._drawing import FAINT, INK, fit, operation_colors, text_width
 from ._graphs import as_batch, name_graph, to_graphs
 from ._layout import Array
@@ -31,6 +31,7 @@ _GAP = 14.0
 _BAR_COLOR, _TRACK_COLOR, _FRAME_COLOR = "#0072B2", "#e0e0e0", "#f4f4f4"
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class NeighborsDisplay:
     """Why this prediction: an architecture and the known ones that it is predicted from.
 
@@ -44,16 +45,12 @@ class NeighborsDisplay:
     ----------
     prediction : float
         Predicted accuracy.
-    indices : ndarray of shape (n_neighbors,)
-        Positions of the neighbours among the known architectures, the nearest first.
-    distances : ndarray of shape (n_neighbors,)
-        Their distances in the embedding.
-    weights : ndarray of shape (n_neighbors,) or None
-        Their shares in the prediction; None with ``weights="kriging"``, which takes all known
-        architectures into account. What is missing to a sum of 1 is the share of an architecture
-        without a path, which a `chance_level` adds.
-    accuracies : ndarray of shape (n_neighbors,)
-        Their accuracies, in the unit of the known ones.
+    neighbors : DataFrame
+        The nearest known architectures, the nearest first: their ``distance`` in the embedding,
+        their ``accuracy``, and their ``weight``, the share in the prediction. What is missing to a
+        sum of 1 is the share of an architecture without a path, which a `chance_level` adds; with
+        ``weights="kriging"``, which takes all into account, weights are NaN. The index is the
+        position among the known architectures.
     graphs : list of list of networkx.DiGraph
         What is drawn, as in `CellDisplay`: the architecture, then its neighbours.
     colors : dict of str to str
@@ -95,30 +92,15 @@ class NeighborsDisplay:
     >>> display = NeighborsDisplay.from_estimator(model, X[200])
     >>> bool(display.prediction == model.predict(X[200:201])[0])
     True
-    >>> len(display.distances), f"{display.weights.sum():.2f}"
+    >>> len(display.neighbors), f"{display.neighbors['weight'].sum():.2f}"
     (4, '1.00')
     """
 
-    def __init__(
-        self,
-        *,
-        prediction: float,
-        indices: NDArray[np.int64],
-        distances: Array,
-        weights: Array | None,
-        accuracies: Array,
-        graphs: list[list[networkx.DiGraph]],
-        colors: dict[str, str],
-        target_name: str = "accuracy",
-    ) -> None:
-        self.prediction = prediction
-        self.indices = indices
-        self.distances = distances
-        self.weights = weights
-        self.accuracies = accuracies
-        self.graphs = graphs
-        self.colors = colors
-        self.target_name = target_name
+    prediction: float
+    neighbors: pd.DataFrame
+    graphs: list[list[networkx.DiGraph]]
+    colors: dict[str, str]
+    target_name: str = "accuracy"
 
     @classmethod
     def from_estimator(
@@ -128,7 +110,6 @@ class NeighborsDisplay:
         *,
         X_known: Any = None,
         y_known: ArrayLike | None = None,
-        canonicalize: bool = False,
         show_dead: bool = True,
         max_neighbors: int = 8,
         direction: str | None = None,
@@ -151,8 +132,6 @@ class NeighborsDisplay:
             space, they are named by their number and not drawn.
         y_known : array-like of shape (n_known,), default=None
             Their accuracies. They go with `X_known`.
-        canonicalize : bool, default=False
-            Whether to draw canonical forms instead of what is written.
         show_dead : bool, default=True
             Whether to show what is on no path from an input to an output, dashed and grey.
         max_neighbors : int, default=8
@@ -183,7 +162,7 @@ class NeighborsDisplay:
             If the known architectures are needed but not given, or are not those that the
             estimator was fitted to; or if it predicts several accuracies at once.
         """
-        check_matplotlib(cls, "networkx")
+        check_libraries(cls, "networkx")
         _check_options(direction, max_neighbors)
         transformers, last = unwrap(estimator)
         if not (hasattr(last, "kneighbors") and is_regressor(last)):
@@ -195,37 +174,32 @@ class NeighborsDisplay:
         predicted = np.ravel(estimator.predict(sample))
         if len(predicted) != 1:
             raise ValueError(f"one accuracy can be explained, the estimator predicts {predicted}")
-        features = transform(transformers, sample)
-        distances, indices, weights = _find_neighbors(last, features)
+        neighbors = _find_neighbors(last, transform(transformers, sample))
         known, accuracies = _get_known(estimator, X_known, y_known)
-        if indices.max() >= len(accuracies):
-            raise ValueError(f"architecture {indices.max()} is not among those in X_known")
-        accuracies = accuracies[indices]
-        # What is missing to a sum of 1 is the share of an architecture without a path.
-        if weights is not None and np.isclose(weights.sum(), 1):
-            mean = weights @ accuracies
-            if not np.isclose(mean, predicted[0]):
-                raise ValueError(
-                    f"the prediction is {predicted[0]:.6g}, but the accuracies of the neighbours"
-                    f" make {mean:.6g}: give the X_known and y_known that the estimator was fitted"
-                    " to, in the same order"
-                )
+        is_other = neighbors.index.max() >= len(accuracies)
+        if not is_other:
+            neighbors["accuracy"] = accuracies[neighbors.index]
+            mean = (neighbors["weight"] * neighbors["accuracy"]).sum()
+            is_whole = np.isclose(neighbors["weight"].sum(), 1)
+            is_other = is_whole and not np.isclose(mean, predicted[0])
+        if is_other:
+            raise ValueError(
+                "the prediction is not the mean of the neighbours' accuracies: give the X_known and"
+                " y_known that the estimator was fitted to, in the same order"
+            )
         space = next((step.space_ for step in transformers if hasattr(step, "space_")), None)
         if space is None:
-            names = ["this architecture", *(f"known architecture {index}" for index in indices)]
-            graphs = [[name_graph(name)] for name in names]
+            names = ["this architecture", *(f"known architecture {i}" for i in neighbors.index)]
+            graphs, colors = [[name_graph(name)] for name in names], {}
         else:
-            cells = [architecture, *space.decode(space.encode(known)[indices])]
-            options = {"canonicalize": canonicalize, "show_dead": show_dead}
-            graphs = [to_graphs(space, cell, **options) for cell in cells]
+            cells = [architecture, *space.encode(known)[neighbors.index]]
+            graphs = [to_graphs(space, cell, show_dead) for cell in cells]
+            colors = operation_colors(space, [graph for cell in graphs for graph in cell])
         return cls(
             prediction=float(predicted[0]),
-            indices=indices,
-            distances=distances,
-            weights=weights,
-            accuracies=accuracies,
+            neighbors=neighbors,
             graphs=graphs,
-            colors=operation_colors(space, [graph for cell in graphs for graph in cell]),
+            colors=colors,
             target_name=target_name,
         ).plot(ax, max_neighbors=max_neighbors, direction=direction)
 
@@ -256,41 +230,34 @@ class NeighborsDisplay:
             If the direction does not exist, or no neighbour is to be drawn.
         """
         _check_options(direction, max_neighbors)
-        n_shown = min(max_neighbors, len(self.indices))
-        drawings = [fit(cell, _ROOM, direction) for cell in self.graphs[: 1 + n_shown]]
-        titles = [self._query_title(n_shown), *map(self._neighbor_title, range(n_shown))]
+        titles = self._titles(max_neighbors)
+        drawings = [fit(cell, _ROOM, direction) for cell in self.graphs[: len(titles)]]
         inner = _SCALE * np.max([drawing.size for drawing in drawings], axis=0) + [0, _HEADER]
-        inner[0] = max(
-            inner[0], _BAR[0], *(text_width(line) for text in titles for line in text.split("\n"))
-        )
+        inner[0] = max(inner[0], _BAR[0], *(text_width(line) for lines in titles for line in lines))
         panel = inner + _GAP
-        grids = [np.array([n, math.ceil(len(drawings) / n)]) for n in range(1, len(drawings) + 1)]
         aspect = _ASPECT if ax is None else np.divide(*size_in_points(ax))
+        grids = [np.array([n, -(-len(titles) // n)]) for n in range(1, len(titles) + 1)]
         grid = min(grids, key=lambda grid: abs(np.log(np.divide(*(grid * panel)) / aspect)))
-        zoom = 1.0
-        if ax is None:
-            plt = import_optional("matplotlib.pyplot", extra="plot", purpose=type(self).__name__)
-            ax = plt.figure(figsize=grid * panel / POINTS).add_axes((0, 0, 1, 1))
-        else:
-            zoom = min(1.0, *(np.array(size_in_points(ax)) / (grid * panel)))
+        zoom = 1.0 if ax is None else min(1.0, *(size_in_points(ax) / (grid * panel)))
+        ax = fill_figure(grid * panel) if ax is None else ax
         ax.set_axis_off()
         ax.set(xlim=(0, grid[0] * panel[0]), ylim=(0, grid[1] * panel[1]), aspect="equal")
         self.cells_: list[Any] = []
         self.titles_: list[Any] = []
         self.bars_: list[Any] = []
         self.ax_, self.figure_ = ax, ax.figure
-        for number, (drawing, title) in enumerate(zip(drawings, titles, strict=True)):
+        for number, (drawing, lines) in enumerate(zip(drawings, titles, strict=True)):
             row, column = divmod(number, grid[0])
             corner = panel * (column, grid[1] - 1 - row) + _GAP / 2
             middle = corner[0] + inner[0] / 2
             if number == 0:
                 self._draw_box(corner - _GAP / 4, inner + _GAP / 2, _FRAME_COLOR, FAINT)
-            elif self.weights is not None:
+            elif self.neighbors["weight"].notna().all():
                 bar = np.array([middle - _BAR[0] / 2, corner[1] + inner[1] - _HEADER + 8])
                 self._draw_box(bar, np.array(_BAR), _TRACK_COLOR)
-                share = np.array([_BAR[0] * self.weights[number - 1], _BAR[1]])
+                share = np.array([_BAR[0] * self.neighbors["weight"].iloc[number - 1], _BAR[1]])
                 self.bars_.append(self._draw_box(bar, share, _BAR_COLOR))
-            for line, text in enumerate(title.split("\n")):
+            for line, text in enumerate(lines):
                 style: dict[str, Any] = ({"fontweight": "bold", "color": INK}, {"color": FAINT})[
                     line
                 ]
@@ -303,22 +270,17 @@ class NeighborsDisplay:
             drawing.draw(self.cells_[-1], self.colors, _SCALE * zoom, size)
         return self
 
-    def _query_title(self, n_shown: int) -> str:
-        how = "its nearest known architectures:"
-        if self.weights is not None:
-            how = f"weighted mean of {len(self.indices)}, of which {n_shown} are shown:"
-        return self._escape(f"predicted {self.target_name} {self.prediction:.4g}\n{how}")
-
-    def _neighbor_title(self, neighbor: int) -> str:
-        title = f"{self.target_name} {self.accuracies[neighbor]:.4g}"
-        title += f"\ndistance {self.distances[neighbor]:.3g}"
-        if self.weights is not None:
-            title += f", weight {100 * self.weights[neighbor]:.1f} %"
-        return self._escape(title)
-
-    @staticmethod
-    def _escape(title: str) -> str:
-        return title.replace("$", r"\$")
+    def _titles(self, max_neighbors: int) -> list[tuple[str, str]]:
+        shown = self.neighbors[:max_neighbors]
+        has_weights = bool(shown["weight"].notna().all())
+        how = f"weighted mean of {len(self.neighbors)}, of which {len(shown)} are shown:"
+        how = how if has_weights else "its nearest known architectures:"
+        titles = [(f"predicted {self.target_name} {self.prediction:.4g}", how)]
+        for row in shown.itertuples():
+            share = f", weight {100 * row.weight:.1f} %" * has_weights
+            how = f"distance {row.distance:.3g}{share}"
+            titles.append((f"{self.target_name} {row.accuracy:.4g}", how))
+        return [(first.replace("$", r"\$"), second) for first, second in titles]
 
     def _draw_box(self, corner: Array, size: Array, color: str, edge: str = "none") -> Any:
         from matplotlib.patches import Rectangle
@@ -350,19 +312,22 @@ def _get_known(estimator: Any, X_known: Any, y_known: ArrayLike | None) -> tuple
     return X_known, accuracies
 
 
-def _find_neighbors(last: Any, features: Any) -> tuple[Array, NDArray[np.int64], Array | None]:
-    """Return distances and positions of the neighbours, and their shares in the prediction."""
-    n_neighbors = shares = None
+def _find_neighbors(last: Any, features: Any) -> pd.DataFrame:
+    """Return the neighbours with their distances and their shares in the prediction."""
+    n_neighbors = weights = None
     if last.weights != "kriging" and hasattr(last, "neighbor_weights"):
-        shares = last.neighbor_weights(features)[0]
+        weights = last.neighbor_weights(features)[0]
         # Of equal rows all count.
-        n_neighbors = max(last.n_neighbors_, np.count_nonzero(shares))
+        n_neighbors = max(last.n_neighbors_, np.count_nonzero(weights))
         n_neighbors = min(n_neighbors, len(last.embedding_))
     distances, indices = (found[0] for found in last.kneighbors(features, n_neighbors))
-    if shares is not None or last.weights == "kriging":
-        return distances, indices, None if shares is None else shares[indices]
-    # Scikit-learn does not tell the share of a neighbour: it is what is predicted on a line, with
-    # the architecture at zero, if this neighbour alone has the accuracy 1.
-    line = KNeighborsRegressor(len(distances), weights=last.weights, algorithm="kd_tree")
-    weights = line.fit(distances[:, None], np.eye(len(distances))).predict([[0.0]])[0]
-    return distances, indices, weights
+    neighbors = pd.DataFrame({"distance": distances}, index=indices).assign(weight=np.nan)
+    if weights is not None:
+        neighbors["weight"] = weights[indices]
+    elif last.weights != "kriging":
+        # Scikit-learn does not tell the share of a neighbour: it is what is predicted on a line,
+        # with the architecture at zero, if this neighbour alone has the accuracy 1.
+        line = KNeighborsRegressor(len(distances), weights=last.weights, algorithm="kd_tree")
+        line.fit(distances[:, None], np.eye(len(distances)))
+        neighbors["weight"] = line.predict([[0.0]])[0]
+    return neighbors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from ..metrics import kendall_tau as compute_kendall_tau
-from ._axes import check_column, check_matplotlib, get_axes, robust_limits
+from ._axes import check_column, check_libraries, get_axes, robust_limits
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class RankAgreementDisplay:
     """Predicted against true accuracies, and how well they agree on the order.
 
@@ -62,20 +64,11 @@ class RankAgreementDisplay:
     'predicted accuracy'
     """
 
-    def __init__(
-        self,
-        *,
-        y_true: NDArray[np.float64],
-        y_pred: NDArray[np.float64],
-        kendall_tau: float,
-        name: str | None = None,
-        target_name: str = "accuracy",
-    ) -> None:
-        self.y_true = y_true
-        self.y_pred = y_pred
-        self.kendall_tau = kendall_tau
-        self.name = name
-        self.target_name = target_name
+    y_true: NDArray[np.float64]
+    y_pred: NDArray[np.float64]
+    kendall_tau: float
+    name: str | None = None
+    target_name: str = "accuracy"
 
     @classmethod
     def from_estimator(
@@ -105,7 +98,7 @@ class RankAgreementDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib(cls)
+        check_libraries(cls)
         return cls.from_predictions(y, estimator.predict(X), **options)
 
     @classmethod
@@ -148,7 +141,7 @@ class RankAgreementDisplay:
         ValueError
             If the accuracies are not finite, not one-dimensional or of different lengths.
         """
-        check_matplotlib(cls)
+        check_libraries(cls)
         true, pred = check_column(y_true, "y_true"), check_column(y_pred, "y_pred")
         check_consistent_length(true, pred)
         tau = float(compute_kendall_tau(true, pred))
@@ -187,7 +180,7 @@ class RankAgreementDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = get_axes(ax, self)
+        ax = get_axes(ax)
         values = np.concatenate([self.y_true, self.y_pred])
         low, high = robust_limits(values, 3) if robust else (values.min(), values.max())
         margin = 0.04 * (high - low) or 0.5

@@ -13,7 +13,7 @@ import skorch
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -24,6 +24,7 @@ from ._modules import (
     PropertyHead,
     PropertyLoss,
     TokenCrossEntropy,
+    description_scales,
 )
 from ._net import use_one_torch_thread
 from ._pretrained import Checkpoint, load_pretrained, save_pretrained
@@ -63,8 +64,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         embedding, so `inverse_transform` is poor then. With ``"embedding"`` it sees nothing else,
         in training as well, and the embedding has to carry everything.
     max_epochs : int, default=None
-        Passes over the training data. None stands for 50, and for 0 with a `pretrained` encoder,
-        which a few known architectures can hardly make better.
+        Passes over the training data. None stands for 50, and for 0 with a `pretrained` encoder.
     learning_rate : float, default=1e-3
         Learning rate of Adam.
     batch_size : int, default=100
@@ -82,8 +82,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     verbose : int, default=0
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, dropout and the order of the samples. The same seed gives the same
-        embedding, bit by bit, on the same machine, for any number of threads.
+        Determines weights, dropout and the order of the samples. On the same machine the same seed
+        gives the same embedding, bit by bit, for any number of threads.
 
     Attributes
     ----------
@@ -96,8 +96,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         Which tokens occurred at which position; only these are ever written there.
     n_features_in_ : int
         Length of the token sequences.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any.
 
     See Also
     --------
@@ -117,9 +115,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     square of 0.7) over the pairs in a batch, plus a tenth of the cross entropy of the tokens.
 
     With ``output="properties"`` `transform` returns the properties that the network predicts. If it
-    was trained without any, it returns the standardised embedding beside the outputs of the encoder
-    at each position (means over stretches if there are more than 32), which are given as much
-    variance as the embedding.
+    was trained without any, it returns the standardised embedding beside the encoder's outputs at
+    each position (or means over 32 stretches), which are given as much variance.
 
     References
     ----------
@@ -177,7 +174,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             Name of a search space that the package has an encoder for, or path to a file that
             `save_pretrained` wrote.
         **parameters : dict
-            Parameters of the embedder. Size and attention are those of the encoder.
+            Parameters of the embedder.
 
         Returns
         -------
@@ -187,8 +184,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         Raises
         ------
         ValueError
-            If there is no such encoder, the file does not hold one, or a parameter is out of its
-            range or does not fit the encoder.
+            If there is no such encoder, or a parameter is out of its range or does not fit it.
 
         Examples
         --------
@@ -204,8 +200,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         own = {"embedding_dim": checkpoint.embedding_dim, "attention": checkpoint.attention}
         embedder = cls(**{**own, **parameters, "pretrained": pretrained})
         embedder._validate_params()
-        embedder.n_features_in_ = checkpoint.length
-        nothing = np.zeros((0, checkpoint.length), dtype=np.int64)
+        embedder.n_features_in_ = len(checkpoint.legal_tokens)
+        nothing = np.zeros((0, len(checkpoint.legal_tokens)), dtype=np.int64)
         embedder._fit(nothing, checkpoint, None, max_epochs=0)
         return embedder
 
@@ -223,11 +219,10 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         path : str or path-like
             The file, in the safetensors format.
         tokenizer : ArchitectureTokenizer
-            The fitted tokenizer that the sequences come from. Its space, sequence and vocabulary
-            are written as well, and checked wherever the file is used.
+            The fitted tokenizer that the sequences come from; what it writes is checked wherever
+            the file is used.
         dtype : {"float32", "float16"}, default="float32"
-            Type of the weights in the file. ``"float16"`` halves it, and changes embeddings a
-            little.
+            Type of the weights in the file.
 
         Raises
         ------
@@ -277,8 +272,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         ------
         ValueError
             If X is empty or holds something other than tokens, X and `properties` do not fit
-            together, a parameter is out of its range or the device does not exist, or the
-            pretrained encoder cannot be read or is for other sequences.
+            together, a parameter is out of its range, or the pretrained encoder is for other
+            sequences.
         """
         # What an interrupt leaves behind has to count as not fitted.
         self.__dict__.pop("net_", None)
@@ -286,7 +281,11 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         checkpoint = None if self.pretrained is None else load_pretrained(self.pretrained)
         if checkpoint is not None:
             checkpoint.check_tokens(tokens)
-        described = None if properties is None else _check_properties(properties, len(tokens))
+        described = None
+        if properties is not None:
+            array = check_array(properties, dtype=np.float32, input_name="properties")
+            check_consistent_length(tokens, array)
+            described = torch.from_numpy(array)
         max_epochs = self.max_epochs
         if max_epochs is None:
             max_epochs = _MAX_EPOCHS if checkpoint is None else 0
@@ -309,8 +308,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         Raises
         ------
         ValueError
-            If X holds something other than tokens, or the sequences have another length than in
-            `fit`.
+            If X holds something other than tokens, or not as many as in `fit`.
         """
         indices = self._known_indices(X)
         # Canonical forms repeat: each sequence is embedded once.
@@ -323,9 +321,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         return written.astype(np.float32)[places.numpy()]
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Decode embeddings to token sequences.
+        """Decode embeddings: greedily, with tokens that occurred at the position in training.
 
-        Greedy: at each position the most likely of the tokens that occurred there in training.
         Only the embedding is seen; see the parameter `attention` for what that means.
 
         Parameters
@@ -345,14 +342,10 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         """
         check_is_fitted(self, "net_")
         if not self._is_embedding:
-            raise ValueError(
-                "properties cannot be decoded; set output='embedding', or call reconstruct(X)"
-            )
+            raise ValueError("properties cannot be decoded; call reconstruct(X) instead")
         embedding = check_array(X, dtype=np.float64)
         if embedding.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"embeddings have {self._n_features_out} columns, got {embedding.shape[1]}"
-            )
+            raise ValueError(f"X has {embedding.shape[1]} columns, not {self._n_features_out}")
         illegal = self._illegal()
 
         def decode(module: Autoencoder, batch: Tensor) -> Tensor:
@@ -373,8 +366,7 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         ndarray of shape (n_samples, n_features)
             Token matrix.
         """
-        indices = self._known_indices(X)
-        illegal = self._illegal()
+        indices, illegal = self._known_indices(X), self._illegal()
 
         def reconstruct(module: Autoencoder, batch: Tensor) -> Tensor:
             outputs, embedding = module.encoder(batch)
@@ -395,7 +387,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             self._learn_vocabulary(tokens)
             module = self._make_module(properties, seed)
         else:
-            self._check_fits(checkpoint, properties)
+            n_properties = None if properties is None else properties.shape[1]
+            checkpoint.check_parameters(self.embedding_dim, self.attention, n_properties)
             self.vocabulary_ = checkpoint.vocabulary
             self.legal_tokens_ = checkpoint.legal_tokens
             module = checkpoint.make_module(float(self.dropout), seed)
@@ -438,21 +431,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             head.distance_unit.fill_(typical / TYPICAL_DISTANCE or 1.0)
         return module
 
-    def _check_fits(self, checkpoint: Checkpoint, properties: Tensor | None) -> None:
-        """Check that parameters and properties are those of a pretrained encoder."""
-        for name in ("embedding_dim", "attention"):
-            given, needed = getattr(self, name), getattr(checkpoint, name)
-            if given != needed:
-                raise ValueError(
-                    f"{name}={given!r}, but the pretrained encoder {checkpoint.source!r} has"
-                    f" another: set {name}={needed!r}"
-                )
-        if properties is not None and properties.shape[1] != checkpoint.n_properties:
-            raise ValueError(
-                f"the pretrained encoder {checkpoint.source!r} predicts {checkpoint.n_properties}"
-                f" properties, got {properties.shape[1]}"
-            )
-
     def _learn_output(self, net: skorch.NeuralNet, indices: Tensor) -> None:
         """Find out how wide the output is, and the scale of what is no property."""
         self._n_features_out, self._is_embedding = self.embedding_dim, self.output == "embedding"
@@ -463,27 +441,9 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             if net.module_.property_head is None and len(indices):
                 described = self._evaluate(net, Autoencoder.describe, indices).numpy()
                 self._center = described.mean(axis=0)
-                self._scale = _scales(described.std(axis=0), self.embedding_dim)
+                self._scale = description_scales(described.std(axis=0), self.embedding_dim)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _check_properties(properties: ArrayLike, n_samples: int) -> Tensor:
-    array = check_array(properties, dtype=np.float32, input_name="properties")
-    if len(array) != n_samples:
-        raise ValueError(f"properties has {len(array)} rows, but X has {n_samples}")
-    return torch.from_numpy(array)
-
-
-def _scales(spreads: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return what to divide by: each column of the embedding by its own, the others by the same.
-
-    So both have the same sum of variances. Where nothing varies but rounding, it is infinity.
-    """
-    scales = np.where(spreads > 1e-9, spreads, np.inf)
-    n_varying = max(1, np.isfinite(scales[:size]).sum())
-    others = np.linalg.norm(spreads[size:]) / n_varying**0.5
-    return np.where(np.arange(len(spreads)) < size, scales, others if others > 1e-9 else np.inf)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -252,3 +254,14 @@ def draw_weights(module: nn.Module, seed: int) -> None:
             bound = 1 / math.sqrt(fan_in)
             for weight in layer.parameters():
                 weight.uniform_(-bound, bound, generator=generator)
+
+
+def description_scales(spreads: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Return what to divide by: each column of the embedding by its own, the others by the same.
+
+    So both have the same sum of variances. Where nothing varies but rounding, it is infinity.
+    """
+    scales = np.where(spreads > 1e-9, spreads, np.inf)
+    n_varying = max(1, np.isfinite(scales[:size]).sum())
+    others = np.linalg.norm(spreads[size:]) / n_varying**0.5
+    return np.where(np.arange(len(spreads)) < size, scales, others if others > 1e-9 else np.inf)

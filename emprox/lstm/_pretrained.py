@@ -61,11 +61,6 @@ class Checkpoint:
         bias = self.weights.get("property_head.2.bias")
         return 0 if bias is None else len(bias)
 
-    @property
-    def length(self) -> int:
-        """Length of the token sequences."""
-        return len(self.legal_tokens)
-
     def make_module(self, dropout: float, seed: int) -> Autoencoder:
         """Build the module with the trained weights."""
         module = Autoencoder(
@@ -79,16 +74,30 @@ class Checkpoint:
         module.load_state_dict(self.weights)
         return module
 
+    def check_parameters(
+        self, embedding_dim: int, attention: str, n_properties: int | None
+    ) -> None:
+        """Check that parameters of an embedder, and properties if there are any, are its own."""
+        given = {"embedding_dim": embedding_dim, "attention": attention}
+        if n_properties is not None:
+            given["n_properties"] = n_properties
+        for name, value in given.items():
+            if value != getattr(self, name):
+                raise ValueError(
+                    f"{name}={value!r}, but the pretrained encoder {self.source!r} has"
+                    f" {name}={getattr(self, name)!r}"
+                )
+
     def check_tokens(self, tokens: NDArray[np.int64]) -> None:
         """Check that token sequences are of the kind that the encoder was trained on."""
-        n_wrong, highest = len(tokens), len(self.meanings) - 1
-        if tokens.shape[1] == self.length and tokens.max() <= highest:
+        n_wrong, length, highest = len(tokens), len(self.legal_tokens), len(self.meanings) - 1
+        if tokens.shape[1] == length and tokens.max() <= highest:
             places = places_in(self.vocabulary, tokens)
-            legal = (places > 0) & self.legal_tokens[np.arange(self.length), places - 1]
+            legal = (places > 0) & self.legal_tokens[np.arange(length), places - 1]
             n_wrong = int((~legal).any(axis=1).sum())
         if n_wrong > _MOST_ILLEGAL * len(tokens):
             raise ValueError(
-                f"the pretrained encoder {self.source!r} reads {self.length} tokens from 0 to"
+                f"the pretrained encoder {self.source!r} reads {length} tokens from 0 to"
                 f" {highest}, as ArchitectureTokenizer({self.space!r}, sequence={self.sequence!r},"
                 f" canonicalize={self.canonicalize}) writes them; {n_wrong} of {len(tokens)}"
                 " sequences are not such: take this tokenizer, or pretrained=None"

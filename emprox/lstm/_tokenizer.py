@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..spaces._sequences import IntArray, translate
 from ..spaces._transformer import ArchitectureTransformer
 
 
+@dataclass(eq=False, repr=False)
 class ArchitectureTokenizer(ArchitectureTransformer):
     """Write architectures as token sequences of equal length.
 
@@ -56,22 +58,16 @@ class ArchitectureTokenizer(ArchitectureTransformer):
     '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|avg_pool_3x3~1|none~2|'
     """
 
+    space: str | SearchSpace
+    _: KW_ONLY
+    sequence: str | None = None
+    canonicalize: bool = True
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ArchitectureTransformer._parameter_constraints,
         "sequence": [str, None],
         "canonicalize": ["boolean"],
     }
-
-    def __init__(
-        self,
-        space: str | SearchSpace,
-        *,
-        sequence: str | None = None,
-        canonicalize: bool = True,
-    ) -> None:
-        self.space = space
-        self.sequence = sequence
-        self.canonicalize = canonicalize
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read architectures from tokens.

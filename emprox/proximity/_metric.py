@@ -14,7 +14,7 @@ from sklearn.base import (
     RegressorMixin,
     TransformerMixin,
 )
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
@@ -22,7 +22,7 @@ from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ..utils._versions import VersionedMixin
 from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
-from ._rows import DistinctRows, check_rows, check_weights
+from ._rows import DistinctRows, check_rows, check_weights, pack, unpack
 from ._transform import TargetTransform
 
 Floats = NDArray[np.float64]
@@ -377,16 +377,8 @@ class ProximityMetric(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> tuple[Floats, Floats, Floats]:
         targets = check_targets(y)
-        features, targets = validate_data(
-            self,
-            X,
-            targets,
-            reset=reset,
-            dtype=np.float64,
-            copy=True,
-            multi_output=True,
-            y_numeric=True,
-        )
+        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
+        check_consistent_length(features, targets)
         if not reset and targets.shape[1:] != self._n_targets:
             raise ValueError(
                 f"y has the shape {targets.shape}; give every sample as many outputs as in fit"
@@ -485,11 +477,13 @@ class ProximityMetric(
         if "_machines" in state:
             # Points follow from the features.
             state["_machines"] = [machine.without_points() for machine in self._machines]
+            state["_X"] = pack(self._X)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_machines" in state:
+            self._X = unpack(state["_X"])
             known = np.concatenate([self._X[self._rows.first], self._added])
             points = self._to_points(known)
             for machine in self._machines:

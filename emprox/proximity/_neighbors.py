@@ -65,7 +65,10 @@ class NeighborMeans:
 
     def average(self, places: NDArray[np.intp], weights: Floats) -> Floats:
         """Average the values of places, of shape (n, n_outputs)."""
-        return np.einsum("nk,nko->no", weights, self.values[places])
+        values = self.values[places]
+        means = np.einsum("nk,nko->no", weights, values)
+        # Rounding must not take the mean of equal values away from them.
+        return np.clip(means, values.min(axis=1), values.max(axis=1))
 
     def _weigh(self, distances: Floats, places: NDArray[np.intp]) -> Floats:
         """Weigh as `KNeighborsRegressor` does: those at distance zero shut others out."""

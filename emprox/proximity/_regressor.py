@@ -15,7 +15,7 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
@@ -23,7 +23,7 @@ from ..utils._targets import check_targets
 from ..utils._versions import VersionedMixin
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, nearest_distances, usual_distance
-from ._rows import DistinctRows, Known, check_rows, check_weights
+from ._rows import DistinctRows, Known, check_rows, check_weights, pack, unpack
 from ._transform import TargetTransform
 from ._uncertainty import ResidualCalibration, transform_columns
 
@@ -149,7 +149,7 @@ class ProximityRegressor(
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: ArrayLike,
@@ -239,7 +239,7 @@ class ProximityRegressor(
         new = self._read_known(X, y, sample_weight, reset=False)
         known = self._known.join(new)
         if refit == "auto":
-            refit = self.has_outgrown(len(new.X))
+            refit = self._has_outgrown(len(new.X))
         if refit:
             return self._learn(known, self.n_neighbors)
         if self.metric_ is None:
@@ -370,8 +370,8 @@ class ProximityRegressor(
         """
         points = self._read(X) * self._feature_scales()
         if self._novelty is None:
-            evaluated = self._known.X[~self._known.is_anchor]
-            known = np.unique(evaluated, axis=0) * self._feature_scales()
+            evaluated = ~self._known.is_anchor & (self._known.weights > 0)
+            known = np.unique(self._known.X[evaluated], axis=0) * self._feature_scales()
             self._novelty = known, usual_distance(known)
         known, usual = self._novelty
         nearest = nearest_distances(points, known)
@@ -466,16 +466,8 @@ class ProximityRegressor(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> Known:
         targets = check_targets(y)
-        features, targets = validate_data(
-            self,
-            X,
-            targets,
-            reset=reset,
-            dtype=np.float64,
-            copy=True,
-            multi_output=True,
-            y_numeric=True,
-        )
+        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
+        check_consistent_length(features, targets)
         if not reset and targets.shape[1:] != self._known.y.shape[1:]:
             raise ValueError(
                 f"y has the shape {targets.shape}, but fit was given {self._known.y.shape}"
@@ -487,7 +479,7 @@ class ProximityRegressor(
         check_is_fitted(self, "embedding_")
         return check_rows(validate_data(self, X, reset=False, dtype=np.float64))
 
-    def has_outgrown(self, n_new: int) -> bool:
+    def _has_outgrown(self, n_new: int) -> bool:
         """Say whether with some new samples there are a tenth more than were learned from."""
         after, before = _GROWTH
         n_known = len(self.embedding_) + n_new
@@ -498,7 +490,6 @@ class ProximityRegressor(
         metric, embedding = self._make_metric(), known.X
         if metric is not None:
             embedding = metric.fit(known.X, known.y, known.weights).embedding_
-            known = known._replace(X=metric._X)  # so that a pickle holds it once
         if n_neighbors is None:
             usual = _N_NEIGHBORS_OF_EMBEDDING if metric is None else _N_NEIGHBORS
             n_neighbors = min(usual, len(known.X))
@@ -577,22 +568,20 @@ class ProximityRegressor(
         """Predict parts of the known samples from the others, with deviations."""
         learned = self._known.take(slice(self._n_learned))
         # An anchor is never left out: how it is predicted says nothing about others.
-        evaluated = ~learned.is_anchor & (learned.weights > 0)
-        places = DistinctRows(learned.X, learned.targets, learned.weights).place
-        order = np.random.default_rng(0).permutation(np.unique(places[evaluated]))
+        rows = DistinctRows(learned.X, learned.targets, learned.weights).order
+        order = np.random.default_rng(0).permutation(rows[~learned.is_anchor[rows]])
         parts = np.array_split(order, min(_N_PARTS, len(order)))
         if len(order) > _SAMPLES_FOR_ONE_PART:
             parts = parts[:1]
         residuals = [np.empty((0, learned.targets.shape[1]))]
         stds = residuals.copy()
         for part in parts:
-            left_out = evaluated & np.isin(places, part)
-            others = np.flatnonzero(~left_out & (learned.weights > 0))
+            others = np.setdiff1d(rows, part)
             if not len(others):
                 break
             model = clone(self)._learn(learned.take(others), self.n_neighbors_)
-            _, scores, deviations = model._evaluate(learned.X[left_out], return_std=True)
-            true = transform_columns(model._transforms, learned.targets[left_out])
+            _, scores, deviations = model._evaluate(learned.X[part], return_std=True)
+            true = transform_columns(model._transforms, learned.targets[part])
             residuals.append(true - scores)
             stds.append(deviations)
         return np.concatenate(residuals), np.concatenate(stds)
@@ -606,8 +595,17 @@ class ProximityRegressor(
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        # These follow from the rest.
-        return {**state, **{name: None for name in ("_novelty", "_search") if name in state}}
+        if "_known" in state:
+            # What follows from the rest is left out.
+            state |= {"_known": (pack(self._known.X), *self._known[1:])}
+            state |= {"_novelty": None, "_search": None}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_known" in state:
+            packed, *others = state["_known"]
+            self._known = Known(unpack(packed), *others)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

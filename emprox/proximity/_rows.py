@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,17 @@ def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
     if not weights.any():
         raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
     return weights
+
+
+def pack(X: Floats) -> tuple[bytes, tuple[int, ...]]:
+    """Return a matrix as what is small in a pickle: features repeat their numbers."""
+    return zlib.compress(np.ascontiguousarray(X.T).tobytes()), X.T.shape
+
+
+def unpack(packed: tuple[bytes, tuple[int, ...]]) -> Floats:
+    """Undo `pack`."""
+    columns = np.frombuffer(zlib.decompress(packed[0])).reshape(packed[1])
+    return np.array(columns.T, order="C")
 
 
 class Known(NamedTuple):

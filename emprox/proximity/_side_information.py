@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ..properties import StructuralProperties
-from ..spaces import SearchSpace, get_space
+from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
-from ..utils._sklearn import Interval, fit_context
+from ..spaces._transformer import ArchitectureTransformer
+from ..utils._sklearn import Interval
 from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ._evidence import side_shares
@@ -32,7 +31,7 @@ _LEAST_PART = 0.05
 _MAX_KNOWN = 200
 
 
-class SideInformation(TransformerMixin, BaseEstimator):
+class SideInformation(ArchitectureTransformer):
     """Describe architectures by their structure and by accuracies on other tasks.
 
     Where many architectures of a space have been evaluated on other data sets, or with other
@@ -127,7 +126,7 @@ class SideInformation(TransformerMixin, BaseEstimator):
 
     # Not the tasks, which are checked as they are read.
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [str, SearchSpace],
+        **ArchitectureTransformer._parameter_constraints,
         "n_reference": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
@@ -145,7 +144,9 @@ class SideInformation(TransformerMixin, BaseEstimator):
         self.n_reference = n_reference
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike, side: Any = None) -> SideInformation:
+    def fit(  # type: ignore[override]
+        self, X: Any, y: ArrayLike | None = None, side: Any = None
+    ) -> SideInformation:
         """Learn what structure says about each task, and how much the tasks count for the target.
 
         Parameters
@@ -171,10 +172,12 @@ class SideInformation(TransformerMixin, BaseEstimator):
             If there are no side tasks or known architectures, lengths differ, or accuracies are
             not finite or all missing.
         """
-        self._fit(X, y, side)
+        super().fit(X, y, side=side)
         return self
 
-    def fit_transform(self, X: Any, y: ArrayLike | None = None, side: Any = None) -> Any:
+    def fit_transform(  # type: ignore[override]
+        self, X: Any, y: ArrayLike | None = None, side: Any = None
+    ) -> Any:
         """Learn from known architectures and describe them.
 
         Parameters
@@ -191,73 +194,35 @@ class SideInformation(TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_columns)
             Structural and side columns.
         """
-        return self._fit(X, y, side)
+        return super().fit_transform(X, y, side=side)
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def _fit(self, X: Any, y: ArrayLike | None, side: Any) -> Floats:
+    def _learn(self, decisions: IntArray, y: Any, side: Any = None) -> list[str]:
         targets = check_targets(y)
-        targets = targets.reshape(len(targets), -1)
-        space = get_space(self.space).learn(X)
-        decisions = space.encode(X, at_least=1)
         check_consistent_length(decisions, targets)
+        targets = targets.reshape(len(targets), -1)
         random_state = check_random_state(self.random_state)
-        tasks = read_tasks(space, self.tasks if side is None else side)
-        properties = StructuralProperties(space, standardize=True).set_output(transform="default")
-        structure = properties.fit_transform(decisions)
-
-        self.space_, self.properties_, self.task_names_ = space, properties, tasks.names
+        tasks = read_tasks(self.space_, self.tasks if side is None else side)
+        properties = StructuralProperties(self.space_, standardize=True)
+        self.properties_ = properties.set_output(transform="default").fit(decisions)
+        self.task_names_ = tasks.names
+        structure = self.properties_.transform(decisions)
         with one_blas_thread():
             self._learn_tasks(tasks, random_state)
-            columns = self._side_columns(decisions, structure)
+            columns = self._side_columns(self.space_, decisions, structure)
             rows = random_state.permutation(len(columns))[:_MAX_KNOWN]
             odds = np.repeat(_ODDS * np.maximum(self.predictability_, _LEAST_PART), 2)
             shares = side_shares(structure[rows], columns[rows], targets[rows], odds)
         self.shares_ = shares.reshape(-1, 2)
         self._factors = np.sqrt(shares * structure.var(axis=0).sum())
-        self.n_features_out_ = structure.shape[1] + columns.shape[1]
-        return np.hstack([structure, self._factors * columns])
+        names = [f"{name} {kind}" for name in tasks.names for kind in ("predicted", "known")]
+        return [*self.properties_.get_feature_names_out(), *names]
 
-    def transform(self, X: Any) -> Floats:
-        """Describe architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures; see `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            Structural and side columns. A row depends on nothing but its architecture.
-
-        Raises
-        ------
-        ArchitectureError
-            If a sample is not an architecture of the space; says which and why.
-        """
-        check_is_fitted(self)
-        decisions = self.space_.encode(X)
-        structure = self.properties_.transform(decisions)
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> Floats:
+        extended = space is not self.space_
+        structure = self.properties_.transform(space.decode(decisions) if extended else decisions)
         with one_blas_thread():
-            columns = self._side_columns(decisions, structure)
+            columns = self._side_columns(space, decisions, structure)
         return np.hstack([structure, self._factors * columns])
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Name the columns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of shape (n_columns,), dtype object
-            The names of the structural columns, then two for each task.
-        """
-        check_is_fitted(self)
-        side = [f"{name} {kind}" for name in self.task_names_ for kind in ("predicted", "known")]
-        return np.array([*self.properties_.get_feature_names_out(), *side], dtype=object)
 
     def _learn_tasks(self, tasks: SideTasks, random_state: np.random.RandomState) -> None:
         """Learn what structure says about each task."""
@@ -284,9 +249,9 @@ class SideInformation(TransformerMixin, BaseEstimator):
             self._left_out[reference[:, None], members] = ridge.left_out
             self.predictability_[members] = _squared_correlations(ridge.left_out, targets)
 
-    def _side_columns(self, decisions: IntArray, structure: Floats) -> Floats:
+    def _side_columns(self, space: SearchSpace, decisions: IntArray, structure: Floats) -> Floats:
         """Return both columns of each task, side by side."""
-        canonical = self.space_.canonicalize(decisions)
+        canonical = space.canonicalize(decisions)
         rows = [self._rows.get(key, -1) for key in _keys(canonical)]
         columns = np.empty((len(rows), len(self.task_names_), 2))
         for members, ridge in self._ridges:
@@ -298,9 +263,6 @@ class SideInformation(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
 

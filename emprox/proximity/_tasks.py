@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 
 from ..spaces import ArchitectureError, SearchSpace
 from ..spaces._sequences import IntArray
+from ..utils._targets import check_targets
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +79,10 @@ def read_tasks(space: SearchSpace, tasks: Any) -> SideTasks:
 def _read_one(space: SearchSpace, task: str, pair: Any) -> tuple[IntArray, Floats]:
     """Read the pair of one task."""
     architectures, accuracies = _as_pair(pair, task)
-    values = check_array(accuracies, ensure_2d=False, dtype=np.float64, input_name=task)
+    try:
+        values = check_targets(accuracies, task)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{task}: {error}") from error
     if values.ndim != 1:
         raise ValueError(
             f"{task} has accuracies of shape {values.shape}: give one number for each architecture"
@@ -91,9 +95,12 @@ def _read_table(space: SearchSpace, pair: Any) -> tuple[list[str], IntArray, Flo
     what = "side information"
     architectures, accuracies = _as_pair(pair, what, " or a mapping of names to such pairs")
     names = getattr(accuracies, "columns", None)
-    values = check_array(
-        accuracies, ensure_2d=False, ensure_all_finite=False, dtype=np.float64, input_name=what
-    )
+    try:
+        values = check_array(
+            accuracies, ensure_2d=False, ensure_all_finite=False, dtype=np.float64, input_name=what
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from error
     if np.isinf(values).any():
         raise ValueError(f"{what} contains infinity; what is not known has to be NaN")
     values = values.reshape(len(values), -1)

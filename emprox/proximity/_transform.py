@@ -67,7 +67,7 @@ class TargetTransform:
             self._mean, self._scale = _mean_and_deviation(self._forward(values), counts)
         else:
             self._mean = float(self._forward(values)[0])
-        self._set_knots(values)
+        self._set_knots(np.unique(np.ldexp(y, -self._exponent)))
 
     def forward(self, y: Floats) -> Floats:
         """Transform values, of shape (n,)."""
@@ -85,10 +85,13 @@ class TargetTransform:
             beyond = z - np.clip(z, self._knots[0], self._knots[-1])
             # Beyond the known values only the logarithm changes.
             factor = self._scale * self._log_scale / (1 - self.rank_share)
-            logarithms = self._logarithm(values) + beyond * factor
-            values = np.where(beyond == 0, values, self._invert_logarithm(logarithms))
+            logarithms = self._logarithm(values - self._best) + beyond * factor
+            further = self._invert_logarithm(logarithms) + self._best
+            values = np.where(beyond == 0, values, further)
+        largest = np.finfo(np.float64).max
         with np.errstate(over="ignore"):
-            return np.ldexp(values + self._best, self._exponent)
+            scaled = np.ldexp(values, self._exponent)
+        return np.clip(scaled, -largest, largest)
 
     def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
         """Return half the distance of what lies one deviation above and below, transformed back.
@@ -102,13 +105,13 @@ class TargetTransform:
 
     def extend(self, y: Floats) -> None:
         """Let `inverse` reach further known values; `forward` stays as it is."""
-        self._set_knots(np.union1d(self._knot_values, self._scale_down(y)))
+        self._set_knots(np.union1d(self._knot_values, np.ldexp(y, -self._exponent)))
 
     def _scale_down(self, y: Floats) -> Floats:
         return np.ldexp(y, -self._exponent) - self._best
 
     def _set_knots(self, values: Floats) -> None:
-        self._knots, self._knot_values = self._forward(values), values
+        self._knots, self._knot_values = self._forward(values - self._best), values
 
     def _forward(self, values: Floats) -> Floats:
         ranks = np.interp(values, self._values, self._ranks) / self._rank_scale

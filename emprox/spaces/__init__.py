@@ -7,6 +7,7 @@ from ._checks import check_search_space
 from ._dag import DAGSpace
 from ._darts import DARTSSpace
 from ._edge_cells import EdgeCellSpace
+from ._estimator_checks import check_architecture_estimator
 from ._nasbench101 import NASBench101Space
 from ._nasbench201 import NASBench201Space
 from ._nasbench_asr import NASBenchASRSpace
@@ -44,6 +45,7 @@ __all__ = [
     "TokenSequence",
     "TransNASBench101MacroSpace",
     "TransNASBench101MicroSpace",
+    "check_architecture_estimator",
     "check_search_space",
     "from_naslib",
     "get_space",

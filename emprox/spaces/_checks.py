@@ -178,11 +178,9 @@ def _check_graphs(graphs: Graphs) -> None:
 
 
 def _path_sums(graphs: Graphs, matrices: IntArray) -> IntArray:
-    """Sum over all paths the product of random matrices, one for each operation.
-
-    Matrices do not commute, so that architectures have the same sums only if they have the same
-    operations in the same order along the same number of paths.
-    """
+    """Sum over all paths the product of random matrices, one for each operation."""
+    # Matrices do not commute, so that equal sums mean the same operations in the same order along
+    # the same number of paths.
     signals = np.zeros((graphs.n_nodes, graphs.n_graphs, _MATRIX_SIZE), dtype=np.int64)
     # Any numbers do, as long as inputs differ.
     signals[: graphs.n_inputs] = np.arange(1, 1 + graphs.n_inputs)[:, None, None]

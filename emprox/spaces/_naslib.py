@@ -73,10 +73,9 @@ def from_naslib(graph: Any, space: str | None = None) -> Architecture:
 
 
 class _LineGraph:
-    """Collects the operations in the order in which they are computed.
+    """Collects the operations in the order in which they are computed."""
 
-    A signal between them is the set of the operations that it is made of.
-    """
+    # A signal between them is the set of the operations that it is made of.
 
     def __init__(self) -> None:
         self.operations: list[str] = []

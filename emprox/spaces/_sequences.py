@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs
+from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs, reorder
 from ..graphs._graphs import IntArray
 from ..utils._texts import one_line
 
@@ -155,10 +155,8 @@ def path_sequence(
     length: int,
     description: str,
 ) -> TokenSequence:
-    """Write decisions, and after them the operations along each path in sorted order.
-
-    The operations of the graphs have to come first in the vocabulary of the decisions.
-    """
+    """Write decisions, and after them the operations along each path in sorted order."""
+    # The operations of the graphs come first in the vocabulary of the decisions.
     end = decisions.vocabulary_size
 
     def write(matrix: IntArray) -> IntArray:
@@ -195,9 +193,8 @@ def adjacency_sequence(
         adjacency = graphs.adjacency
         if not there.all():
             order = np.argsort(~there, axis=1, kind="stable")
-            there, tokens = (np.take_along_axis(each, order, axis=1) for each in (there, tokens))
-            rows = np.arange(len(order))[:, None, None]
-            adjacency = adjacency[rows, order[:, :, None], order[:, None, :]]
+            tokens, adjacency = reorder(tokens, adjacency, order)
+            there = np.take_along_axis(there, order, axis=1)
         # The column of a node that is not there says nothing about its edges either.
         written = np.repeat(there[:, 1:], np.arange(2, n_nodes + 1), axis=1)
         return np.where(written, flatten_graphs(adjacency, tokens), PADDING)
@@ -220,11 +217,9 @@ def adjacency_sequence(
 
 
 def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntArray:
-    """Write labelled graphs column by column, as the EmProx paper does (section 3.1, Figure 4).
-
-    For every node but the first, in order: one token for each earlier node that says whether an
-    edge leads here (2) or not (1), then the token of the node's operation.
-    """
+    """Write labelled graphs column by column, as the EmProx paper does (section 3.1, Figure 4)."""
+    # For every node but the first, in order: for each earlier node whether an edge leads here (2)
+    # or not (1), then the token of the node's operation.
     n_graphs, n_nodes = node_tokens.shape
     edges = np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)) != 0
     columns = []
@@ -253,11 +248,8 @@ def shift_left(tokens: IntArray, length: int | None = None) -> IntArray:
 
 
 def sorted_words(words: IntArray, present: NDArray[np.bool_], end: int, length: int) -> IntArray:
-    """Write a set of words per row, longest first, then by their tokens, each with an end token.
-
-    Padding inside a word of `words`, of shape (n_rows, n_words, word_length), is dropped; `end`
-    has to be larger than every other token.
-    """
+    """Write a set of words per row, longest first, then by their tokens, each with an end token."""
+    # Padding inside a word is dropped, and the end token is larger than every other one.
     n_rows, _, word_length = words.shape
     words = shift_left(words.reshape(-1, word_length)).reshape(words.shape)
     # Reading a word as a number sorts words as text; an absent word is less than all others.

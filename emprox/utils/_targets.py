@@ -18,6 +18,8 @@ def check_targets(y: Any, name: str = "y") -> NDArray[np.float64]:
     if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
         raise ValueError(f"{name} holds dates or durations, not numbers")
     try:
-        return check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
+        # The sum of numbers may overflow where none of them does.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     except OverflowError as error:
         raise ValueError(f"{name} holds a number that is too large for a float") from error

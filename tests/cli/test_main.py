@@ -9,8 +9,7 @@ import pytest
 
 import emprox
 from emprox import make_emprox_pipeline
-from emprox._pipeline import RECIPES
-from emprox.cli import _options, main
+from emprox.cli import main
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
@@ -42,23 +41,34 @@ def test_unknown_command(run):
     assert "No such command 'predcit'" in result.stderr
 
 
-def test_recipes_are_those_of_the_package():
-    assert set(_options.RECIPES) == set(RECIPES)
+def test_recipes_are_those_of_the_package(run):
     default = inspect.signature(make_emprox_pipeline).parameters["recipe"].default
-    for command in ("demo", "predict", "rank"):
+    for command in ("predict", "rank"):
         (recipe,) = (option for option in main.commands[command].params if option.name == "recipe")
         assert recipe.default == default
+        for choice in recipe.type.choices:
+            make_emprox_pipeline("nasbench201", choice)
 
 
-def test_warnings_are_shown_in_a_line(run, monkeypatch):
-    def warn(space):
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.warn("something is odd", stacklevel=2)
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
+        (UserWarning("set chance_level\nplease"), "Warning: set --chance-level please"),
+        (ValueError("wrong\n number"), "Error: wrong number"),
+        (OSError(28, "No space left", "new.csv"), "Error: new.csv: No space left"),
+        (ImportError("pip install it"), "Error: pip install it"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_a_line(run, monkeypatch, problem, line):
+    def go_wrong(space):
+        if isinstance(problem, UserWarning):
+            warnings.warn(problem, stacklevel=2)
+        else:
+            raise problem
 
-    monkeypatch.setattr(main.commands["spaces"], "callback", warn)
+    monkeypatch.setattr(main.commands["spaces"], "callback", go_wrong)
     before = warnings.showwarning
-    assert run("spaces").stderr == "Warning: something is odd\n"
+    assert run("spaces").stderr == f"{line}\n"
     assert warnings.showwarning is before
 
 
@@ -83,7 +93,7 @@ def test_full_disk(start):
     with Path("/dev/full").open("wb") as full:
         process = start("spaces", stdout=full)
         error = process.stderr.read().decode()
-    assert error == "Error: standard output cannot be written: No space left on device\n"
+    assert error == "Error: standard output: No space left on device\n"
     assert process.wait() == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from emprox import EmProxRegressor
 
-PREDICT = ("predict", "--space", "nasbench201", "--known", "known.csv")
+PREDICT = ("predict", "--space=nasbench201", "--known=known.csv", "--chance-level=10")
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
@@ -29,7 +29,7 @@ class TestOutput:
         before = {path: path.read_bytes() for path in Path().iterdir()}
         result = predict_to(output)
         assert result.exit_code == 1
-        assert result.stderr == f"Error: {output} is an input too; write to another file\n"
+        assert f"{output} is an input too" in result.stderr
         assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
     def test_is_no_input_in_a_pipe(self, start, files):
@@ -41,16 +41,12 @@ class TestOutput:
         assert b"candidates.csv is an input too" in error
         assert process.returncode == 1
 
-    def test_is_no_folder(self, predict_to, files):
-        result = predict_to(files)
-        assert (result.exit_code, result.stderr) == (1, f"Error: {files} is a folder, not a file\n")
-
-    def test_missing_folder(self, predict_to):
-        result = predict_to("none/new.csv")
-        assert (result.exit_code, result.stderr) == (
-            1,
-            "Error: none/new.csv cannot be written: its folder does not exist or is not writable\n",
-        )
+    @pytest.mark.parametrize("output", [".", "none/new.csv"])
+    def test_folders(self, predict_to, output):
+        result = predict_to(output)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert output in result.stderr
+        assert "folder" in result.stderr
 
     def test_closed_folder(self, predict_to, monkeypatch):
         monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
@@ -72,20 +68,14 @@ class TestOutput:
         before = names()
         result = predict_to("new.csv")
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr == "Error: new.csv cannot be written: No space left on device\n"
+        assert result.stderr == "Error: new.csv: No space left on device\n"
         assert names() == before
         assert not existing or Path("new.csv").read_text() == "old"
-
-    @pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
-    def test_device_in_a_folder_that_is_closed(self, predict_to, monkeypatch):
-        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-        assert predict_to("/dev/null").exit_code == 0
-        assert Path("/dev/null").is_char_device()
 
     @needs_dev_full
     def test_full_device(self, predict_to):
         result = predict_to("/dev/full")
-        assert result.stderr == "Error: /dev/full cannot be written: No space left on device\n"
+        assert result.stderr == "Error: /dev/full: No space left on device\n"
         assert Path("/dev/full").is_char_device()  # and not replaced by a file
 
     @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
@@ -122,16 +112,6 @@ class TestInterrupted:
         assert result.stderr == "\nInterrupted.\n"
         assert names() == ["candidates.csv", "known.csv", "new.csv"]
         assert Path("new.csv").read_text() == "old"
-
-    def test_while_writing(self, run, files, monkeypatch):
-        def interrupt(path, data):
-            path.touch()
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(Path, "write_bytes", interrupt)
-        result = run(*PREDICT, "--candidates", "candidates.csv", "--output", "new.csv")
-        assert result.exit_code == 130
-        assert names() == ["candidates.csv", "known.csv"]
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
     def test_by_a_signal(self, start, files):

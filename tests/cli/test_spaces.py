@@ -52,7 +52,7 @@ def test_shows_one_space(run, name):
     assert set(space.operations) <= set(words)
     assert space.proximity_sequence in words
     example = result.stdout.split("For example:\n")[1].rstrip("\n")
-    assert space.format(space.parse(example)) == example
+    assert space.is_valid(space.encode([example])).all()
 
 
 def test_an_unknown_space(run):

@@ -122,7 +122,7 @@ class TestDownload:
         assert list(data_home.iterdir()) == []
 
     def test_drop_by_drop(self, server, publish, data_home, monkeypatch):
-        clock = iter(range(0, 10**6, 20))
+        clock = iter(range(0, 10**9, 10_000))
         monkeypatch.setattr("emprox.datasets._download.monotonic", lambda: next(clock))
         publish(FILENAME, CONTENT, url=f"{server.url}/drops", download=True)
         with pytest.raises(OSError, match="slow"):

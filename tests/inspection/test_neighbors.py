@@ -70,7 +70,9 @@ def labels(graphs):
 
 def check_made_from_neighbors(display, estimator, query):
     assert display.prediction == estimator.predict([query])[0]
-    assert display.weights @ display.accuracies == pytest.approx(display.prediction)
+    assert display.neighbors["weight"] @ display.neighbors["accuracy"] == pytest.approx(
+        display.prediction
+    )
 
 
 class TestEmProxRegressor:
@@ -80,22 +82,20 @@ class TestEmProxRegressor:
             display = show(model, query)
             distances, indices = model.kneighbors([query])
             check_made_from_neighbors(display, model, query)
-            assert_array_equal(display.distances, distances[0])
-            assert_array_equal(display.indices, indices[0])
-            assert_array_equal(display.accuracies, y[indices[0]])
+            assert_array_equal(display.neighbors["distance"], distances[0])
+            assert_array_equal(display.neighbors.index, indices[0])
+            assert_array_equal(display.neighbors["accuracy"], y[indices[0]])
 
     def test_draws_the_cells(self, model, data):
         X, _ = data
         display = show(model, X[100])
         assert len(display.cells_) == 6
-        for graphs, cell in zip(display.graphs, [X[100], *X[display.indices]], strict=True):
+        for graphs, cell in zip(display.graphs, [X[100], *X[display.neighbors.index]], strict=True):
             assert labels(graphs) == labels(
                 CellDisplay.from_architecture("nasbench201", cell).graphs
             )
-        display = show(model, X[101], show_dead=False, canonicalize=True)
-        space = get_space("nasbench201")
-        cell = space.decode(space.canonicalize(space.encode([X[101]])))[0]
-        expected = CellDisplay.from_architecture(space, cell, show_dead=False)
+        display = show(model, X[101], show_dead=False)
+        expected = CellDisplay.from_architecture("nasbench201", X[101], show_dead=False)
         assert labels(display.graphs[0]) == labels(expected.graphs)
 
     def test_titles_and_bars(self, model, data):
@@ -103,25 +103,28 @@ class TestEmProxRegressor:
         display = show(model, X[100], max_neighbors=3, target_name="latency (ms)")
         text = "\n".join(titles(display))
         assert f"predicted latency (ms) {display.prediction:.4g}" in text
-        assert f"latency (ms) {display.accuracies[2]:.4g}" in text
-        assert f"weight {100 * display.weights[2]:.1f} %" in text
+        assert f"latency (ms) {display.neighbors['accuracy'].iloc[2]:.4g}" in text
+        assert f"weight {100 * display.neighbors['weight'].iloc[2]:.1f} %" in text
         assert "accuracy" not in text
         lengths = np.array([bar.get_width() for bar in display.bars_])
-        assert_allclose(lengths / lengths[0], display.weights[:3] / display.weights[0])
+        assert_allclose(
+            lengths / lengths[0],
+            display.neighbors["weight"][:3] / display.neighbors["weight"].iloc[0],
+        )
         assert "%" not in titles(show(model, X[100]))[0]
 
     def test_known_architecture(self, model, data):
         X, y = data
         display = show(model, X[3])
-        assert display.distances[0] == 0
+        assert display.neighbors["distance"].iloc[0] == 0
         assert display.prediction == y[3]
-        assert_allclose(display.weights, [1, 0, 0, 0, 0])
+        assert_allclose(display.neighbors["weight"], [1, 0, 0, 0, 0])
 
     def test_anchor_is_no_neighbour(self, model, pipeline, known):
         for display in (show(model, PATHLESS), show(pipeline, PATHLESS, **known)):
             assert display.prediction == 10
-            assert (display.indices < N_KNOWN).all()
-            assert_allclose(display.weights, 0)
+            assert (display.neighbors.index < N_KNOWN).all()
+            assert_allclose(display.neighbors["weight"], 0)
 
     def test_after_partial_fit(self, data):
         X, y = data
@@ -130,14 +133,14 @@ class TestEmProxRegressor:
         for query in (X[100], X[50], PATHLESS):
             display = show(model, query)
             assert display.prediction == model.predict([query])[0]
-            assert_array_equal(display.accuracies, y[:60][display.indices])
+            assert_array_equal(display.neighbors["accuracy"], y[:60][display.neighbors.index])
 
     def test_kriging_has_no_weights(self, data):
         X, y = data
         model = EmProxRegressor("nasbench201", weights="kriging", random_state=0)
         display = show(model.fit(X[:N_KNOWN], y[:N_KNOWN]), X[100])
         assert display.prediction == model.predict(X[100:101])[0]
-        assert display.weights is None
+        assert display.neighbors["weight"].isna().all()
         assert display.bars_ == []
         assert "weight" not in "".join(titles(display))
 
@@ -154,7 +157,7 @@ class TestEmProxRegressor:
         model = EmProxRegressor(n_neighbors=3, random_state=0).fit(X, y)
         display = show(model, X[0] + 0.1)
         check_made_from_neighbors(display, model, X[0] + 0.1)
-        names = [f"known architecture {index}" for index in display.indices]
+        names = [f"known architecture {index}" for index in display.neighbors.index]
         assert [labels(graphs)[0] for graphs in display.graphs] == ["this architecture", *names]
 
 
@@ -176,15 +179,15 @@ class TestPipeline:
         pipeline = make_pipeline(tokenizer, KNeighborsRegressor(3)).fit(X[:60], y[:60])
         display = show(pipeline, X[100], **known)
         check_made_from_neighbors(display, pipeline, X[100])
-        assert_allclose(display.weights, 1 / 3)
+        assert_allclose(display.neighbors["weight"], 1 / 3)
 
     def test_neighbors_alone(self):
         X, y = np.arange(6.0)[:, None], np.arange(6.0)
         knn = KNeighborsRegressor(2, weights="distance").fit(X, y)
         display = show(knn, [2.25], X_known=X, y_known=y)
         assert display.prediction == pytest.approx(2.25)
-        assert_array_equal(display.indices, [2, 3])
-        assert_allclose(display.weights, [0.75, 0.25])
+        assert_array_equal(display.neighbors.index, [2, 3])
+        assert_allclose(display.neighbors["weight"], [0.75, 0.25])
 
     def test_needs_the_known(self, pipeline, data):
         X, y = data
@@ -229,7 +232,7 @@ def test_open_space_and_deep_networks():
     ]
     model = EmProxRegressor("dag", n_neighbors=3, random_state=0).fit(chains, np.arange(10.0))
     display = show(model, chains[4])
-    assert display.indices[0] == 4
+    assert display.neighbors.index[0] == 4
     assert len(display.graphs[1][0]) == 72
     check_layout(display)
     # The names can be read: a unit of the drawings is not much smaller than a point.
@@ -259,7 +262,7 @@ def check_layout(display):
 def test_nothing_overlaps(plt, model, data, max_neighbors):
     display = show(model, data[0][101], max_neighbors=max_neighbors)
     assert len(display.cells_) == 1 + min(max_neighbors, 5)
-    assert len(display.indices) == 5
+    assert len(display.neighbors.index) == 5
     check_layout(display)
     _, ax = plt.subplots()
     assert display.plot(ax, direction="down") is display

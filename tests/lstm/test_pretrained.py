@@ -180,8 +180,8 @@ class TestFromPretrained:
     @pytest.mark.parametrize(
         ("parameters", "word"),
         [
-            ({"embedding_dim": 16}, "set embedding_dim=32"),
-            ({"attention": "encoder"}, "set attention='embedding'"),
+            ({"embedding_dim": 16}, "has embedding_dim=32"),
+            ({"attention": "encoder"}, "has attention='embedding'"),
             ({"output": "accuracy"}, "output"),
             ({"device": "toaster"}, "toaster"),
         ],
@@ -217,7 +217,7 @@ class TestFineTuning:
         assert np.corrcoef(learned.ravel(), before.ravel())[0, 1] < -0.9
 
     def test_wrong_number_of_properties(self, file, tokens):
-        with pytest.raises(ValueError, match="2 properties, got 3"):
+        with pytest.raises(ValueError, match="n_properties=2"):
             self.fit(tokens, np.ones((80, 3)), pretrained=file)
 
 

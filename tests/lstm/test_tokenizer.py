@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from emprox import ArchitectureTokenizer
-from emprox.spaces import ArchitectureError, get_space
+from emprox import ArchitectureEmbedder, ArchitectureTokenizer
+from emprox.spaces import Architecture, ArchitectureError, get_space
 
 SPACE = get_space("nasbench201")
 DECISIONS = SPACE.encode(SPACE.sample(30, random_state=0))
@@ -70,6 +70,23 @@ def test_a_wrong_architecture_is_named(texts):
 def test_no_architectures(empty):
     with pytest.raises(ValueError, match="0 samples"):
         ArchitectureTokenizer("nasbench201").fit(empty)
+
+
+def test_operations_that_training_lacked_are_unknown_tokens():
+    known = [graph_of("a", "b"), graph_of("b", "b"), graph_of("b", "a")] * 4
+    tokenizer = ArchitectureTokenizer("dag").fit(known)
+    tokens = tokenizer.transform([graph_of("a", "new"), graph_of("b", "a")])
+    np.testing.assert_array_equal(tokens[1], tokenizer.transform(known[2:3])[0])
+    embedder = ArchitectureEmbedder(4, max_epochs=1, random_state=0)
+    embedder.fit(tokenizer.transform(known))
+    with pytest.warns(UserWarning, match="did not occur in fit"):
+        embedding = embedder.transform(tokens)
+    assert np.isfinite(embedding).all()
+
+
+def graph_of(*operations):
+    nodes = ("input", *operations, "output")
+    return Architecture(nodes, [(node, node + 1) for node in range(len(nodes) - 1)])
 
 
 def test_a_space_is_needed():

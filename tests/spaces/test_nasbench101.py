@@ -350,7 +350,7 @@ def test_there_is_room_for_the_paths_of_every_cell(distinct):
         (([[0, float("nan")], [0, 0]], ["input", "output"]), "ones"),
         (([["0", "1"], ["0", "0"]], ["input", "output"]), "ones"),
         (([[0, None], [0, 0]], ["input", "output"]), "ones"),
-        ({"module_adjacency": [[0, 1], [0, 0]]}, "module_operations"),
+        ({"module_adjacency": [[0, 1], [0, 0]]}, "list"),
         (SimpleNamespace(matrix=None, ops=None), "text"),
         (SimpleNamespace(matrix=[[0, 1], [0, 0]]), "list"),
         # What is left of a cell whose ModelSpec prunes everything away.

@@ -25,6 +25,7 @@ from ...utils._texts import shown
 from .._base import SearchSpace
 from .._graph_forms import (
     GRAPH_FORMS,
+    graphs_of,
     is_networkx,
     read_graph,
     refuse_module,
@@ -292,11 +293,7 @@ class DAGSpace(SearchSpace):
 
     def decode(self, decisions: ArrayLike) -> list[Architecture]:
         labels, adjacency = take_apart(self._check(decisions), self._n_nodes)
-        names = [[self.operations[label - 1] for label in row if label] for row in labels.tolist()]
-        return [
-            Architecture(tuple(row), tuple((s, t) for s, t in np.argwhere(edges)), self.name)
-            for row, edges in zip(names, adjacency, strict=True)
-        ]
+        return graphs_of(labels - 1, adjacency, self.operations).architectures(self.name)
 
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         inner = [name for name in self.operations if name not in {self.input, self.output}]

@@ -28,18 +28,22 @@ _MAX_CHARACTERS = 10_000
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 # The usual form, which is much quicker to take apart than to parse.
 _PAIR = re.compile(r"\('(\w+)', ([0-9])\)")
-_CELL = r"\[(\('\w+', [0-9]\)(?:, \('\w+', [0-9]\)){7})\]"
+_CELL = r"\[\('\w+', [0-9]\)(?:, \('\w+', [0-9]\)){7}\]"
 _USUAL = re.compile(
     rf"Genotype\(normal={_CELL}, normal_concat=range\(2, 6\),"
     rf" reduce={_CELL}, reduce_concat=range\(2, 6\)\)"
 )
 
 
+def read_usual(text: str) -> list[Any] | None:
+    """Return inputs and operations of a text in the usual form; None if it is in another."""
+    if not _USUAL.fullmatch(text):
+        return None
+    return [item for name, source in _PAIR.findall(text) for item in (int(source), name)]
+
+
 def read_text(text: str) -> Any:
     """Turn the text of a genotype into lists and dictionaries, without evaluating it."""
-    if usual := _USUAL.fullmatch(text):
-        cells = [[(name, int(s)) for name, s in _PAIR.findall(cell)] for cell in usual.groups()]
-        return dict(zip(KINDS, cells, strict=True))
     if len(text) > _MAX_CHARACTERS:
         raise ArchitectureError(
             f"a text of {len(text)} characters is no genotype; {_MAX_CHARACTERS} are allowed"

@@ -72,13 +72,10 @@ def signal_graphs(decisions: IntArray) -> Graphs:
 
 
 def least_keys(decisions: IntArray) -> IntArray:
-    """Return the least key of each cell without dead nodes, under all orders of its inner nodes.
-
-    Absent nodes may come before others. A key has the operations as its leading digits and the
-    edges as bits behind them.
-    """
-    # With five inner nodes it is quicker to try all orders than to search for a canonical one: a
-    # key is linear in the decisions, so that one product of matrices yields all of them.
+    """Return the least key of each cell without dead nodes, under all orders of its inner nodes."""
+    # A key has the operations as its leading digits and the edges as bits behind them. With five
+    # inner nodes it is quicker to try all orders than to search for a canonical one: a key is
+    # linear in the decisions, so that one product of matrices yields all of them.
     weights = _key_weights()
     chunks = range(0, len(decisions), 4096)
     keys = [

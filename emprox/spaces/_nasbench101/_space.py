@@ -40,8 +40,12 @@ _AT_ONCE = 2**17
 # What a valid cell needs at most for the operations along its paths and an end of each path.
 _PATHS_LENGTH = 36
 _NASLIB = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
-_KEYS = (("module_adjacency", "module_operations"), ("adjacency", "operations"), ("matrix", "ops"))
-_ATTRIBUTES = (("matrix", "ops"), ("original_matrix", "original_ops"))
+_FIELDS = (
+    ("module_adjacency", "module_operations"),
+    ("adjacency", "operations"),
+    ("matrix", "ops"),
+    ("original_matrix", "original_ops"),
+)
 _SETS = [
     f"after {' '.join(str(node) for node in range(OUTPUT) if number >> node & 1) or 'none'}"
     for number in range(2**OUTPUT)
@@ -257,16 +261,11 @@ class NASBench101Space(SearchSpace):
         return _read_cell(architecture.n_nodes, architecture.edges, architecture.operations)
 
     def _read_other(self, item: Any) -> Sequence[int]:
-        if isinstance(item, Mapping):
-            for matrix, operations in _KEYS:
-                if matrix in item and operations in item:
-                    return _read_pair(item[matrix], item[operations])
-            pairs = ", or ".join(" and ".join(map(repr, pair)) for pair in _KEYS)
-            raise ArchitectureError(f"a dict has to have {pairs}, got {shown(list(item))}")
-        for matrix, operations in _ATTRIBUTES:
+        read = item.get if isinstance(item, Mapping) else lambda name: getattr(item, name, None)
+        for matrix, operations in _FIELDS:
             # The benchmark's ModelSpec sets both to None if nothing is left of a cell.
-            if getattr(item, matrix, None) is not None:
-                return _read_pair(getattr(item, matrix), getattr(item, operations, None))
+            if read(matrix) is not None:
+                return _read_pair(read(matrix), read(operations))
         return super()._read_other(item)
 
 
@@ -330,9 +329,11 @@ def _read_cell(
                 f" {', '.join(allowed)}"
             )
     if n_nodes > N_NODES:
-        kept = sorted(
-            {0, n_nodes - 1} | _reached(0, edges) & _reached(n_nodes - 1, [e[::-1] for e in edges])
-        )
+        reached, needed, n_found = {0}, {n_nodes - 1}, 0
+        while n_found != (n_found := len(reached) + len(needed)):
+            reached |= {target for source, target in edges if source in reached}
+            needed |= {source for source, target in edges if target in needed}
+        kept = sorted({0, n_nodes - 1} | reached & needed)
         if len(kept) > N_NODES:
             raise ArchitectureError(
                 f"the cell has {n_nodes} nodes, {len(kept)} of them on a path from the input to the"
@@ -355,16 +356,3 @@ def _read_cell(
         *map(OPERATIONS.index, operations[1:-1]),
         *absent,
     ]
-
-
-def _reached(start: int, edges: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the nodes on ways from a node, this one included."""
-    following: dict[int, list[int]] = {}
-    for source, target in edges:
-        following.setdefault(source, []).append(target)
-    reached, waiting = {start}, [start]
-    while waiting:
-        new = set(following.get(waiting.pop(), ())) - reached
-        reached |= new
-        waiting += new
-    return reached

@@ -94,10 +94,8 @@ def numberings(sources: IntArray, is_skip: NDArray[np.bool_]) -> IntArray:
 
 
 def path_tokens(sources: IntArray, operations: IntArray, end: int) -> IntArray:
-    """Write the operations on the way to each leaf of the contracted tree, longest first.
-
-    The tokens of the operations stand before `end`, those that end a path of 1, 2 … from there.
-    """
+    """Write the operations on the way to each leaf of the contracted tree, longest first."""
+    # The tokens of the operations stand before `end`, those that end a path of 1, 2 … from there.
     sources, operations = contract_skips(sources, operations)
     tokens = np.where(operations == SKIP, PADDING, operations + end - SKIP)
     # What was applied up to each node; nothing up to the input, which is node 0.

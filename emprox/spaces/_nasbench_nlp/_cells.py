@@ -73,11 +73,9 @@ def to_decisions(cells: RecurrentCells) -> IntArray:
 
 
 def live_numbers(cells: RecurrentCells) -> NDArray[np.bool_]:
-    """Say what has an influence on the output, at this time step or a later one, by number.
-
-    The output is the new value of state 0. What a live node reads is live, and so is the new value
-    of a state whose previous value is.
-    """
+    """Say what has an influence on the output, at this time step or a later one, by number."""
+    # The output is the new value of state 0. What a live node reads is live, and so is the new
+    # value of a state whose previous value is.
     n_cells, n_nodes = cells.operations.shape
     rows = np.arange(n_cells)
     live = np.zeros((n_cells, FIRST_NODE + n_nodes), dtype=bool)
@@ -167,11 +165,9 @@ def cell_graphs(cells: RecurrentCells) -> Graphs:
 
 
 def signal_graphs(cells: RecurrentCells) -> Graphs:
-    """Write cells as graphs in which x and the previous states are operations on one input.
-
-    The output adds up all new states from which something leads to the output at this time step or
-    a later one.
-    """
+    """Write cells as graphs in which x and the previous states are operations on one input."""
+    # The output adds up all new states from which something leads to the output at this time step
+    # or a later one.
     live = live_numbers(cells)[:, FIRST_STATE:FIRST_NODE] & (cells.states > 0)
     operations, adjacency = _one_step(cells, live)
     read = np.full((len(operations), FIRST_NODE - 1), SIGNAL_NAMES.index("previous state"))

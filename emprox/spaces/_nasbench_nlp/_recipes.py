@@ -191,9 +191,4 @@ def _read_node(name: Any, node: Any) -> tuple[int, list[str]]:
             f"node {shown(name)}: {operation} reads {fewest} to {most} different inputs, got"
             f" {shown(inputs)}"
         )
-    if "x" in inputs and operation != "linear":
-        raise ArchitectureError(
-            f"node {shown(name)}: {operation} cannot read 'x', which does not have the width of the"
-            " states; only linear can"
-        )
     return 1 + OPERATIONS.index(operation), list(inputs)

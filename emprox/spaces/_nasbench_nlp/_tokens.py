@@ -23,7 +23,7 @@ from ._cells import (
     max_nodes,
     to_cells,
 )
-from ._recipes import Nodes, put_together
+from ._recipes import Nodes, put_together, take_apart
 
 GRAPH_SIZE = 25
 
@@ -35,6 +35,7 @@ _READABLE = (
 )
 _FIRST_OPERATION = 1 + len(_READABLE)
 _FIRST_NEW_STATE = _FIRST_OPERATION + len(OPERATIONS)
+_N_DECISIONS = MAX_NODES * PER_NODE + N_STATES
 _LENGTH = max(PER_NODE * int(max_nodes(k)) + k for k in range(1, N_STATES + 1))
 # Tokens of the graph: two more kinds of edges, then the operations.
 _NO_EDGE, _EDGE, _FIRST_LABEL = 1, 2, 5
@@ -66,27 +67,22 @@ def _read_recipe(tokens: list[int]) -> list[int]:
     return put_together(nodes, states)
 
 
-def _write_graphs(decisions: IntArray) -> IntArray:
-    cells = to_cells(decisions)
-    n_nodes = (cells.operations > 0).sum(axis=1)
-    n_states = (cells.states > 0).sum(axis=1)
-    graph = np.zeros((len(n_nodes), GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
+def _write_graph(choices: list[int]) -> list[int]:
+    nodes, states = take_apart(choices)
+    first = 1 + len(states)
+    places = {X + place: place for place in range(first)}
+    places |= {FIRST_NODE + node: first + node for node in range(len(nodes))}
     # Entries above the diagonal are edges, entries on it are operations.
-    used = np.arange(GRAPH_SIZE) < (1 + 2 * n_states + n_nodes)[:, None]
-    graph[:] = np.where(used[:, None], _NO_EDGE, PADDING)
-    graph[:, np.arange(GRAPH_SIZE), np.arange(GRAPH_SIZE)] = PADDING
-    places = _places(n_states)
-    row, node = np.nonzero(cells.operations)
-    column = places[row, FIRST_NODE + node]
-    graph[row, column, column] = _FIRST_LABEL - 1 + cells.operations[row, node]
-    row, node, position = np.nonzero(cells.inputs)
-    kind = np.where(cells.operations[row, node] == BLEND, _EDGE + position, _EDGE)
-    source, target = cells.inputs[row, node, position], FIRST_NODE + node
-    graph[row, places[row, source], places[row, target]] = kind
-    row, state = np.nonzero(cells.states)
-    target = 1 + n_states[row] + n_nodes[row] + state
-    graph[row, places[row, cells.states[row, state]], target] = _EDGE
-    return graph[:, _COLUMNS[0], _COLUMNS[1]]
+    graph = np.zeros((GRAPH_SIZE, GRAPH_SIZE), dtype=np.int64)
+    graph[:, : len(places) + len(states)] = _NO_EDGE
+    np.fill_diagonal(graph, PADDING)
+    for place, (operation, inputs) in enumerate(nodes, start=first):
+        graph[place, place] = _FIRST_LABEL - 1 + operation
+        for part, number in enumerate(inputs):
+            graph[places[number], place] = _EDGE + part * (operation == BLEND)
+    for place, number in enumerate(states, start=len(places)):
+        graph[places[number], place] = _EDGE
+    return graph[_COLUMNS[0], _COLUMNS[1]].tolist()
 
 
 def _read_graph(tokens: list[int]) -> list[int]:
@@ -108,21 +104,9 @@ def _read_graph(tokens: list[int]) -> list[int]:
     return put_together(cell, [sum(read(place)[:1]) for place in behind])
 
 
-def _places(n_states: IntArray) -> IntArray:
-    """Return where in the graph each number stands: x, the previous states, the nodes."""
-    numbers = np.arange(FIRST_NODE + MAX_NODES)
-    after = np.where(numbers < FIRST_NODE, numbers - X, numbers - FIRST_NODE + 1)
-    return after + np.where(numbers < FIRST_NODE, 0, n_states[:, None])
-
-
-def _each(read: Callable[[list[int]], list[int]]) -> Callable[[IntArray], IntArray]:
-    """Read token sequences one by one."""
-
-    def read_all(tokens: IntArray) -> IntArray:
-        rows = [read(row) for row in tokens.tolist()]
-        return np.array(rows, dtype=np.int64).reshape(len(rows), MAX_NODES * PER_NODE + N_STATES)
-
-    return read_all
+def _each(length: int, turn: Callable[[list[int]], list[int]]) -> Callable[[IntArray], IntArray]:
+    """Work on cells one by one."""
+    return lambda rows: np.array([turn(row) for row in rows.tolist()], int).reshape(-1, length)
 
 
 SEQUENCES = {
@@ -131,14 +115,14 @@ SEQUENCES = {
         ("padding", *_READABLE, *OPERATIONS, *(f"h_new_{state}" for state in range(N_STATES))),
         "for each node its operation, its inputs, and the state that it becomes",
         _write_recipes,
-        _each(_read_recipe),
+        _each(_N_DECISIONS, _read_recipe),
     ),
     "adjacency": TokenSequence(
-        (GRAPH_SIZE - 1) * (GRAPH_SIZE + 2) // 2,
+        _COLUMNS.shape[1],
         ("padding", "no edge", "edge", "first blended", "second blended", *OPERATIONS),
         "adjacency and operations, column by column (EmProx paper); new states follow the nodes,"
         " states have no operation",
-        _write_graphs,
-        _each(_read_graph),
+        _each(_COLUMNS.shape[1], _write_graph),
+        _each(_N_DECISIONS, _read_graph),
     ),
 }

@@ -1,0 +1,387 @@
+"""The learned metric, against scikit-learn's Gaussian process and against itself."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import pdist
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from emprox import ProximityMetric
+from emprox.metrics import kendall_tau
+
+
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@parametrize_with_checks(
+    [
+        ProximityMetric(random_state=0),
+        ProximityMetric(1, n_estimators=1, n_rounds=2, exponent=0.25, rank_share=0),
+        ProximityMetric(2, background=0, n_rounds=0, rank_share=1, random_state=0),
+    ]
+)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+def make_data(n_samples=60, n_features=8, seed=0, noise=0.3):
+    """Draw features of which the first two decide about accuracies of 60 to 95 percent."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features))
+    y = 92 - 4 * (X[:, 0] - 1) ** 2 + 2 * np.sin(2 * X[:, 1]) + rng.normal(0, noise, n_samples)
+    return X, y
+
+
+@pytest.fixture
+def data():
+    X, y = make_data(100)
+    return X[:60], y[:60], X[60:], y[60:]
+
+
+class SameProcess:
+    """scikit-learn's Gaussian process with what a metric of one member has learned."""
+
+    def __init__(self, metric, X):
+        self.weights = np.sqrt(metric.feature_weights_)
+        length = metric.length_scale * np.sqrt(np.mean(pdist(X * self.weights) ** 2))
+        kernel = ConstantKernel(10) + Matern(length, nu=1.5)
+        self.ridge = metric.ridges_[0]
+        self.process = GaussianProcessRegressor(kernel, alpha=self.ridge, optimizer=None)
+        self.transform = metric.target_transforms_[0]
+
+    def fit(self, X, y):
+        self.process.fit(X * self.weights, self.transform.forward(y))
+        return self
+
+    def predict(self, X):
+        """Return mean and deviation; scikit-learn leaves out the noise."""
+        mean, std = self.process.predict(X * self.weights, return_std=True)
+        return mean, np.sqrt(std**2 + self.ridge)
+
+
+def one_member(**parameters):
+    return ProximityMetric(1, n_estimators=1, **parameters)
+
+
+def check_scores(found, expected):
+    """Check scores, and deviations up to the variance of the process, which is 1 there."""
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-8)
+    ratios = found[1] / expected[1]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-6)
+
+
+class TestAgainstGaussianProcess:
+    @pytest.mark.parametrize("n_rounds", [0, 1, 3])
+    def test_score(self, data, n_rounds):
+        X, y, new, _ = data
+        metric = one_member(n_rounds=n_rounds).fit(X, y)
+        expected = SameProcess(metric, X).fit(X, y).predict(new)
+        check_scores(metric.score_samples(new, return_std=True), expected)
+        np.testing.assert_allclose(metric.transform(new)[:, 0], expected[0], atol=1e-8)
+
+    def test_leave_one_out(self, data):
+        X, y, *_ = data
+        metric = one_member().fit(X, y)
+        process, left_out = SameProcess(metric, X), []
+        for i in range(60):
+            others = np.arange(60) != i
+            left_out.append(process.fit(X[others], y[others]).predict(X[[i]]))
+        check_scores((metric.loo_scores_, metric.loo_scores_std_), np.array(left_out)[..., 0].T)
+        np.testing.assert_allclose(metric.loo_embedding_[:, 0], metric.loo_scores_, atol=1e-9)
+
+    @pytest.mark.parametrize("batches", [[40], [1] * 40, [3, 1, 36]])
+    def test_update(self, data, batches):
+        X, y, more, y_more = data
+        metric = one_member().fit(X, y)
+        process = SameProcess(metric, X)
+        for rows in np.split(np.arange(40), np.cumsum(batches)[:-1]):
+            assert metric.update(more[rows], y_more[rows]) is metric
+        process.fit(np.vstack([X, more]), np.append(y, y_more))
+        new, _ = make_data(30, seed=1)
+        check_scores(metric.score_samples(new, return_std=True), process.predict(new))
+
+
+class TestUpdate:
+    def test_one_by_one_is_at_once(self, data):
+        X, y, more, y_more = data
+        one_by_one = ProximityMetric(2, random_state=0).fit(X, y)
+        weights, ridges = one_by_one.feature_weights_, one_by_one.ridges_
+        for i in range(40):
+            one_by_one.update(more[i : i + 1], y_more[i : i + 1])
+        at_once = ProximityMetric(2, random_state=0).fit(X, y).update(more, y_more)
+        # What is known but what follows from it: computed anew from the kernel matrices.
+        anew = pickle.loads(pickle.dumps(at_once))
+        new, _ = make_data(30, seed=1)
+        for other in (one_by_one, anew):
+            for name in ("transform", "predict", "score_samples"):
+                expected = getattr(at_once, name)(new)
+                np.testing.assert_allclose(getattr(other, name)(new), expected, atol=1e-9)
+            expected = at_once.predict(new, return_std=True)[1]
+            np.testing.assert_allclose(other.predict(new, return_std=True)[1], expected, atol=1e-9)
+            for name in ("embedding_", "loo_embedding_", "loo_scores_", "loo_scores_std_"):
+                assert len(getattr(other, name)) == 100
+                np.testing.assert_allclose(getattr(other, name), getattr(at_once, name), atol=1e-9)
+        # The metric stays as it was.
+        assert one_by_one.feature_weights_ is weights
+        assert one_by_one.ridges_ is ridges
+
+    def test_accuracies_become_better_and_reach_further(self, data):
+        X, y, more, y_more = data
+        metric = ProximityMetric(random_state=0).fit(X[:15], y[:15])
+        before = np.abs(metric.predict(more) - y_more).mean()
+        metric.update(X[15:], y[15:])
+        assert np.abs(metric.predict(more) - y_more).mean() < 0.8 * before
+        best = metric.predict(more).argmax()
+        metric.update(more[[best]], [99.0])
+        assert y.max() < metric.predict(more[[best]]) <= 99
+
+    def test_errors(self, data):
+        X, y, more, y_more = data
+        with pytest.raises(NotFittedError):
+            ProximityMetric().update(X, y)
+        metric = ProximityMetric().fit(X, y)
+        for new, targets in ((more[:, :7], y_more), (more, np.c_[y_more, y_more]), (more, y)):
+            with pytest.raises(ValueError, match=r"features|outputs|samples"):
+                metric.update(new, targets)
+
+
+class TestEmbedding:
+    @pytest.mark.parametrize("embedding_dim", [1, 4])
+    def test_known_samples_bit_by_bit(self, embedding_dim):
+        X, y = make_data(300, 20)
+        metric = ProximityMetric(embedding_dim, random_state=0)
+        embedding = metric.fit_transform(X[:200], y[:200])
+        np.testing.assert_array_equal(metric.embedding_, embedding)
+        metric.update(X[200:], y[200:])
+        # In other batches, with rounded features, and after the arrays have moved in memory.
+        rounded = X + 1e-15 * np.random.default_rng(0).choice([-1, 1], X.shape)
+        for fitted in (metric, pickle.loads(pickle.dumps(metric))):
+            np.testing.assert_array_equal(fitted.transform(rounded), metric.embedding_)
+            for rows in (slice(0, 1), slice(7, 9), slice(150, 299)):
+                np.testing.assert_array_equal(fitted.transform(X[rows]), metric.embedding_[rows])
+
+    @pytest.mark.parametrize(("embedding_dim", "n_estimators"), [(2, 4), (4, 4), (3, 5), (6, 2)])
+    def test_components_are_versions_of_the_score(self, data, embedding_dim, n_estimators):
+        X, y, new, _ = data
+        metric = ProximityMetric(embedding_dim, n_estimators=n_estimators, random_state=0)
+        embedding, score = metric.fit(X, y).transform(new), metric.score_samples(new)
+        assert embedding.shape == (40, embedding_dim)
+        assert (embedding.min(axis=1) < score).all()
+        assert (embedding.max(axis=1) > score).all()
+        assert (np.corrcoef(embedding.T) > 0.8).all()
+
+    def test_neighbours_have_like_accuracies(self, data):
+        X, y, new, y_new = data
+        metric = ProximityMetric(random_state=0).fit(X, y)
+        plain = KNeighborsRegressor(5, weights="distance")
+        learned = clone(plain).fit(metric.transform(X), y).predict(metric.transform(new))
+        plain = plain.fit(X, y).predict(new)
+        assert kendall_tau(y_new, learned) > kendall_tau(y_new, plain) + 0.2
+
+    def test_data_frames(self, data):
+        X, y, *_ = data
+        frame = pd.DataFrame(X, index=np.arange(60) + 5).add_prefix("column ")
+        metric = ProximityMetric(2, random_state=0).set_output(transform="pandas")
+        embedding = metric.fit_transform(frame, y)
+        assert list(embedding.columns) == ["proximitymetric0", "proximitymetric1"]
+        assert list(embedding.index) == list(frame.index)
+
+
+class TestWeights:
+    def test_features_that_matter(self, data):
+        X, y, *_ = data
+        weights = ProximityMetric(random_state=0).fit(X, y).feature_weights_
+        assert weights.sum() == pytest.approx(1)
+        assert set(np.argsort(weights)[-2:]) == {0, 1}
+        even = one_member(n_rounds=0).fit(X, y).feature_weights_
+        np.testing.assert_allclose(even, 1 / 8)
+
+    def test_they_help(self):
+        X, y = make_data(500, 20)
+        errors = [
+            np.abs(metric.fit(X[:80], y[:80]).predict(X[80:]) - y[80:]).mean()
+            for metric in (
+                ProximityMetric(n_rounds=0, random_state=0),
+                ProximityMetric(random_state=0),
+            )
+        ]
+        assert errors[1] < 0.9 * errors[0]
+
+    def test_the_more_is_known_the_more_they_differ(self):
+        X, y = make_data(400)
+        spreads = [
+            ProximityMetric(random_state=0).fit(X[:n], y[:n]).feature_weights_.max()
+            for n in (10, 50, 400)
+        ]
+        assert spreads == sorted(spreads)
+
+    def test_background(self, data):
+        X, y, new, _ = data
+        # All members are equal if they see everything alike.
+        expected = one_member().fit(X, y).transform(new)
+        embedding = ProximityMetric(background=1).fit(X, y).transform(new)
+        np.testing.assert_allclose(embedding, np.tile(expected, 4), atol=1e-9)
+        # Without it, each component depends on one feature, and each feature has a component.
+        metric = ProximityMetric(8, background=0, random_state=0).fit(X, y)
+        changes = [
+            np.abs(metric.transform(new + shift) - metric.transform(new)).max(axis=0) > 1e-9
+            for shift in 0.5 * np.eye(8)
+        ]
+        np.testing.assert_array_equal(np.sum(changes, axis=0), 1)
+        np.testing.assert_array_equal(np.sum(changes, axis=1), 1)
+
+
+class TestPredict:
+    def test_order_and_ends(self, data):
+        X, y, new, _ = data
+        metric = ProximityMetric(random_state=0).fit(X, y)
+        prediction = metric.predict(3 * new)
+        assert (np.diff(prediction[np.argsort(metric.score_samples(3 * new))]) >= 0).all()
+        assert y.min() <= prediction.min()
+        assert prediction.max() <= y.max()
+
+    def test_units_do_not_matter(self, data):
+        X, y, new, _ = data
+        metric = ProximityMetric(random_state=0)
+        mean, std = metric.fit(X, y).predict(new, return_std=True)
+        other_mean, other_std = metric.fit(X, y / 100 - 7).predict(new, return_std=True)
+        np.testing.assert_allclose(other_mean, mean / 100 - 7)
+        np.testing.assert_allclose(other_std, std / 100)
+        scaled = metric.fit(1e-3 * X + 5, y).predict(1e-3 * new + 5)
+        np.testing.assert_allclose(scaled, mean, rtol=1e-5)
+
+    def test_constant_features_and_the_order_of_samples_do_not_matter(self, data):
+        X, y, new, _ = data
+        metric = ProximityMetric(random_state=0)
+        expected = metric.fit(X, y).predict(new, return_std=True)
+        # A constant that a mean does not hit exactly.
+        with_constant = [np.insert(part, 3, 0.1, axis=1) for part in (X, new)]
+        found = metric.fit(with_constant[0], y).predict(with_constant[1], return_std=True)
+        np.testing.assert_array_equal(found, expected)
+        assert metric.feature_weights_[3] == 0
+        order = np.random.default_rng(0).permutation(60)
+        found = metric.fit(X[order], y[order]).predict(new, return_std=True)
+        np.testing.assert_array_equal(found, expected)
+
+    def test_weights_are_repetitions(self, data):
+        X, y, new, _ = data
+        weights = np.random.default_rng(0).integers(0, 4, 60)
+        rows = np.repeat(np.arange(60), weights)
+        weighted = ProximityMetric(random_state=0).fit(X, y, weights)
+        repeated = ProximityMetric(random_state=0).fit(X[rows], y[rows])
+        for name in ("transform", "predict"):
+            expected = getattr(repeated, name)(new)
+            np.testing.assert_allclose(getattr(weighted, name)(new), expected, rtol=1e-7)
+        np.testing.assert_allclose(weighted.embedding_[rows], repeated.embedding_, atol=1e-8)
+        assert weighted.embedding_.shape == (60, 4)
+
+    def test_standard_deviations_are_honest(self):
+        coverages = []
+        for seed in range(4):
+            X, y = make_data(1000, 4, seed, noise=1)
+            metric = ProximityMetric(random_state=0).fit(X[:120], y[:120])
+            mean, std = metric.predict(X[120:], return_std=True)
+            coverages.append(np.mean(np.abs(mean - y[120:]) <= 1.645 * std))
+        # Of 90 %: the weights know the known samples, so others are a little worse.
+        assert np.mean(coverages) == pytest.approx(0.88, abs=0.03)
+
+    def test_far_away_is_uncertain(self, data):
+        X, y, new, _ = data
+        metric = ProximityMetric(random_state=0).fit(X, y)
+        near, medium, far = (
+            metric.score_samples(samples, return_std=True)[1] for samples in (X, new, new + 100)
+        )
+        assert near.mean() < medium.mean() < far.min()
+
+    def test_random_state(self, data):
+        X, y, new, _ = data
+        first, again, other = (
+            ProximityMetric(random_state=seed).fit(X, y).predict(new) for seed in (0, 0, 1)
+        )
+        np.testing.assert_array_equal(first, again)
+        assert not np.allclose(first, other, rtol=1e-6)
+
+    def test_several_outputs_are_learned_apart(self, data):
+        X, y, new, _ = data
+        both = np.stack([y, -(y**2)], axis=1)
+        together = ProximityMetric(2, random_state=0).fit(X, both)
+        apart = [ProximityMetric(2, random_state=0).fit(X, column) for column in both.T]
+        np.testing.assert_allclose(
+            together.transform(new), np.hstack([metric.transform(new) for metric in apart])
+        )
+        for name in ("predict", "score_samples"):
+            found = getattr(together, name)(new, return_std=True)
+            for i, metric in enumerate(apart):
+                expected = getattr(metric, name)(new, return_std=True)
+                np.testing.assert_allclose(np.array(found)[..., i], expected)
+        assert together.update(new, np.zeros((40, 2))).loo_scores_.shape == (100, 2)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"background": 0}, {"n_rounds": 0, "rank_share": 0}])
+class TestLittleToLearnFrom:
+    def check(self, X, y, **parameters):
+        metric = ProximityMetric(random_state=0, **parameters).fit(X, y)
+        results = [metric.transform(X), *metric.predict(X, return_std=True), metric.loo_scores_std_]
+        for result in [*results, metric.update(X, y).predict(X)]:
+            assert np.isfinite(result).all()
+        return metric
+
+    @pytest.mark.parametrize("n_samples", [1, 2, 3])
+    @pytest.mark.parametrize("n_features", [1, 2, 9])
+    def test_few_samples(self, parameters, n_samples, n_features):
+        X, y = make_data(n_samples, max(n_features, 2))
+        metric = self.check(X[:, :n_features], y, **parameters)
+        if n_samples == 1:
+            np.testing.assert_array_equal(metric.predict(7 - X[:, :n_features]), y)
+
+    @pytest.mark.parametrize("value", [90.0, 0.1, 0.0, 1e16, 1e300])
+    def test_equal_accuracies(self, parameters, value):
+        X, _ = make_data(15)
+        metric = self.check(X, np.full(15, value), **parameters)
+        mean, std = metric.predict(2 * X, return_std=True)
+        np.testing.assert_array_equal(mean, value)
+        np.testing.assert_array_equal(std, 0)
+
+    def test_equal_samples(self, parameters):
+        _, y = make_data(15)
+        metric = self.check(np.full((15, 3), 0.1), y, **parameters)
+        assert y.min() < metric.predict([[0.1, 0.1, 0.1]]) < y.max()
+
+    def test_scales_far_apart(self, parameters):
+        X, y = make_data(30)
+        self.check(X * np.logspace(-8, 8, 8), y, **parameters)
+
+
+def test_pipeline_and_grid_search():
+    X, y = make_data(90)
+    model = make_pipeline(
+        StandardScaler(), ProximityMetric(random_state=0), KNeighborsRegressor(weights="distance")
+    )
+    grid = {"proximitymetric__embedding_dim": [1, 6], "kneighborsregressor__n_neighbors": [3, 5]}
+    search = GridSearchCV(model, grid, cv=3).fit(X * np.arange(1, 9), y)
+    assert search.best_score_ > 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("embedding_dim", 0),
+        ("n_estimators", 0),
+        ("background", 1.5),
+        ("n_rounds", -1),
+        ("length_scale", 0),
+        ("exponent", "none"),
+        ("rank_share", 1.1),
+    ],
+)
+def test_parameters_are_checked(name, value):
+    with pytest.raises(ValueError, match=name):
+        ProximityMetric(**{name: value}).fit([[0.0], [1.0]], [0.0, 1.0])
