@@ -39,11 +39,11 @@ for metric, value in regression_report(y_new, predictions).items():
 # little about.
 from emprox.inspection import RankAgreementDisplay
 
-RankAgreementDisplay.from_predictions(y_new, predictions)
+RankAgreementDisplay.from_predictions(y_new, predictions, target_name="accuracy (%)")
 
 # %%
 # The embedding in two dimensions, coloured by accuracy: cells of similar accuracy lie together,
 # which is why neighbours predict.
 from emprox.inspection import EmbeddingDisplay
 
-EmbeddingDisplay.from_estimator(model, X_new, y_new)
+EmbeddingDisplay.from_estimator(model, X_new, y_new, target_name="accuracy (%)")

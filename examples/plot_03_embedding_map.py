@@ -33,7 +33,9 @@ from emprox.inspection import EmbeddingDisplay
 
 figure, axes = plt.subplots(ncols=2, figsize=(11, 4.5), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
-    EmbeddingDisplay.from_estimator(model, X_new, y_new, random_state=0, ax=ax)
+    EmbeddingDisplay.from_estimator(
+        model, X_new, y_new, random_state=0, ax=ax, target_name="accuracy (%)"
+    )
     ax.set_title(name)
 plt.show()
 
@@ -44,7 +46,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 for name, model in models.items():
-    embedding = model[:-1].transform(X_new)
+    embedding = model.transform(X_new)
     nearest = NearestNeighbors(n_neighbors=11).fit(embedding).kneighbors(return_distance=False)
     difference = np.abs(y_new[nearest] - y_new[:, None]).mean()
     print(f"{name:15} {difference:.2f} percentage points")

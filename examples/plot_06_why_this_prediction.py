@@ -12,7 +12,7 @@ from emprox import EmProxRegressor
 from emprox.datasets import load_nasbench201
 
 X, y = load_nasbench201(return_X_y=True)
-model = EmProxRegressor(space="nasbench201", random_state=0).fit(X[:121], y[:121])
+model = EmProxRegressor("nasbench201", chance_level=10, random_state=0).fit(X[:121], y[:121])
 
 cell = X[1000]
 prediction, deviation = model.predict([cell], return_std=True)
@@ -22,8 +22,7 @@ print(f"predicted {prediction[0]:.2f} % with a standard deviation of {deviation[
 print(f"90 % interval from {low:.2f} to {high:.2f} %; the true accuracy is {y[1000]:.2f} %")
 
 # %%
-# The cell as a graph: feature maps are circles, operations lie on the edges. What no path from the
-# input to the output uses is dashed.
+# The cell as a graph of its operations. What no path from the input to the output uses is dashed.
 from emprox.inspection import CellDisplay
 
 CellDisplay.from_architecture("nasbench201", cell)
@@ -34,7 +33,7 @@ CellDisplay.from_architecture("nasbench201", cell)
 from emprox.inspection import NeighborsDisplay
 
 # sphinx_gallery_thumbnail_number = 2
-NeighborsDisplay.from_estimator(model, cell, max_neighbors=6)
+NeighborsDisplay.from_estimator(model, cell, max_neighbors=5, target_name="accuracy (%)")
 
 # %%
 # Are intervals honest? Over a thousand cells, nine in ten true accuracies should lie inside.

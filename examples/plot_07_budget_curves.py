@@ -15,7 +15,7 @@ from emprox.predictors import make_mlp, make_xgboost
 
 X, y = load_nasbench201(return_X_y=True)
 predictors = {
-    "EmProx": EmProxRegressor(space="nasbench201", weights="kriging"),
+    "EmProx": EmProxRegressor("nasbench201", chance_level=10, weights="kriging"),
     "trees on GRAF": make_xgboost("nasbench201", encoding="graf", library="scikit-learn"),
     "trees on one-hot": make_xgboost("nasbench201", library="scikit-learn"),
     "MLP on one-hot": make_mlp("nasbench201"),

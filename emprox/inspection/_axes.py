@@ -20,12 +20,6 @@ def check_libraries(display: type, *libraries: str) -> None:
         import_optional(library, extra="plot", purpose=display.__name__)
 
 
-def check_direction(direction: str | None) -> None:
-    """Raise ValueError if there is no such direction."""
-    if direction not in ("right", "down", None):
-        raise ValueError(f"direction has to be 'right', 'down' or None, got {direction!r}")
-
-
 def get_axes(ax: Any, figsize: tuple[float, float] | None = None) -> Any:
     """Return the axes given, or those of a new figure."""
     import matplotlib.pyplot as plt

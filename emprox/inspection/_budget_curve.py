@@ -183,11 +183,6 @@ class BudgetCurveDisplay:
         -------
         BudgetCurveDisplay
             The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
         """
         ax = get_axes(ax, _FIGURE_SIZE)
         self.ax_, self.figure_ = ax, ax.figure

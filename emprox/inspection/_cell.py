@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..spaces import SearchSpace, get_space
-from ._axes import check_direction, check_libraries, fill_figure, size_in_points
+from ._axes import check_libraries, fill_figure, size_in_points
 from ._drawing import fit, operation_colors
 from ._graphs import as_batch, to_graphs
 
@@ -119,7 +119,6 @@ class CellDisplay:
             If the space or the direction does not exist.
         """
         check_libraries(cls, "networkx")
-        check_direction(direction)
         space = get_space(space).learn(as_batch(architecture))
         graphs = to_graphs(space, architecture, show_dead)
         colors = operation_colors(space, graphs)
@@ -140,7 +139,8 @@ class CellDisplay:
         CellDisplay
             The display itself.
         """
-        check_direction(direction)
+        if direction not in ("right", "down", None):
+            raise ValueError(f"direction has to be 'right', 'down' or None, got {direction!r}")
         room = _ROOM if ax is None else size_in_points(ax)
         drawing = fit(self.graphs, room, direction)
         scale = 1.0 if ax is None else drawing.scale(room)

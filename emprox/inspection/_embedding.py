@@ -206,11 +206,6 @@ class EmbeddingDisplay:
         -------
         EmbeddingDisplay
             The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
         """
         ax = get_axes(ax)
         low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.base import is_regressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import check_consistent_length
 
-from ._axes import check_column, check_direction, check_libraries, fill_figure, size_in_points
+from ._axes import check_column, check_libraries, fill_figure, size_in_points
 from ._drawing import FAINT, INK, fit, operation_colors, text_width
 from ._graphs import as_batch, name_graph, to_graphs
 from ._layout import Array
@@ -112,7 +111,6 @@ class NeighborsDisplay:
         y_known: ArrayLike | None = None,
         show_dead: bool = True,
         max_neighbors: int = 8,
-        direction: str | None = None,
         target_name: str = "accuracy",
         ax: Any = None,
     ) -> NeighborsDisplay:
@@ -136,8 +134,6 @@ class NeighborsDisplay:
             Whether to show what is on no path from an input to an output, dashed and grey.
         max_neighbors : int, default=8
             How many neighbours to draw at most. All of them are kept in the display.
-        direction : {"right", "down"} or None, default=None
-            Where edges lead; None takes what fits better.
         target_name : str, default="accuracy"
             What is predicted, with its unit if it is to be written: ``"latency (ms)"``.
         ax : matplotlib.axes.Axes, default=None
@@ -163,7 +159,6 @@ class NeighborsDisplay:
             estimator was fitted to; or if it predicts several accuracies at once.
         """
         check_libraries(cls, "networkx")
-        _check_options(direction, max_neighbors)
         transformers, last = unwrap(estimator)
         if not (hasattr(last, "kneighbors") and is_regressor(last)):
             raise TypeError(
@@ -176,13 +171,11 @@ class NeighborsDisplay:
             raise ValueError(f"one accuracy can be explained, the estimator predicts {predicted}")
         neighbors = _find_neighbors(last, transform(transformers, sample))
         known, accuracies = _get_known(estimator, X_known, y_known)
-        is_other = neighbors.index.max() >= len(accuracies)
-        if not is_other:
-            neighbors["accuracy"] = accuracies[neighbors.index]
-            mean = (neighbors["weight"] * neighbors["accuracy"]).sum()
-            is_whole = np.isclose(neighbors["weight"].sum(), 1)
-            is_other = is_whole and not np.isclose(mean, predicted[0])
-        if is_other:
+        # Positions beyond the last are NaN.
+        neighbors["accuracy"] = pd.Series(accuracies).reindex(neighbors.index)
+        mean = (neighbors["weight"] * neighbors["accuracy"]).sum(skipna=False)
+        is_whole = np.isclose(neighbors["weight"].sum(), 1)
+        if neighbors["accuracy"].isna().any() or (is_whole and not np.isclose(mean, predicted[0])):
             raise ValueError(
                 "the prediction is not the mean of the neighbours' accuracies: give the X_known and"
                 " y_known that the estimator was fitted to, in the same order"
@@ -195,17 +188,11 @@ class NeighborsDisplay:
             cells = [architecture, *space.encode(known)[neighbors.index]]
             graphs = [to_graphs(space, cell, show_dead) for cell in cells]
             colors = operation_colors(space, [graph for cell in graphs for graph in cell])
-        return cls(
-            prediction=float(predicted[0]),
-            neighbors=neighbors,
-            graphs=graphs,
-            colors=colors,
-            target_name=target_name,
-        ).plot(ax, max_neighbors=max_neighbors, direction=direction)
+        parts = {"neighbors": neighbors, "graphs": graphs, "colors": colors}
+        display = cls(prediction=float(predicted[0]), target_name=target_name, **parts)
+        return display.plot(ax, max_neighbors=max_neighbors)
 
-    def plot(
-        self, ax: Any = None, *, max_neighbors: int = 8, direction: str | None = None
-    ) -> NeighborsDisplay:
+    def plot(self, ax: Any = None, *, max_neighbors: int = 8) -> NeighborsDisplay:
         """Draw.
 
         Parameters
@@ -214,24 +201,14 @@ class NeighborsDisplay:
             Axes to draw into; None makes a new figure, so large that names can be read.
         max_neighbors : int, default=8
             How many neighbours to draw at most.
-        direction : {"right", "down"} or None, default=None
-            Where edges lead; None takes what fits better.
 
         Returns
         -------
         NeighborsDisplay
             The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib or networkx is not installed.
-        ValueError
-            If the direction does not exist, or no neighbour is to be drawn.
         """
-        _check_options(direction, max_neighbors)
         titles = self._titles(max_neighbors)
-        drawings = [fit(cell, _ROOM, direction) for cell in self.graphs[: len(titles)]]
+        drawings = [fit(cell, _ROOM) for cell in self.graphs[: len(titles)]]
         inner = _SCALE * np.max([drawing.size for drawing in drawings], axis=0) + [0, _HEADER]
         inner[0] = max(inner[0], _BAR[0], *(text_width(line) for lines in titles for line in lines))
         panel = inner + _GAP
@@ -257,13 +234,12 @@ class NeighborsDisplay:
                 self._draw_box(bar, np.array(_BAR), _TRACK_COLOR)
                 share = np.array([_BAR[0] * self.neighbors["weight"].iloc[number - 1], _BAR[1]])
                 self.bars_.append(self._draw_box(bar, share, _BAR_COLOR))
-            for line, text in enumerate(lines):
-                style: dict[str, Any] = ({"fontweight": "bold", "color": INK}, {"color": FAINT})[
-                    line
-                ]
-                below = corner[1] + inner[1] - 2 - 14 * line
-                style |= {"fontsize": _FONT_SIZE * zoom, "ha": "center", "va": "top"}
-                self.titles_.append(ax.text(middle, below, text, **style))
+            top = corner[1] + inner[1] - 2
+            style = {"fontsize": _FONT_SIZE * zoom, "ha": "center", "va": "top"}
+            self.titles_ += [
+                ax.text(middle, top, lines[0], fontweight="bold", color=INK, **style),
+                ax.text(middle, top - 14, lines[1], color=FAINT, **style),
+            ]
             bounds = (*corner, inner[0], inner[1] - _HEADER)
             self.cells_.append(ax.inset_axes(bounds, transform=ax.transData))
             size = (inner - [0, _HEADER]) / _SCALE
@@ -275,26 +251,18 @@ class NeighborsDisplay:
         has_weights = bool(shown["weight"].notna().all())
         how = f"weighted mean of {len(self.neighbors)}, of which {len(shown)} are shown:"
         how = how if has_weights else "its nearest known architectures:"
-        titles = [(f"predicted {self.target_name} {self.prediction:.4g}", how)]
+        titles = [(f"predicted {self.target_name}: {self.prediction:.4g}", how)]
         for row in shown.itertuples():
             share = f", weight {100 * row.weight:.1f} %" * has_weights
             how = f"distance {row.distance:.3g}{share}"
-            titles.append((f"{self.target_name} {row.accuracy:.4g}", how))
+            titles.append((f"{self.target_name}: {row.accuracy:.4g}", how))
         return [(first.replace("$", r"\$"), second) for first, second in titles]
 
     def _draw_box(self, corner: Array, size: Array, color: str, edge: str = "none") -> Any:
         from matplotlib.patches import Rectangle
 
-        box = Rectangle(
-            (corner[0], corner[1]), *size, facecolor=color, edgecolor=edge, linewidth=0.8
-        )
+        box = Rectangle(tuple(corner), *size, facecolor=color, edgecolor=edge, linewidth=0.8)
         return self.ax_.add_artist(box)
-
-
-def _check_options(direction: str | None, max_neighbors: int) -> None:
-    check_direction(direction)
-    if not isinstance(max_neighbors, Integral) or max_neighbors < 1:
-        raise ValueError(f"max_neighbors has to be a whole number from 1, got {max_neighbors!r}")
 
 
 def _get_known(estimator: Any, X_known: Any, y_known: ArrayLike | None) -> tuple[Any, Array]:

@@ -174,11 +174,6 @@ class RankAgreementDisplay:
         -------
         RankAgreementDisplay
             The display itself.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
         """
         ax = get_axes(ax)
         values = np.concatenate([self.y_true, self.y_pred])

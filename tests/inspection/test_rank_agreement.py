@@ -67,20 +67,18 @@ def test_chance_level_does_not_squeeze_the_others(accuracies):
     assert display.kendall_tau == pytest.approx(stats.kendalltau(true, pred).statistic)
 
 
-def test_not_robust_shows_all(accuracies):
-    display = RankAgreementDisplay.from_predictions(*accuracies, robust=False)
-    assert display.outside_ is None
-    assert len(display.scatter_.get_offsets()) == 200
-    assert display.ax_.get_xlim()[0] < 10
-
-
 def test_plots_again(plt, accuracies):
     display = RankAgreementDisplay.from_predictions(*accuracies)
     first = display.ax_
     _, ax = plt.subplots()
-    assert display.plot(ax, robust=False) is display
+    options = {"scatter_kwargs": {"s": 3}, "line_kwargs": {"linestyle": ":"}}
+    assert display.plot(ax, robust=False, **options) is display
     assert display.ax_ is ax is not first
     assert display.outside_ is None
+    assert len(display.scatter_.get_offsets()) == 200
+    assert display.ax_.get_xlim()[0] < 10
+    assert display.scatter_.get_sizes() == [3]
+    assert display.line_.get_linestyle() == ":"
 
 
 def test_from_estimator(plt):
@@ -95,15 +93,6 @@ def test_from_estimator(plt):
         assert_allclose(display.y_pred, model.predict(X))
         assert_array_equal(display.y_true, TRUE)
         assert legend(display)[0].startswith("linear: 4 architectures, Kendall τ = 1.00")
-
-
-def test_style():
-    display = RankAgreementDisplay.from_predictions(
-        TRUE, PRED, scatter_kwargs={"color": "red", "s": 3}, line_kwargs={"linestyle": ":"}
-    )
-    assert_array_equal(display.scatter_.get_facecolor()[0, :3], [1, 0, 0])
-    assert display.scatter_.get_sizes() == [3]
-    assert display.line_.get_linestyle() == ":"
 
 
 @pytest.mark.parametrize("robust", [True, False])

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_regression
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import FitFailedWarning
@@ -59,8 +59,7 @@ class TestResuming:
         numbers = []
 
         def look(inputs):
-            with sqlite3.connect(path) as connection:
-                numbers.append(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
+            numbers.append(len(stored(path)))
             return inputs
 
         run(path, after(look), cv=3)
@@ -215,135 +214,85 @@ class TestTellingApart:
         assert n_read(first, second) == 0
 
 
-STABLE = """
-import sys
+LOCK = threading.Lock()
+
+
+def with_lock(inputs):
+    with LOCK:
+        return inputs
+
+
+def test_what_cannot_be_told(path):
+    assert run(None, after(with_lock))["error"].isna().all()
+    with pytest.raises(TypeError, match="results=None"):
+        run(path, after(with_lock))
+
+
+SLOW = """
+import sys, time
 from emprox import EmProxRegressor, make_emprox_pipeline
 from emprox.datasets import load_nasbench201
 from emprox.model_selection import ArchitectureShuffleSplit, evaluate_predictors
 from emprox.spaces import get_space
 
-X, y = load_nasbench201(return_X_y=True)
 names = {"one", "two", "three"}
-models = {
-    "emprox": make_emprox_pipeline("nasbench201"),
-    "space": EmProxRegressor(space=get_space("nasbench201")),
-}
-cv = ArchitectureShuffleSplit(2, train_sizes=20, test_size=30, random_state=0)
-scoring = {"a": lambda model, X, y: float(len(names | {"a", "b"}))}
-trials = evaluate_predictors(models, X, y, cv=cv, scoring=scoring, results=sys.argv[1])
-print(trials["fit_time"].tolist())
-"""
 
-
-def test_found_again_in_other_processes(path, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(STABLE)
-    outputs = [
-        subprocess.run(
-            [sys.executable, str(script), str(path)],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1")
-    ]
-    assert outputs[0] == outputs[1]
-
-
-class Locked(RegressorMixin, BaseEstimator):
-    def __init__(self, lock=None):
-        self.lock = lock
-
-    def __sklearn_clone__(self):
-        return self
-
-    def fit(self, X, y):
-        return self
-
-    def predict(self, X):
-        return np.arange(len(X))
-
-
-def test_what_cannot_be_told(path):
-    model = Locked(threading.Lock())
-    assert len(run(None, model)) == 6
-    with pytest.raises(TypeError, match="results=None"):
-        run(path, model)
-
-
-SLOW = """
-import sys, time
-from sklearn.datasets import make_regression
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.pipeline import make_pipeline
-from emprox.model_selection import evaluate_predictors
-
-def wait(X):
+def wait(model, X, y):
     time.sleep(0.05)
-    return X
+    return float(len(names | {"a", "b"}))
 
 if __name__ == "__main__":
-    X, y = make_regression(80, 4, noise=20, random_state=0)
-    models = {name: make_pipeline(FunctionTransformer(wait), Ridge(int(name))) for name in "19"}
-    evaluate_predictors(models, X, y, cv=10, results=sys.argv[1])
+    space = get_space("nasbench201")
+    models = {"a": make_emprox_pipeline("nasbench201"), "b": EmProxRegressor(space=space)}
+    cv = ArchitectureShuffleSplit(10, train_sizes=20, test_size=30, random_state=0)
+    X, y = load_nasbench201(return_X_y=True)
+    evaluate_predictors(models, X, y, cv=cv, scoring={"wait": wait}, results=sys.argv[1])
 """
 
 
-def start(tmp_path, path):
+def start(tmp_path, path, hash_seed):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    command = [sys.executable, str(script), str(path)]
-    return subprocess.Popen(command)
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    return subprocess.Popen([sys.executable, str(script), str(path)], env=environment)
 
 
 def stored(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT * FROM trials ORDER BY key").fetchall()
 
 
-def test_killed(tmp_path, path):
-    process = start(tmp_path, path)
-    while process.poll() is None and not (path.exists() and path.stat().st_size and n_rows(path)):
+def test_killed_and_found_again_by_another_process(tmp_path, path):
+    process = start(tmp_path, path, "0")
+    n_stored = 0
+    while process.poll() is None and not n_stored:
         time.sleep(0.02)
+        with suppress(sqlite3.Error):  # not made yet
+            n_stored = len(stored(path))
     process.kill()
     process.wait()
     before = stored(path)
     assert 0 < len(before) < 20
-    process = start(tmp_path, path)
-    process.wait(timeout=100)
-    assert process.returncode == 0
+    assert start(tmp_path, path, "1").wait(timeout=100) == 0
     after = stored(path)
     assert len(after) == 20
     assert set(before) <= set(after)
 
 
-def n_rows(path):
-    try:
-        return len(stored(path))
-    except sqlite3.Error:  # not made yet
-        return 0
-
-
 def test_two_at_once(tmp_path, path):
-    processes = [start(tmp_path, path) for _ in range(2)]
-    for process in processes:
-        process.wait(timeout=100)
-        assert process.returncode == 0
+    processes = [start(tmp_path, path, "random") for _ in range(2)]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0]
     assert len(stored(path)) == 20
 
 
 class TestOtherFiles:
-    def test_no_database(self, path):
-        path.write_text("predictor,kendall_tau\n" * 500)
-        with pytest.raises(ValueError, match=r"trials\.sqlite.*another"):
-            run(path)
-        assert path.read_text() == "predictor,kendall_tau\n" * 500
-
-    def test_database_of_something_else(self, path):
-        with sqlite3.connect(path) as connection:
-            connection.execute("CREATE TABLE trials (key TEXT)")
+    @pytest.mark.parametrize("kind", ["text", "database"])
+    def test_something_else(self, path, kind):
+        if kind == "text":
+            path.write_text("predictor,kendall_tau\n" * 500)
+        else:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("CREATE TABLE trials (key TEXT)")
         content = path.read_bytes()
         with pytest.raises(ValueError, match=r"trials\.sqlite.*another"):
             run(path)
@@ -351,10 +300,8 @@ class TestOtherFiles:
 
     def test_changed_numbers(self, path):
         run(path)
-        connection = sqlite3.connect(path)
-        with connection:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE trials SET result = replace(result, '0.', '0.9')")
-        connection.close()
         with pytest.raises(ValueError, match=r"trials\.sqlite.*damaged"):
             run(path)
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from emprox import ArchitectureTokenizer
 from emprox.datasets import load_nasbench201
 from emprox.model_selection import ArchitectureShuffleSplit, MutationSplit, isomorphism_groups
-from emprox.spaces import ArchitectureError, get_space
+from emprox.spaces import get_space
 
 SPACE = get_space("nasbench201")
 SKIP, NONE, CONV3, CONV1 = range(4)
@@ -51,14 +51,6 @@ class TestIsomorphismGroups:
         assert groups[0] == groups[2] == groups[3]
         assert groups[1] == groups[4]
         assert sorted(set(groups)) == [0, 1]
-
-    @given(seeds)
-    def test_agree_with_canonical_forms(self, seed):
-        X, _ = sample(seed, 60)
-        groups = isomorphism_groups(X, SPACE)
-        n_classes = len(set(keys(X)))
-        assert set(groups) == set(range(n_classes))
-        assert len(set(zip(groups.tolist(), keys(X), strict=True))) == n_classes
 
     def test_all_cells(self, data):
         assert isomorphism_groups(data[0], "nasbench201").max() == 5424
@@ -220,11 +212,6 @@ class TestEverySplitter:
         (name,) = wrong
         with pytest.raises(ValueError, match=name):
             next(splitter(**{"space": "nasbench201", **wrong}).split(data[0][:9], data[1][:9]))
-
-    def test_wrong_architectures(self, splitter, data):
-        X = [*data[0][:3], "no cell"]
-        with pytest.raises(ArchitectureError, match="architecture 3"):
-            next(splitter(space="nasbench201").split(X, np.zeros(4)))
 
     def test_in_a_grid_search_on_two_processes(self, splitter, data):
         X, y = data[0][:1500], data[1][:1500]

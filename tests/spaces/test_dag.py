@@ -4,7 +4,6 @@ import pickle
 
 import networkx as nx
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,12 +198,6 @@ class TestForms:
         np.testing.assert_array_equal(space.encode([RESIDUAL]), [expected])
         assert space.n_choices == (4,) * 4 + (2,) * 6
 
-    def test_containers(self):
-        expected = SPACE.sample(5, 0)
-        texts = SPACE.format(expected)
-        for container in (np.array(texts), pd.Series(texts), pd.DataFrame({"x": texts}), expected):
-            np.testing.assert_array_equal(SPACE.encode(container), expected)
-
     @pytest.mark.parametrize("single", [RESIDUAL, str(RESIDUAL), RESIDUAL.to_networkx(), {}])
     def test_a_single_graph_is_refused(self, single):
         with pytest.raises(TypeError, match="put it into a list"):
@@ -214,15 +207,12 @@ class TestForms:
         ("graph", "word"),
         [
             ((["a", "b"], [[0, 1], [1, 0]]), "cycle"),
-            ((["a", "b"], [[1, 0], [0, 0]]), "cycle"),
             ((["a", "b"], [[0, 0], [0, 0]]), "disconnected"),
-            ((["a", "b", "c"], [[0, 1, 0], [0, 0, 0], [0, 0, 0]]), "disconnected"),
             ((["a", "b"], [[0, 1, 0], [0, 0, 0]]), "shape"),
             ((["a", "b"], [[0, 1], [0]]), "matrix"),
             ((["a", "d"], [[0, 1], [0, 0]]), "'d' of node 1"),
             ((["a"] * 7, np.eye(7, k=1)), "at most 6"),
             ((["a", 2], [[0, 1], [0, 0]]), "strings"),
-            (("ab", [[0, 1], [0, 0]]), "strings"),
             (([], np.empty((0, 0))), "first node"),
             ({"operations": ["a"]}, "edges"),
             ({"operations": ["a", "b"], "edges": [(1, 0)]}, "lower"),
@@ -317,22 +307,17 @@ class TestSequences:
     @pytest.mark.parametrize(
         ("sequence", "tokens"),
         [
-            ("nodes", [0, 1, 0, 0, 0, 0]),
             ("nodes", [1, 0, 1, 0, 0, 0]),
             ("nodes", [4, 1, 0, 0, 0, 0]),
             ("nodes", [1, 1, 4, 0, 0, 0]),  # one back, which goes without saying
             ("nodes", [1, 1, 3, 0, 0, 0]),  # no predecessor: disconnected
             ("nodes", [1, 1, 5, 0, 0, 0]),  # two back of the second node
             ("nodes", [1, 1, 1, 5, 4, 0]),  # the farther predecessor first
-            ("nodes", [1, 1, 1, 5, 5, 0]),
             ("nodes", [1, 1, 1, 1, 0, 0]),  # four nodes
-            ("nodes", [1, 3, 1, 1, 0, 0]),
             ("adjacency", [3, 0, 3, 0, 0, 0]),
-            ("adjacency", [3, 2, 0, 0, 0, 0]),
             ("adjacency", [3, 3, 3, 0, 0, 0]),
             ("adjacency", [3, 2, 2, 0, 0, 0]),
             ("adjacency", [3, 1, 3, 0, 0, 0]),
-            ("adjacency", [0, 0, 0, 0, 0, 0]),
         ],
     )
     def test_other_tokens_are_refused(self, sequence, tokens):
@@ -380,24 +365,8 @@ class TestSize:
         with pytest.raises(ValueError, match="sample"):
             next(space.enumerate())
 
-    def test_samples_are_sensible(self):
-        space = DAGSpace(("a", "b"), 20)
-        decisions = space.sample(1000, 0, replace=True)
-        graphs = space.decode(decisions)
-        sizes = np.array([graph.n_nodes for graph in graphs])
-        extra = np.array([len(graph.edges) - graph.n_nodes + 1 for graph in graphs])
-        assert abs(sizes.mean() - 10.5) < 1
-        assert extra.min() == 0
-        assert abs(extra.mean() - 10.5 / 2) < 1
-
 
 class TestChanges:
-    def test_impossible_numbers_of_changes(self):
-        graph = SPACE.encode([Architecture(["a"], [])])
-        for n_mutations in (0, 4):
-            with pytest.raises(ValueError, match="between 1 and 3"):
-                SPACE.mutate(graph, n_mutations)
-
     def test_neighbors_of_a_hand_made_graph(self):
         space = DAGSpace(("a", "b"), 3)
         graph = Architecture(["a", "a", "a"], [(0, 1), (1, 2)])
@@ -516,6 +485,9 @@ class TestBeyondWhatWasLearned:
         assert pickle.loads(pickle.dumps(larger)) == larger != space
         given = DAGSpace(("in", "conv", "out"), 4)
         assert given.extend([NEW]) is given
+        # A decision matrix holds nothing new.
+        with pytest.raises(ArchitectureError, match="columns"):
+            StructuralProperties(DAGSpace()).fit([CHAIN, RESIDUAL]).transform(np.ones((2, 3)))
 
     @pytest.mark.parametrize(
         "signals",

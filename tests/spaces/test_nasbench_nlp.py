@@ -329,15 +329,6 @@ def test_cells_that_color_refinement_cannot_tell_apart():
         np.testing.assert_array_equal(others, forms)
 
 
-def test_symmetric_cells_described_otherwise():
-    decisions = SPACE.encode(small_cells(1000, np.random.default_rng(1)))
-    forms = SPACE.canonicalize(decisions)
-    other = described_otherwise(decisions, np.random.default_rng(2))
-    assert (other != decisions).any(axis=1).sum() > 500
-    np.testing.assert_array_equal(SPACE.canonicalize(other), forms)
-    np.testing.assert_array_equal(SPACE.canonicalize(forms), forms)
-
-
 def test_cells_with_many_like_parts_take_no_time():
     # A binary tree of sums over eleven equal leaves, and sixteen leaves in a row of three each.
     names = [f"leaf{i}" for i in range(11)]
@@ -362,35 +353,33 @@ def test_cells_with_many_like_parts_take_no_time():
     assert time.process_time() - start < 5
 
 
+FUNCTIONS = {
+    "blend": lambda gate, first, second: gate * first + (1 - gate) * second,
+    "elementwise_prod": np.multiply,
+    "elementwise_sum": np.add,
+    "activation_tanh": np.tanh,
+    "activation_sigm": lambda read: 1 / (1 + np.exp(-read)),
+    "activation_leaky_relu": lambda read: np.where(read > 0, read, 0.01 * read),
+}
+
+
 def run(row, inputs):
     """Run a cell over time, with the same weights in all linear operations."""
     cell = json.loads(SPACE.format([row])[0])
     rng = np.random.default_rng(0)
     weights, bias = rng.normal(size=(2, 4, 4)) / 2, rng.normal(size=4)
-    n_states = sum(name.startswith("h_new") for name in cell)
-    states = [np.zeros(4)] * n_states
+    states = [np.zeros(4)] * sum(name.startswith("h_new") for name in cell)
     outputs = []
     for x in inputs:
         values = {"x": x, **{f"h_prev_{i}": state for i, state in enumerate(states)}}
         for name, node in cell.items():
             read = [values[source] for source in node["input"]]
-            values[name] = {
-                "linear": lambda node=node, read=read: (
-                    bias
-                    + sum(
-                        weights[int(n == "x")] @ v for n, v in zip(node["input"], read, strict=True)
-                    )
-                ),
-                "blend": lambda read=read: read[0] * read[1] + (1 - read[0]) * read[2],
-                "elementwise_prod": lambda read=read: read[0] * read[1],
-                "elementwise_sum": lambda read=read: read[0] + read[1],
-                "activation_tanh": lambda read=read: np.tanh(read[0]),
-                "activation_sigm": lambda read=read: 1 / (1 + np.exp(-read[0])),
-                "activation_leaky_relu": lambda read=read: np.where(
-                    read[0] > 0, read[0], 0.01 * read[0]
-                ),
-            }[node["op"]]()
-        states = [values[f"h_new_{i}"] for i in range(n_states)]
+            if node["op"] == "linear":
+                parts = zip(node["input"], read, strict=True)
+                values[name] = bias + sum(weights[int(n == "x")] @ value for n, value in parts)
+            else:
+                values[name] = FUNCTIONS[node["op"]](*read)
+        states = [values[f"h_new_{i}"] for i in range(len(states))]
         outputs.append(states[0])
     return np.array(outputs)
 
@@ -479,23 +468,17 @@ CHAIN = {f"n{i}": node("activation_tanh", f"n{i - 1}" if i else "h_prev_0") for 
         (changed(RNN, f=node("linear", "h_new_0")), "cycle"),
         (changed(RNN, h_new_0=None), "new states"),
         (changed(RNN, h_new_2=node("linear", "x")), "h_new_2"),
-        (changed(RNN, h_new_01=node("linear", "x")), "h_new_01"),
         (changed(RNN, x=node("linear", "h_prev_0")), "'x'"),
         (changed(RNN, f={"op": "linear"}), "'input'"),
-        (changed(RNN, f={"op": "linear", "input": "x"}), "list"),
         (changed(RNN, f={"op": ["linear"], "input": ["x"]}), "linear"),
         (changed(RNN, f={"op": "linear", "input": [["x"]]}), "list"),
-        (changed(RNN, f=3), "3"),
         ({**RNN, 1: node("linear", "x")}, "1"),
         ({**CHAIN, "h_new_0": node("activation_tanh", "n21")}, "23 nodes"),
-        ({}, "recipe"),
         ("[1, 2]", "91"),
         (json.dumps(RNN)[:-1], "recipe"),
         ('{"f": 1, "f": 2}', "twice"),
         ("[" * 100_000, "recipe"),
-        ("9" * 5000, "recipe"),
         ([0] * 91, "new state 0"),
-        ([0] * 90, "91"),
         ([0.5] * 91, "0.5"),
         (None, "NoneType"),
         (Architecture(["x", "linear"], [(0, 1)]), "new state 0"),
@@ -530,7 +513,6 @@ def test_what_is_not_a_cell_is_refused_and_named(wrong, word):
         ([(TANH, 2)] * 19, [1, 2, 3], "at most"),
         ([(LINEAR, 0, 1)], [1], "empty place"),
         ([(TANH,)], [1], "too few"),
-        ([(0, 1), (0,)], [1], "not there"),
         ([(LINEAR, 2, 2)], [1], "twice"),
         ([(LINEAR, 2, 1)], [1], "ascending"),
         ([(TANH, 1)], [1], "linear"),

@@ -278,9 +278,10 @@ class DAGSpace(SearchSpace):
         )
 
     def extend(self, architectures: Any) -> DAGSpace:
-        if self.handle_unknown != "ignore":
+        items = self._split(architectures)
+        if self.handle_unknown != "ignore" or isinstance(items, np.ndarray):
             return self
-        names, max_nodes, max_links = survey(self._split(architectures))
+        names, max_nodes, max_links = survey(items)
         further = [name for name in names if name not in self._numbers]
         max_nodes = max(max_nodes, self._n_nodes)
         signals = self.signals
