@@ -217,7 +217,7 @@ class Architecture:
         ImportError
             If networkx is not installed.
         """
-        networkx = import_optional("networkx", extra="graph", purpose="to_networkx")
+        networkx = import_optional("networkx", extra="plot", purpose="to_networkx")
         graph = networkx.DiGraph()
         for node, name in enumerate(self.operations):
             graph.add_node(node, **{operation: name})

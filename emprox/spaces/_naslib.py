@@ -150,7 +150,7 @@ def _check_graph(graph: Any) -> None:
 
 def _sorted_nodes(graph: Any) -> list[Any]:
     """Sort the nodes topologically, and by their names where there is a choice, as NASLib does."""
-    networkx = import_optional("networkx", extra="graph", purpose="from_naslib")
+    networkx = import_optional("networkx", extra="plot", purpose="from_naslib")
     try:
         return list(networkx.lexicographical_topological_sort(graph))
     except networkx.NetworkXUnfeasible as error:

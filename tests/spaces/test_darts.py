@@ -187,23 +187,6 @@ def test_classes_are_those_of_graph_isomorphism():
     assert n_compared > 500
 
 
-def test_the_least_description_is_found_among_all():
-    rng = np.random.default_rng(1)
-    for cell in SPACE.sample(20, rng)[:, :16].tolist():
-        pairs = [cell[i : i + 2] for i in range(0, 16, 2)]
-        described = []
-        for order in itertools.permutations(range(4)):
-            number = {0: 0, 1: 1, **{old + 2: new + 2 for new, old in enumerate(order)}}
-            nodes = [
-                sorted([number[source], operation] for source, operation in pairs[2 * old :][:2])
-                for old in order
-            ]
-            if all(nodes[new][1][0] < new + 2 for new in range(4)):
-                described.append(list(itertools.chain(*itertools.chain(*nodes))))
-        canonical = SPACE.canonicalize([cell * 2])[0].tolist()
-        assert canonical == min(described) * 2
-
-
 def described_otherwise(cell, rng):
     """Put inner nodes, where no edge forces their order, and their pairs into a random order."""
     nodes = np.reshape(cell, (4, 2, 2))
