@@ -14,16 +14,15 @@ from sklearn.base import (
     RegressorMixin,
     TransformerMixin,
 )
-from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ..utils._versions import VersionedMixin
 from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
-from ._rows import DistinctRows, check_rows, check_weights, pack, unpack
-from ._transform import TargetTransform
+from ._rows import DistinctRows, check_rows, pack, read_known, unpack
+from ._transform import TargetTransforms
 
 Floats = NDArray[np.float64]
 
@@ -82,8 +81,9 @@ class ProximityMetric(
         is 1.
     ridges_ : ndarray of shape (n_outputs,)
         Ridge of the kernel machines, which leave-one-out has chosen.
-    target_transforms_ : list of TargetTransform
-        For each output, how accuracies (`forward`) and scores (`inverse`) become each other.
+    target_transforms_ : TargetTransforms
+        How accuracies (`forward`) and scores (`inverse`) become each other, a column for each
+        output.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -97,26 +97,23 @@ class ProximityMetric(
 
     Notes
     -----
-    Features are not standardised: the scale of a feature is how much it counts before anything is
-    learned, and a step before this one may have a reason for it. Put a `StandardScaler` there
-    if the scales mean nothing.
+    Features are not standardised: their scales are how much they count before anything is learned.
+    Put a `StandardScaler` before this step if they mean nothing.
 
     The best accuracy is the largest one; negate a loss. Samples of equal features are one, whose
     target is their mean and whose ridge is divided by their number, or by the sum of their
     weights. The order of the samples makes no difference, nor do features that do not vary.
 
-    In formulas: with c = 2 best - median of the known accuracies, the targets z are
-    rank_share * rank + (1 - rank_share) * -log(c - y), both over their standard deviations,
-    standardised. A member has the Matérn kernel of smoothness 3/2 plus a constant, and the dual
-    coefficients a = (K + ridge I)^-1 z. Its value at x is k(x, known) a, and leaving out sample i
-    changes z_i by a_i / [(K + ridge I)^-1]_ii. The ridge is that with the least
-    leave-one-out error for the mean kernel of the members, with a weak pull towards 0.005.
-    Members count by the inverse of their mean squared leave-one-out error. Several outputs are
+    With c = 2 best - median of the known accuracies, the targets z are rank_share * rank +
+    (1 - rank_share) * -log(c - y), both over their standard deviations, standardised. A member has
+    the Matérn kernel of smoothness 3/2 plus a constant; the ridge is that with the least
+    leave-one-out error for the mean kernel of the members, with a weak pull towards 0.005, and
+    members count by the inverse of their mean squared leave-one-out error. Several outputs are
     learned apart from one another.
 
     Time grows with the cube of the number of known samples and memory with its square: 100 take
-    some milliseconds, 5,000 about a minute and 2 GB. The value of a sample does not depend on
-    what else is transformed with it, to about 1e-12.
+    some milliseconds, 3,000 some seconds. The value of a sample does not depend on what else is
+    transformed with it, to about 1e-12.
 
     References
     ----------
@@ -197,11 +194,10 @@ class ProximityMetric(
         ValueError
             If X or y are empty, of different lengths, or not finite.
         """
-        features, targets, weights = self._read_known(X, y, sample_weight, reset=True)
-        outputs = targets.reshape(len(targets), -1)
-        rows = DistinctRows(features, outputs, weights)
-        self._X, self._rows, self._n_targets = features, rows, targets.shape[1:]
-        distinct = features[rows.first]
+        known = read_known(self, X, y, sample_weight)
+        rows = DistinctRows(known.X, known.targets, known.weights)
+        self._X, self._rows, self._shape_of_y = known.X, rows, known.y.shape
+        distinct = known.X[rows.first]
         varying = np.ptp(distinct, axis=0) > 0
         self._varying = varying if varying.any() else ~varying
         self._center = distinct.mean(axis=0)
@@ -209,11 +205,10 @@ class ProximityMetric(
         exponent = self.exponent
         if isinstance(exponent, str):
             exponent = exponent_for(len(distinct))
-        self.target_transforms_ = [
-            TargetTransform(output[rows.order], weights[rows.order], self.rank_share)
-            for output in outputs.T
-        ]
-        values = rows.average(self._to_targets(outputs))
+        self.target_transforms_ = TargetTransforms(
+            known.targets[rows.order], known.weights[rows.order], self.rank_share
+        )
+        values = rows.average(self.target_transforms_.forward(known.targets))
         points = self._to_points(distinct)
         with one_blas_thread():
             self._machines = [
@@ -224,11 +219,11 @@ class ProximityMetric(
             ]
         self._n_features_out = self.embedding_dim * len(self._machines)
         self.ridges_ = np.array([machine.ridge for machine in self._machines])
-        self.feature_weights_ = np.zeros(features.shape[1])
+        self.feature_weights_ = np.zeros(known.X.shape[1])
         self.feature_weights_[self._varying] = np.mean(
             [machine.feature_weights() for machine in self._machines], axis=0
         )
-        self._added = np.empty((0, features.shape[1]))
+        self._added = np.empty((0, known.X.shape[1]))
         self._set_known()
         return self
 
@@ -287,19 +282,14 @@ class ProximityMetric(
             Predicted accuracies in the unit of y, between the least and the best known one.
         std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Standard deviation of a measured accuracy around the prediction, in the unit of y;
-            only with `return_std`. It is that of the Gaussian process, noise included, on the
-            scale of the targets; its variance per unit of the kernel is the mean ratio of
-            squared leave-one-out residuals to what the process expects. To get to the unit of y,
-            half the distance is taken between what one standard deviation above and one below
-            transform back to.
+            only with `return_std`. It is that of the Gaussian process, noise included, scaled such
+            that leave-one-out residuals are what the process expects, and transformed back.
         """
         _, scores, stds = self._evaluate(X, return_std)
-        mean = self._shape(self._to_accuracies(scores))
+        mean = self._shape(self.target_transforms_.inverse(scores))
         if not return_std:
             return mean
-        columns = zip(self.target_transforms_, scores.T, stds.T, strict=True)
-        deviations = [transform.inverse_deviation(*column) for transform, *column in columns]
-        return mean, self._shape(np.stack(deviations, axis=1))
+        return mean, self._shape(self.target_transforms_.inverse_deviation(scores, stds))
 
     def score_samples(
         self, X: ArrayLike, return_std: bool = False
@@ -330,18 +320,16 @@ class ProximityMetric(
     ) -> ProximityMetric:
         """Add architectures whose accuracies have become known.
 
-        The metric stays as it is: the weights of features and members, the ridge, and the
-        transformation of the accuracies. The result is that of solving for all known samples
-        anew with these, to about 1e-10, in a time that grows with the square of their
-        number. Learn a new metric with `fit` when much more is known than it was learned from.
+        Weights, ridge, and the transformation of the accuracies stay as they are. The result is
+        that of solving for all known samples anew with these, in a time that grows with the square
+        of their number.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features of the new architectures.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their accuracies. They may lie beyond those known before; `predict` can reach them
-            then.
+            Their accuracies, which may lie beyond those known before.
         sample_weight : array-like of shape (n_samples,), default=None
             How many times each counts.
 
@@ -357,29 +345,15 @@ class ProximityMetric(
             outputs than in `fit`.
         """
         check_is_fitted(self, "embedding_")
-        features, targets, weights = self._read_known(X, y, sample_weight, reset=False)
-        outputs = targets.reshape(len(targets), -1)
-        values, points = self._to_targets(outputs), self._to_points(features)
-        learned = zip(self.target_transforms_, self._machines, outputs.T, values.T, strict=True)
+        new = read_known(self, X, y, sample_weight, self._shape_of_y)
+        values, points = self.target_transforms_.forward(new.targets), self._to_points(new.X)
+        self.target_transforms_.extend(new.targets)
         with one_blas_thread():
-            for transform, machine, output, column in learned:
-                transform.extend(output)
-                machine.extend(points, column, weights)
-        self._added = np.concatenate([self._added, features])
+            for machine, column in zip(self._machines, values.T, strict=True):
+                machine.extend(points, column, new.weights)
+        self._added = np.concatenate([self._added, new.X])
         self._set_known()
         return self
-
-    def _read_known(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
-    ) -> tuple[Floats, Floats, Floats]:
-        targets = check_targets(y)
-        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
-        check_consistent_length(features, targets)
-        if not reset and targets.shape[1:] != self._n_targets:
-            raise ValueError(
-                f"y has the shape {targets.shape}; give every sample as many outputs as in fit"
-            )
-        return check_rows(features), targets, check_weights(sample_weight, features)
 
     def _deal_out(self, n_features: int) -> Floats:
         """Return factors of the features, of shape (n_members, n_features)."""
@@ -394,14 +368,6 @@ class ProximityMetric(
 
     def _to_points(self, features: Floats) -> Floats:
         return (features - self._center)[:, self._varying]
-
-    def _to_targets(self, outputs: Floats) -> Floats:
-        transforms = zip(self.target_transforms_, outputs.T, strict=True)
-        return np.stack([transform.forward(output) for transform, output in transforms], axis=1)
-
-    def _to_accuracies(self, scores: Floats) -> Floats:
-        transforms = zip(self.target_transforms_, scores.T, strict=True)
-        return np.stack([transform.inverse(score) for transform, score in transforms], axis=1)
 
     def _set_known(self) -> None:
         """Set the attributes that say what is known."""
@@ -456,7 +422,7 @@ class ProximityMetric(
         return embedding, np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
 
     def _shape(self, columns: Floats) -> Floats:
-        return columns if self._n_targets else columns[:, 0]
+        return columns if len(self._shape_of_y) > 1 else columns[:, 0]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

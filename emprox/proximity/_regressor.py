@@ -9,17 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
-from ..utils._targets import check_targets
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, usual_distance
 from ._predictor import ProximityPredictor
-from ._rows import DistinctRows, Known, check_rows, check_weights, pack, unpack
-from ._transform import TargetTransform
-from ._uncertainty import ResidualCalibration, transform_columns
+from ._rows import DistinctRows, Known, check_rows, pack, read_known, unpack
+from ._transform import TargetTransforms
+from ._uncertainty import ResidualCalibration
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +114,7 @@ class ProximityRegressor(ProximityPredictor):
     _known: Known
     _embedding: Floats
     _n_learned: int
-    _transforms: list[TargetTransform]
+    _transforms: TargetTransforms
     _means: NeighborMeans
     _calibration: ResidualCalibration | None
     _novelty: tuple[Floats | float, Floats, float] | None
@@ -171,7 +169,7 @@ class ProximityRegressor(ProximityPredictor):
             If X or y are empty, of different lengths, or not finite, or there are fewer known
             samples than `n_neighbors`.
         """
-        known = self._read_known(X, y, sample_weight, reset=True)
+        known = read_known(self, X, y, sample_weight)
         n_known = len(known.X) - n_anchors
         if n_anchors < 0 or n_known < 1:
             raise ValueError(f"n_anchors={n_anchors}, but there are {len(known.X)} samples")
@@ -224,7 +222,7 @@ class ProximityRegressor(ProximityPredictor):
         check_refit(refit)
         if not hasattr(self, "embedding_"):
             return self.fit(X, y, sample_weight)
-        new = self._read_known(X, y, sample_weight, reset=False)
+        new = read_known(self, X, y, sample_weight, self._known.y.shape)
         known = self._known.join(new)
         if refit == "auto":
             refit = self._has_outgrown(len(new.X))
@@ -238,19 +236,6 @@ class ProximityRegressor(ProximityPredictor):
             embedding = np.concatenate([self._embedding, self.metric_.transform(new.X)])
         self._set_known(known, embedding, self.n_neighbors_)
         return self
-
-    def _read_known(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
-    ) -> Known:
-        targets = check_targets(y)
-        features = validate_data(self, X, reset=reset, dtype=np.float64, copy=True)
-        check_consistent_length(features, targets)
-        if not reset and targets.shape[1:] != self._known.y.shape[1:]:
-            raise ValueError(
-                f"y has the shape {targets.shape}, but fit was given {self._known.y.shape}"
-            )
-        weights = check_weights(sample_weight, features)
-        return Known(check_rows(features), targets, weights, np.zeros(len(weights), dtype=bool))
 
     def _look_at(self, X: Any) -> tuple[Any, Any]:
         check_is_fitted(self, "embedding_")
@@ -290,13 +275,9 @@ class ProximityRegressor(ProximityPredictor):
     def _set_known(self, known: Known, embedding: Floats, n_neighbors: int | str) -> None:
         targets = known.targets
         rows = DistinctRows(known.X, targets, known.weights)
+        transforms = TargetTransforms(targets[rows.order], known.weights[rows.order])
         if self.metric_ is not None:
             transforms = self.metric_.target_transforms_
-        else:
-            transforms = [
-                TargetTransform(column, known.weights[rows.order])
-                for column in targets[rows.order].T
-            ]
         means = NeighborMeans(
             embedding[rows.first],
             rows.average(targets),
@@ -324,14 +305,14 @@ class ProximityRegressor(ProximityPredictor):
         if self.metric_ is not None:
             embedding, scores, stds = self.metric_._evaluate(features, return_std)
             if self.weights == "kriging":
-                return self.metric_._to_accuracies(scores), scores, stds
+                return self._transforms.inverse(scores), scores, stds
         places, weights = self._means.find(embedding, self.n_neighbors_)
         mean = self._means.average(places, weights)
         if not return_std:
             return mean, mean, mean
-        scores = transform_columns(self._transforms, mean)
+        scores = self._transforms.forward(mean)
         if self.metric_ is None:
-            known = transform_columns(self._transforms, self._means.values)
+            known = self._transforms.forward(self._means.values)
             squares = np.square(known[places] - scores[:, None])
             stds = np.sqrt(np.einsum("nk,nko->no", weights, squares))
         return mean, scores, stds
@@ -362,7 +343,7 @@ class ProximityRegressor(ProximityPredictor):
                 break
             model = clone(self)._learn(learned.take(others), self.n_neighbors_)
             _, scores, deviations = model._evaluate(learned.X[part], return_std=True)
-            true = transform_columns(model._transforms, learned.targets[part])
+            true = model._transforms.forward(learned.targets[part])
             residuals.append(true - scores)
             stds.append(deviations)
         return np.concatenate(residuals), np.concatenate(stds)
@@ -423,16 +404,14 @@ def check_refit(refit: Any) -> None:
         raise ValueError(f"refit has to be True, False or 'auto', got {refit!r}")
 
 
-def _choose_n_neighbors(
-    means: NeighborMeans, apart: Floats, transforms: list[TargetTransform]
-) -> int:
+def _choose_n_neighbors(means: NeighborMeans, apart: Floats, transforms: TargetTransforms) -> int:
     """Take the number with the smallest leave-one-out error."""
     if len(apart) == 1:
         return 1
-    true = transform_columns(transforms, means.values)
+    true = transforms.forward(means.values)
     errors = {}
     for n_neighbors in [k for k in _CANDIDATES if k < len(apart)] or [1]:
         predicted = means.average(*means.find_others(apart, n_neighbors))
-        squares = np.square(transform_columns(transforms, predicted) - true)
+        squares = np.square(transforms.forward(predicted) - true)
         errors[n_neighbors] = np.average(squares, axis=0, weights=means.importance).mean()
     return min(errors, key=lambda k: errors[k])

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
 
 from ..utils._sklearn import check_sample_weight
+from ..utils._targets import check_targets
 
 Floats = NDArray[np.float64]
 
@@ -26,14 +29,6 @@ def check_rows(X: Floats) -> Floats:
             f" with: scale the features, to less than {_LARGEST:.0e}"
         )
     return X
-
-
-def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
-    """Return how many times each row counts, not all of them zero."""
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.any():
-        raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
-    return weights
 
 
 def pack(X: Floats) -> tuple[bytes, tuple[int, ...]]:
@@ -67,6 +62,31 @@ class Known(NamedTuple):
     def join(self, other: Known) -> Known:
         """Return the rows of both."""
         return Known(*(np.concatenate(parts) for parts in zip(self, other, strict=True)))
+
+
+def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
+    """Return how many times each row counts, not all of them zero."""
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
+    return weights
+
+
+def read_known(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    before: tuple[int, ...] | None = None,
+) -> Known:
+    """Check what an estimator is fitted to; `before` is the shape that y had the last time."""
+    targets = check_targets(y)
+    features = validate_data(estimator, X, reset=before is None, dtype=np.float64, copy=True)
+    check_consistent_length(features, targets)
+    if before is not None and targets.shape[1:] != before[1:]:
+        raise ValueError(f"y has the shape {targets.shape}, but fit was given {before}")
+    weights = check_weights(sample_weight, features)
+    return Known(check_rows(features), targets, weights, np.zeros(len(weights), dtype=bool))
 
 
 class DistinctRows:

@@ -135,6 +135,36 @@ class TargetTransform:
         return self._room - distance + margin * beyond - self._far * below
 
 
+class TargetTransforms:
+    """A `TargetTransform` for each output: everything is of shape (n, n_outputs)."""
+
+    def __init__(self, y: Floats, weights: Floats, rank_share: float = 0.15) -> None:
+        self._outputs = [TargetTransform(output, weights, rank_share) for output in y.T]
+
+    def forward(self, y: Floats) -> Floats:
+        """Transform values."""
+        return self._each("forward", y)
+
+    def inverse(self, z: Floats, **options: bool) -> Floats:
+        """Transform standardised values back."""
+        return self._each("inverse", z, **options)
+
+    def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
+        """Transform standard deviations back."""
+        return self._each("inverse_deviation", z, deviation)
+
+    def extend(self, y: Floats) -> None:
+        """Let `inverse` reach further known values."""
+        for transform, output in zip(self._outputs, y.T, strict=True):
+            transform.extend(output)
+
+    def _each(self, method: str, *columns: Floats, **options: bool) -> Floats:
+        outputs = zip(self._outputs, *(part.T for part in columns), strict=True)
+        return np.stack(
+            [getattr(transform, method)(*parts, **options) for transform, *parts in outputs], axis=1
+        )
+
+
 def _median(values: Floats, counts: Floats) -> float:
     """Return the median of sorted values, the mean of two where it lies between them."""
     total, half = np.cumsum(counts), counts.sum() / 2

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ._transform import TargetTransform
+from ._transform import TargetTransforms
 
 Floats = NDArray[np.float64]
 
@@ -35,12 +34,12 @@ class ResidualCalibration:
 
     def __init__(
         self,
-        transforms: Sequence[TargetTransform],
+        transforms: TargetTransforms,
         residuals: Floats,
         stds: Floats,
         add_mean_square: bool = False,
     ) -> None:
-        self._transforms = list(transforms)
+        self._transforms = transforms
         self._added = np.zeros(residuals.shape[1])
         if add_mean_square and len(residuals):
             self._added = np.square(residuals).mean(axis=0)
@@ -80,16 +79,5 @@ class ResidualCalibration:
 
     def _between(self, scores: Floats, reach: Floats) -> Floats:
         """Transform back what is within reach of scores."""
-        ends = [
-            [transform.inverse(score + sign * far, clip=False) for sign in (-1, 1)]
-            for transform, score, far in zip(self._transforms, scores.T, reach.T, strict=True)
-        ]
-        return np.transpose(ends, (2, 0, 1))
-
-
-def transform_columns(transforms: Sequence[TargetTransform], targets: Floats) -> Floats:
-    """Transform accuracies, each output by its own transformation."""
-    columns = [
-        transform.forward(column) for transform, column in zip(transforms, targets.T, strict=True)
-    ]
-    return np.stack(columns, axis=1)
+        ends = [self._transforms.inverse(scores + far, clip=False) for far in (-reach, reach)]
+        return np.stack(ends, axis=-1)

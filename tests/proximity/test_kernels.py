@@ -17,7 +17,7 @@ from emprox.proximity._kernels import (
     root_mean_squared_distance,
 )
 from emprox.proximity._machine import RIDGES, SharedKernelRidge, Spectrum, column_weights
-from emprox.proximity._transform import TargetTransform
+from emprox.proximity._transform import TargetTransform, TargetTransforms
 from emprox.proximity._uncertainty import ResidualCalibration
 
 ACCURACIES = np.array([10.0, 60.0, 80.0, 88.0, 90.0])
@@ -274,7 +274,7 @@ class TestCalibration:
         [(0.01, 1), (0.09, 1), (0.1, 2), (0.5, 5), (0.6, 6), (0.73, 8), (0.9, 9), (0.91, np.inf)],
     )
     def test_intervals_by_hand(self, coverage, ratio):
-        calibration = ResidualCalibration([Doubled()], self.RESIDUALS, self.STDS)
+        calibration = ResidualCalibration(Doubled(), self.RESIDUALS, self.STDS)
         intervals = calibration.intervals(column(100, 60), column(1, 4), coverage)
         expected = [[[50 - ratio / 2, 50 + ratio / 2]], [[30 - 2 * ratio, 30 + 2 * ratio]]]
         np.testing.assert_allclose(intervals, expected)
@@ -283,14 +283,14 @@ class TestCalibration:
         width = 2 * norm.ppf(0.95)
         for n_samples, ratio in ((10, 9), (4, 4), (0, np.inf)):
             some = self.RESIDUALS[:n_samples], self.STDS[:n_samples]
-            calibration = ResidualCalibration([Doubled()], *some)
+            calibration = ResidualCalibration(Doubled(), *some)
             found = calibration.standard_deviations(column(3, 7), column(1, 2))
             np.testing.assert_allclose(found, column(ratio, 2 * ratio) / width)
 
     def test_mean_square_is_added(self):
         # Residuals 3 and 4 on the transformed scale: a mean square of 12.5.
         calibration = ResidualCalibration(
-            [Doubled()], column(3, 4), column(2, 0), add_mean_square=True
+            Doubled(), column(3, 4), column(2, 0), add_mean_square=True
         )
         for coverage, ratio in ((1 / 3, 3 / np.sqrt(16.5)), (2 / 3, 4 / np.sqrt(12.5))):
             ((interval,),) = calibration.intervals(column(0), column(1), coverage)
@@ -302,9 +302,9 @@ class TestCalibration:
         for _ in range(400):
             spread = rng.uniform(0.1, 3, size=119)
             y = 90 - rng.standard_exponential(119) * spread
-            transform = TargetTransform(y[:19])
+            transform = TargetTransforms(y[:19, None], np.ones(19))
             calibration = ResidualCalibration(
-                [transform], transform.forward(y[:19])[:, None], spread[:19, None]
+                transform, transform.forward(y[:19, None]), spread[:19, None]
             )
             for coverage, held in shares.items():
                 ends = calibration.intervals(np.zeros((100, 1)), spread[19:, None], coverage)[:, 0]

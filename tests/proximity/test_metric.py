@@ -55,10 +55,10 @@ class SameProcess:
         kernel = ConstantKernel(10) + Matern(length, nu=1.5)
         self.ridge = metric.ridges_[0]
         self.process = GaussianProcessRegressor(kernel, alpha=self.ridge, optimizer=None)
-        self.transform = metric.target_transforms_[0]
+        self.transform = metric.target_transforms_
 
     def fit(self, X, y):
-        self.process.fit(X * self.weights, self.transform.forward(y))
+        self.process.fit(X * self.weights, self.transform.forward(y[:, None])[:, 0])
         return self
 
     def predict(self, X):
@@ -149,7 +149,7 @@ class TestUpdate:
             ProximityMetric().update(X, y)
         metric = ProximityMetric().fit(X, y)
         for new, targets in ((more[:, :7], y_more), (more, np.c_[y_more, y_more]), (more, y)):
-            with pytest.raises(ValueError, match=r"features|outputs|samples"):
+            with pytest.raises(ValueError, match=r"features|shape|samples"):
                 metric.update(new, targets)
 
 
