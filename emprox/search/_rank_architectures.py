@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from itertools import chain, islice
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_scalar
@@ -18,12 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from ..proximity import ProximityMetric
 from ..spaces import ArchitectureError, SearchSpace, get_space
 from ..utils._random import RandomState
-from ._batches import Batch, count, draw_in_batches, read_in_batches
-from ._processes import map_in_order
-from ._selection import BatchRanker, Best, Entry, to_keys
+from ._batches import Batch, draw_in_batches, read_in_batches
+from ._selection import BatchRanker, BatchResult, Best, Entry, to_keys
 
 
 def rank_architectures(
@@ -72,18 +68,16 @@ def rank_architectures(
     response_method : {"auto", "score_samples", "predict"}, default="auto"
         What to rank by. ``"auto"`` takes ``score_samples`` where the model has it: predictions of
         neighbours end at the best known accuracy, so that they cannot tell the best candidates
-        apart. For a pipeline with a `ProximityMetric` before its last step it is that of the
-        metric. Otherwise ``predict``.
+        apart. Otherwise ``predict``.
     errors : {"raise", "skip"}, default="raise"
         What to do with a candidate that is no architecture of the space. ``"skip"`` goes on
         without it, and warns in the end.
     batch_size : int, default=10000
-        How many candidates a process ranks at once. Two batches wait for each process. Results do
-        not depend on it.
+        How many candidates are ranked at once. Results do not depend on it.
     n_jobs : int, default=None
-        Number of processes. None is 1 unless in a ``joblib.parallel_config`` context, -1 takes all
-        processors. Each process computes with a single thread, and results do not depend on their
-        number. A single batch is ranked in this process.
+        Number of processes, as in joblib: None is 1 unless in a ``joblib.parallel_config``
+        context, -1 takes all processors. Each computes with a single thread, and results do not
+        depend on their number.
     verbose : int, default=0
         1 shows a progress bar.
 
@@ -129,15 +123,14 @@ def rank_architectures(
     neural network, which computes in single precision, these are more, so that networks that are
     nearly equal may be listed in another order with another `batch_size`.
 
-    An interrupt ends all processes as soon as they are done with their batch, and is raised then.
-
     Examples
     --------
     >>> from emprox import EmProxRegressor
     >>> from emprox.datasets import load_nasbench201
     >>> from emprox.search import rank_architectures
     >>> X, y = load_nasbench201(return_X_y=True)
-    >>> model = EmProxRegressor(space="nasbench201", random_state=0).fit(X[:121], y[:121])
+    >>> model = EmProxRegressor("nasbench201", chance_level=10, random_state=0)
+    >>> model = model.fit(X[:121], y[:121])
     >>> best = rank_architectures(
     ...     model, n_architectures=2000, random_state=0, top=3, exclude=X[:121]
     ... )
@@ -147,6 +140,7 @@ def rank_architectures(
     for name, number in (("top", top), ("batch_size", batch_size)):
         check_scalar(number, name, Integral, min_val=1)
     _check_option("errors", errors, ("raise", "skip"))
+    _check_option("response_method", response_method, ("auto", "score_samples", "predict"))
     if (candidates is None) == (n_architectures is None):
         raise ValueError("give either candidates or n_architectures, how many to draw")
     model = getattr(model, "best_estimator_", model)
@@ -154,55 +148,68 @@ def rank_architectures(
         check_is_fitted(model)
     own_space = _find_space(model)
     space = _check_space(space, own_space)
-    scorer, method = _find_scorer(model, response_method)
     if n_architectures is None:
-        total = count(candidates)
+        total = len(candidates) if hasattr(candidates, "__len__") else None
         batches: Iterator[Batch] = read_in_batches(candidates, batch_size)
     else:
         total = check_scalar(n_architectures, "n_architectures", Integral, min_val=1)
         batches = draw_in_batches(space, n_architectures, random_state, batch_size)
     ranker = BatchRanker(
         space=space,
-        scorer=scorer,
-        method=method,
+        scorer=model,
+        method=_choose_method(model, response_method),
         reads_decisions=own_space is not None,
         writes_texts=candidates is None and own_space is None,
         top=top,
         excluded=_to_excluded(exclude, space),
         skip_broken=errors == "skip",
     )
-    best, n_candidates, n_skipped, first_skipped = Best(top), 0, 0, None
-    # Processes are worth starting only for a second batch.
-    begin = list(islice(batches, 2))
-    n_jobs = effective_n_jobs(n_jobs) if len(begin) > 1 else 1
-    results = map_in_order(ranker, _number(chain(begin, batches)), n_jobs)
-    with (
-        closing(results),
-        tqdm(total=total, desc="Ranking", unit="", unit_scale=True, disable=not verbose) as bar,
-    ):
-        for result in results:
+    best, n_candidates, broken = Best(top), 0, []
+    with tqdm(total=total, desc="Ranking", unit="", unit_scale=True, disable=not verbose) as bar:
+        for result in _rank_batches(ranker, batches, n_jobs):
             best.add(result.entries)
             n_candidates += result.n_candidates
-            n_skipped += result.n_broken
-            first_skipped = first_skipped or result.first_broken
+            broken += result.broken
             bar.update(result.n_candidates)
     if not n_candidates:
         raise ValueError("found no candidates: at least one is required")
-    if n_skipped:
+    if broken:
+        first = min(broken, key=lambda error: error.index or 0)
         warnings.warn(
-            f"{n_skipped:,} of {n_candidates:,} candidates are no architectures of the space"
-            f" {space.name!r} and were skipped; the first is {first_skipped}",
+            f"{len(broken):,} of {n_candidates:,} candidates are no architectures of the space"
+            f" {space.name!r} and were skipped; the first is {first}",
             stacklevel=2,
         )
-    return _to_bunch(model, ranker, best.sorted(), n_candidates=n_candidates, n_skipped=n_skipped)
+    counts = {"n_candidates": n_candidates, "n_skipped": len(broken)}
+    return Bunch(**_describe(ranker, best.sorted()), **counts)
 
 
-def _number(batches: Iterable[Batch]) -> Iterator[tuple[int, Batch]]:
-    """Tell the index of the first candidate of each batch."""
-    start = 0
-    for batch in batches:
-        yield start, batch
-        start += len(batch)
+def _rank_batches(
+    ranker: BatchRanker, batches: Iterator[Batch], n_jobs: int | None
+) -> Iterator[BatchResult]:
+    """Rank batches in processes, which take only a few more batches than they work on."""
+    failure = None
+
+    def number() -> Iterator[tuple[int, Batch]]:
+        # joblib takes batches in a thread of its own, where an error would be lost.
+        nonlocal failure
+        start = 0
+        try:
+            for batch in batches:
+                yield start, batch
+                start += len(batch)
+        except Exception as error:
+            failure = error
+
+    parallel = Parallel(n_jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
+    yield from parallel(delayed(_rank)(ranker, start, batch) for start, batch in number())
+    if failure is not None:
+        raise failure
+
+
+def _rank(ranker: BatchRanker, start: int, batch: Batch) -> BatchResult:
+    with threadpool_limits(limits=1):
+        return ranker(start, batch)
 
 
 def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -212,7 +219,6 @@ def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _find_space(model: Any) -> SearchSpace | None:
     """Return the space of a model that reads decision matrices of it."""
-    model = getattr(model, "best_estimator_", model)
     first = model[0] if isinstance(model, Pipeline) else model
     space = getattr(first, "space_", None)
     return space if isinstance(space, SearchSpace) else None
@@ -231,18 +237,12 @@ def _check_space(space: str | SearchSpace | None, own_space: SearchSpace | None)
     return own_space
 
 
-def _find_scorer(model: Any, response_method: str) -> tuple[Any, str]:
-    """Return what scores architectures, and its method that does."""
-    _check_option("response_method", response_method, ("auto", "score_samples", "predict"))
-    if response_method == "predict":
-        return model, "predict"
-    if hasattr(model, "score_samples"):
-        return model, "score_samples"
-    if isinstance(model, Pipeline) and len(model) > 1 and isinstance(model[-2], ProximityMetric):
-        return Pipeline(model.steps[:-1]), "score_samples"
-    if response_method == "score_samples":
-        raise ValueError(f"{type(model).__name__} has no method score_samples; rank by predict")
-    return model, "predict"
+def _choose_method(model: Any, response_method: str) -> str:
+    if response_method != "auto" and not hasattr(model, response_method):
+        raise ValueError(f"{type(model).__name__} has no method {response_method}")
+    if response_method == "auto":
+        return "score_samples" if hasattr(model, "score_samples") else "predict"
+    return response_method
 
 
 def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:
@@ -255,26 +255,28 @@ def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:
         raise ArchitectureError(f"in exclude: {error.message}", error.index) from error
 
 
-def _to_bunch(
-    model: Any, ranker: BatchRanker, entries: list[Entry], n_candidates: int, n_skipped: int
-) -> Bunch:
-    texts = [
-        entry.item if isinstance(entry.item, str) else ranker.space.format(entry.decisions[None])[0]
-        for entry in entries
-    ]
+def _describe(ranker: BatchRanker, entries: list[Entry]) -> dict[str, Any]:
+    """Return what is known of the best networks."""
+    decisions = np.array([entry.decisions for entry in entries])
+    texts = ranker.space.format(decisions) if entries else []
     items: Any = [entry.item for entry in entries]
     if ranker.reads_decisions or any(item is None for item in items):
-        items = np.array([entry.decisions for entry in entries])
+        items = decisions
     # Once more, because the last digits depend on what else was in the batch.
     with threadpool_limits(limits=1):
         scores = ranker.score(items)
-        same = not entries or ranker.method == "predict"
-        predictions = scores if same else np.asarray(model.predict(items))
-    return Bunch(
-        architectures=np.array(texts, dtype=object),
-        scores=scores,
-        predictions=predictions,
-        indices=np.array([entry.index for entry in entries], dtype=np.int64),
-        n_candidates=n_candidates,
-        n_skipped=n_skipped,
-    )
+        predictions = scores
+        if entries and ranker.method != "predict":
+            predictions = np.asarray(ranker.scorer.predict(items))
+    return {
+        "architectures": np.array(
+            [
+                entry.item if isinstance(entry.item, str) else text
+                for entry, text in zip(entries, texts, strict=True)
+            ],
+            dtype=object,
+        ),
+        "scores": scores,
+        "predictions": predictions,
+        "indices": np.array([entry.index for entry in entries], dtype=np.int64),
+    }

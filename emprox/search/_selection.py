@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..spaces import ArchitectureError, SearchSpace
-from ..spaces._sequences import IntArray
 from ._batches import Batch
+
+Integers = NDArray[np.int64]
 
 # Scores are compared with so many binary digits. The last ones of the 53 depend on what else is
 # in the batch, because they depend on the order in which a matrix product adds.
@@ -20,27 +21,13 @@ _DIGITS = 30
 
 @dataclass(frozen=True)
 class Entry:
-    """A network that may be among the best.
-
-    Parameters
-    ----------
-    score : float
-        Its score, rounded.
-    index : int
-        Where it stands among all candidates.
-    key : bytes
-        The same for all descriptions of the network.
-    decisions : ndarray of shape (n_decisions,)
-        Its decisions.
-    item : object
-        The candidate as it was given; None if that was a row of a decision matrix.
-    """
+    """A network that may be among the best: its rounded score, and how it was described."""
 
     score: float
-    index: int
-    key: bytes
-    decisions: IntArray
-    item: Any
+    index: int  # of the description among all candidates
+    key: bytes  # the same for all descriptions
+    decisions: Integers
+    item: Any  # the candidate as it was given; None if that was a row of a decision matrix
 
     @property
     def place(self) -> tuple[float, int]:
@@ -49,110 +36,44 @@ class Entry:
 
 
 class BatchResult(NamedTuple):
-    """What is found in a batch.
-
-    Parameters
-    ----------
-    n_candidates : int
-        Size of the batch.
-    entries : list of Entry
-        Its best networks, the best first.
-    n_broken : int
-        How many candidates were skipped because they are no architectures.
-    first_broken : ArchitectureError or None
-        What is wrong with the first of them; its ``index`` is that among all candidates.
-    """
+    """The best networks of a batch, and what is no architecture in it."""
 
     n_candidates: int
     entries: list[Entry]
-    n_broken: int
-    first_broken: ArchitectureError | None
+    broken: list[ArchitectureError]
 
 
 @dataclass(frozen=True)
 class BatchRanker:
-    """Find the best networks of a batch. Worker processes are given one of these.
-
-    Parameters
-    ----------
-    space : SearchSpace
-        The search space.
-    scorer : estimator
-        What scores architectures.
-    method : str
-        Its method that does.
-    reads_decisions : bool
-        Whether that reads decision matrices of the space; otherwise it is given the candidates as
-        they are.
-    writes_texts : bool
-        Whether candidates are to be written as texts first, because they were drawn.
-    top : int
-        How many networks to find.
-    excluded : frozenset of bytes
-        Keys of networks that are left out.
-    skip_broken : bool
-        Whether to skip what is no architecture of the space.
-    """
+    """Find the best networks of a batch. Worker processes are given one of these."""
 
     space: SearchSpace
     scorer: Any
     method: str
-    reads_decisions: bool
-    writes_texts: bool
+    reads_decisions: bool  # otherwise the scorer is given candidates as they are
+    writes_texts: bool  # candidates were drawn, but the scorer reads texts
     top: int
     excluded: frozenset[bytes]
     skip_broken: bool
 
     def __call__(self, start: int, batch: Batch) -> BatchResult:
-        """Find the best networks.
-
-        Parameters
-        ----------
-        start : int
-            Index of the first candidate of the batch among all.
-        batch : list or ndarray of shape (n, n_decisions)
-            The candidates.
-
-        Returns
-        -------
-        BatchResult
-            The best of them.
-
-        Raises
-        ------
-        ArchitectureError
-            If a candidate is no architecture of the space and is not to be skipped; ``index`` is
-            that among all.
-        ValueError
-            If the scores are not one number for each architecture.
-        """
+        """Find the best networks of a batch that begins at an index among all candidates."""
         if self.writes_texts:
             batch = self.space.format(batch)
-        # A text that is there again is not read again, and no architecture is scored twice.
-        decisions, places, broken = self._read(batch, _first_places(batch), start)
-        first = _first_places(decisions)
+        decisions, places, broken = self._read(batch, np.arange(len(batch)), start)
+        # No architecture is scored twice.
+        first = np.unique(decisions, axis=0, return_index=True)[1]
+        first.sort()
         decisions, places = decisions[first], places[first]
         scores = self.score(decisions if self.reads_decisions else _take(batch, places))
         if np.isnan(scores).any():
             place = start + int(places[np.isnan(scores).argmax()])
             raise ValueError(f"the model gives no number for architecture {place}, but NaN")
         entries = self._choose(scores, start, batch, decisions, places)
-        first_broken = min(broken, default=None, key=lambda error: error.index or 0)
-        return BatchResult(len(batch), entries, _count(batch, broken, start), first_broken)
+        return BatchResult(len(batch), entries, broken)
 
     def score(self, X: Any) -> NDArray[np.float64]:
-        """Score architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,) or (n_samples, n_decisions)
-            Architectures as the model reads them.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Their scores.
-        """
+        """Score architectures as the model reads them."""
         if not len(X):
             return np.empty(0)
         scores = np.asarray(getattr(self.scorer, self.method)(X), dtype=np.float64)
@@ -165,8 +86,8 @@ class BatchRanker:
         return scores
 
     def _read(
-        self, batch: Batch, places: IntArray, start: int
-    ) -> tuple[IntArray, IntArray, list[ArchitectureError]]:
+        self, batch: Batch, places: Integers, start: int
+    ) -> tuple[Integers, Integers, list[ArchitectureError]]:
         """Return decisions and places of what can be read, and what is wrong with the rest."""
         try:
             return self.space.encode(_take(batch, places)), places, []
@@ -189,11 +110,12 @@ class BatchRanker:
         scores: NDArray[np.float64],
         start: int,
         batch: Batch,
-        decisions: IntArray,
-        places: IntArray,
+        decisions: Integers,
+        places: Integers,
     ) -> list[Entry]:
         """Take the best of each network, and of these the best."""
-        rounded = _round(scores)
+        mantissas, exponents = np.frexp(scores)
+        rounded = np.ldexp(np.round(mantissas * 2.0**_DIGITS), exponents - _DIGITS)
         order = np.argsort(-rounded, kind="stable")
         chosen: dict[bytes, Entry] = {}
         # Canonical forms only of as many as it takes.
@@ -213,26 +135,14 @@ class BatchRanker:
 
 
 class Best:
-    """The best networks of all batches so far, which may come in any order.
-
-    Parameters
-    ----------
-    top : int
-        How many.
-    """
+    """The best networks of all batches so far, which may come in any order."""
 
     def __init__(self, top: int) -> None:
         self.top = top
         self._entries: dict[bytes, Entry] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Take the best of another batch into account.
-
-        Parameters
-        ----------
-        entries : iterable of Entry
-            The best networks of a batch.
-        """
+        """Take the best networks of another batch into account."""
         for entry in entries:
             rival = self._entries.get(entry.key)
             if rival is None or entry.place < rival.place:
@@ -247,53 +157,11 @@ class Best:
 
 
 def to_keys(rows: ArrayLike) -> list[bytes]:
-    """Return the bytes of each row of a matrix.
-
-    Parameters
-    ----------
-    rows : array-like of shape (n, n_columns)
-        The matrix.
-
-    Returns
-    -------
-    list of bytes
-        Keys, equal where rows are.
-    """
-    matrix = np.ascontiguousarray(rows)
-    data, size = matrix.tobytes(), matrix.itemsize * matrix.shape[1]
-    return [data[start : start + size] for start in range(0, len(data), size)]
+    """Return the bytes of each row of a matrix."""
+    return [row.tobytes() for row in np.asarray(rows)]
 
 
-def _first_places(items: Batch) -> IntArray:
-    """Return, in ascending order, where each different item stands first."""
-    keys: Sequence[Any] = to_keys(items) if isinstance(items, np.ndarray) else items
-    first: dict[Any, int] = {}
-    try:
-        for place, key in enumerate(keys):
-            first.setdefault(key, place)
-    except TypeError:  # Not all can be hashed, such as lists of numbers.
-        return np.arange(len(items))
-    return np.fromiter(first.values(), dtype=np.int64, count=len(first))
-
-
-def _take(items: Batch, places: IntArray) -> Batch:
+def _take(items: Batch, places: Integers) -> Batch:
     if isinstance(items, np.ndarray):
         return items[places]
     return items if len(places) == len(items) else [items[place] for place in places.tolist()]
-
-
-def _count(batch: Batch, broken: list[ArchitectureError], start: int) -> int:
-    """Count what is broken, where each different item was looked at once."""
-    if not broken or isinstance(batch, np.ndarray):
-        return len(broken)
-    places = np.array([error.index for error in broken]) - start
-    try:
-        different = set(_take(batch, places))
-    except TypeError:
-        return len(broken)
-    return sum(item in different for item in batch)
-
-
-def _round(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    mantissas, exponents = np.frexp(scores)
-    return np.ldexp(np.round(mantissas * 2.0**_DIGITS), exponents - _DIGITS)
