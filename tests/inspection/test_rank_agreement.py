@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +27,6 @@ def legend(display):
 
 def test_shows_the_points(plt):
     display = RankAgreementDisplay.from_predictions(TRUE, PRED)
-    assert isinstance(display, RankAgreementDisplay)
     assert_array_equal(display.scatter_.get_offsets(), np.transpose([TRUE, PRED]))
     # Of the six pairs one is in the wrong order.
     assert display.kendall_tau == pytest.approx(4 / 6)
@@ -73,12 +70,10 @@ def test_plots_again(plt, accuracies):
 def test_from_estimator(plt):
     X = np.arange(4.0)[:, None]
     model = LinearRegression().fit(X, PRED)
-    _, ax = plt.subplots()
+    options = {"name": "linear", "ax": plt.subplots()[1]}
     for estimator in (model, make_pipeline(model), GridSearchCV(model, {}, cv=2).fit(X, PRED)):
-        display = RankAgreementDisplay.from_estimator(
-            estimator, X, pd.Series(TRUE), name="linear", ax=ax
-        )
-        assert display.ax_ is ax
+        display = RankAgreementDisplay.from_estimator(estimator, X, pd.Series(TRUE), **options)
+        assert display.ax_ is options["ax"]
         assert_allclose(display.y_pred, model.predict(X))
         assert_array_equal(display.y_true, TRUE)
         assert legend(display)[0].startswith("linear: 4 architectures, Kendall τ = 1.00")
@@ -97,9 +92,3 @@ def test_from_estimator(plt):
 def test_bad_input(true, pred):
     with pytest.raises(ValueError):  # noqa: PT011
         RankAgreementDisplay.from_predictions(true, pred)
-
-
-def test_without_matplotlib(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match="RankAgreementDisplay needs"):
-        RankAgreementDisplay.from_estimator(None, None, None)
