@@ -79,9 +79,8 @@ class BANANASRegressor(NetRegressor):
     """Predict the accuracy of architectures with an ensemble of networks on their paths.
 
     The predictor of BANANAS: an architecture is encoded by which of all possible paths of
-    operations it has from the input to the output; a few deep and narrow feed-forward networks
-    that differ in their first weights predict its accuracy. The mean of their predictions is the
-    prediction, and how much they differ says how sure it is.
+    operations it has from the input to the output. A few deep and narrow feed-forward networks
+    predict its accuracy; their mean is the prediction, and how they differ says how sure it is.
 
     Parameters
     ----------
@@ -95,9 +94,8 @@ class BANANASRegressor(NetRegressor):
         What training minimises. ``"percentage_error"`` is the paper's: the absolute error, divided
         by how far the true accuracy is from `upper_bound`, so that good architectures count most.
     upper_bound : float, default=None
-        An accuracy that no architecture reaches, in the unit of y; only for
-        ``"percentage_error"``. None stands for the best known accuracy plus one standard deviation
-        of the known ones.
+        An accuracy that no architecture reaches, in the unit of y. None stands for the best known
+        one plus a standard deviation.
     max_epochs : int, default=150
         Passes over the training data.
     learning_rate : float, default=0.01
@@ -115,8 +113,7 @@ class BANANASRegressor(NetRegressor):
     verbose : int, default=0
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines weights and the order of the samples. The same seed gives the same predictions,
-        bit by bit, on the same machine.
+        Determines weights and the order of the samples.
 
     Attributes
     ----------
@@ -128,14 +125,6 @@ class BANANASRegressor(NetRegressor):
     See Also
     --------
     emprox.encodings.PathEncoding : The path encoding alone.
-    GCNRegressor : Graph convolutions over the operations.
-    emprox.EmProxRegressor : Neighbours in an embedding.
-
-    Notes
-    -----
-    Accuracies are standardised for training. The networks are trained together, on the same
-    batches. Trained in single precision, evaluated in double and rounded back, so that a prediction
-    does not depend on what else is predicted with it.
 
     References
     ----------
@@ -193,9 +182,8 @@ class BANANASRegressor(NetRegressor):
         mean : ndarray of shape (n_samples,)
             Predicted accuracies, in the unit of y.
         std : ndarray of shape (n_samples,)
-            Standard deviation of the networks' predictions, in the unit of y: the square root of
-            the unbiased variance, 0 if there is only one; only with `return_std`. It does not
-            count what all networks miss, nor the noise of accuracies.
+            Standard deviation of the networks' predictions, in the unit of y; only with
+            `return_std`. It does not count what all networks miss, nor the noise of accuracies.
         """
         members = self._predict_standardized(X)
         mean = self._scale.inverse(members.mean(axis=1))

@@ -129,14 +129,7 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Predicted accuracies, in the unit of y, in the same order as the scores; or the scores
-            if `calibrate` is false.
-
-        Raises
-        ------
-        ValueError
-            If X has another number of epochs than in `fit`, or holds NaN or infinity (see
-            `non_finite`).
+            Predicted accuracies, in the unit of y; or the scores if `calibrate` is false.
         """
         scores = self.score_samples(X)
         return scores if self._calibration is None else self._calibration(scores)
@@ -152,14 +145,7 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores; the larger, the better. -inf for those that rank last because their score is
-            not finite.
-
-        Raises
-        ------
-        ValueError
-            If X has another number of epochs than in `fit`, or holds NaN or infinity (see
-            `non_finite`).
+            Scores; the larger, the better. -inf for those that are not finite.
         """
         check_is_fitted(self)
         return self._score(

@@ -23,36 +23,28 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
         After which epoch to read the accuracy. 1 is the first; negative numbers count from the
         last epoch seen, which is -1.
     calibrate : bool, default=True
-        Whether `predict` gives final accuracies. A strictly increasing function of the score is
-        then fitted to the known accuracies, which changes nothing about the order. With False
-        `predict` gives the score, the validation accuracy itself, and `fit` needs no final
-        accuracies.
+        Whether `predict` gives final accuracies, by a strictly increasing function of the score
+        that is fitted to the known ones. With False it gives the score, the validation accuracy
+        itself, and `fit` needs no final accuracies.
     non_finite : {"error", "worst"}, default="error"
-        What becomes of accuracies that are NaN or infinite. ``"error"`` raises an error that says
-        where. ``"worst"`` ranks architectures last if their accuracy at this epoch is not finite,
-        as that of a training that diverged; leave those out whose training was merely interrupted.
+        What becomes of accuracies that are NaN or infinite: an error that says where, or the last
+        ranks, as for a training that diverged.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of epochs seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any.
 
     See Also
     --------
     SoTLERegressor : Rank by the sum of training losses.
     LcSVR : Learn from the whole curve.
-    emprox.datasets.load_digits_cells : Architectures with learning curves.
 
     Notes
     -----
     X has a column for each epoch seen: the validation accuracy after it, in percent or any other
-    unit. Validation accuracies are shares of a number of images, so that many of them may be
-    equal; equal ones get equal predictions.
-
-    The function that calibrates is centred isotonic regression, continued beyond the known scores
-    along the least-squares line, and levelling off there.
+    unit. The function that calibrates is centred isotonic regression, continued beyond the known
+    scores along the least-squares line, and levelling off there.
 
     References
     ----------

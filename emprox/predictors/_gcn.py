@@ -141,8 +141,7 @@ class GCNRegressor(NetRegressor):
     verbose : int, default=0
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, dropout and the order of the samples. The same seed gives the same
-        predictions, bit by bit, on the same machine.
+        Determines weights, dropout and the order of the samples.
 
     Attributes
     ----------
@@ -152,19 +151,11 @@ class GCNRegressor(NetRegressor):
         The labels of nodes that occurred in training: names of operations, inputs and
         output. Others count as the average of these.
 
-    See Also
-    --------
-    BANANASRegressor : Feed-forward networks on the paths of an architecture.
-    emprox.EmProxRegressor : Neighbours in an embedding.
-
     Notes
     -----
     An operation that hands no signal on, such as "none", is no node. Operations on the edges of a
     cell become nodes, which read those on the edges that lead to theirs. An architecture of
     several cells is one graph of several parts that are not joined, with labels of their own.
-
-    Trained in single precision, evaluated in double and rounded back, so that a prediction does not
-    depend on what else is predicted with it.
 
     References
     ----------

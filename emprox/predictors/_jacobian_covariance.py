@@ -50,16 +50,10 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
         not initialised, or an output that has no row for each sample or cannot be differentiated,
         or the Jacobian is not finite.
 
-    See Also
-    --------
-    emprox.properties.StructuralProperties : Describes architectures without running them.
-
     Notes
     -----
     As the authors do, the row of a sample is the gradient of the sum of all outputs of the whole
-    batch with respect to that sample. That is the sum over the outputs of the sample's own Jacobian
-    if the samples do not influence each other. With batch normalisation in training mode they do,
-    through mean and variance of the batch, and the gradient includes that.
+    batch with respect to that sample, also through mean and variance of the batch.
 
     Take fewer samples than a sample has numbers. With more, Jacobians have to correlate in any
     network: eigenvalues are zero, and rounding decides on their share of the score.

@@ -35,8 +35,8 @@ class LcSVR(RegressorMixin, BaseEstimator):
     A nu-SVR with a Gaussian (RBF) kernel on the validation accuracies of the epochs seen, their
     first and second differences, and if there are any, further numbers that describe the
     architecture or how it is trained, such as its number of parameters or the learning rate. All
-    of these, and the target, are standardised. C, nu and gamma are chosen by a random search with
-    cross-validation.
+    of these, and the target, are standardised. A random search chooses C and gamma from 1e-5 to 10,
+    and nu from 0.01 to 1, with the smallest mean squared error in cross-validation.
 
     Parameters
     ----------
@@ -44,11 +44,9 @@ class LcSVR(RegressorMixin, BaseEstimator):
         How many of the last columns of X are no part of the curve. Those before are the validation
         accuracies of the epochs seen, in order.
     n_iter : int, default=100
-        How many settings of C, nu and gamma the random search compares; the paper's number is
-        1,000.
+        How many settings of C, nu and gamma the search compares; the paper's number is 1,000.
     cv : int, default=3
-        Number of folds of the search, shuffled; with fewer known architectures than that, one for
-        each of them.
+        Number of folds of the search, shuffled; at most one for each known architecture.
     n_jobs : int, default=None
         Number of parallel jobs of the search.
     random_state : int, RandomState instance or None, default=None
@@ -61,19 +59,11 @@ class LcSVR(RegressorMixin, BaseEstimator):
         from curves with differences to the standardised target.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any.
 
     See Also
     --------
     EarlyStoppingRegressor : The last validation accuracy alone.
     SoTLERegressor : Training losses instead of validation accuracies.
-    emprox.datasets.load_digits_cells : Architectures with learning curves.
-
-    Notes
-    -----
-    The search draws C and gamma log-uniformly from 1e-5 to 10, and nu uniformly from 0.01 to 1,
-    and takes the setting with the smallest mean squared error.
 
     References
     ----------

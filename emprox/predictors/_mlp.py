@@ -51,11 +51,10 @@ def make_mlp(
     space : str or SearchSpace
         The search space of the architectures.
     encoding : {"one-hot", "adjacency", "path", "graf"}, default="one-hot"
-        How architectures become numbers: `OneHotEncoding`, as in the paper, `AdjacencyEncoding`,
-        `PathEncoding`, or `GRAFEncoding`, which is the most accurate.
+        How architectures become numbers: as in the paper, or by another of `emprox.encodings`, of
+        which "graf" is the most accurate.
     canonicalize : bool, default=True
-        Whether to encode canonical forms, so that architectures that compute the same function
-        are predicted alike. The paper does not.
+        Whether to encode canonical forms. The paper does not.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights.
 
@@ -68,10 +67,6 @@ def make_mlp(
     ------
     ValueError
         If the encoding does not exist.
-
-    See Also
-    --------
-    make_xgboost : Boosted trees on the same encodings.
 
     Notes
     -----

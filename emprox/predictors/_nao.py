@@ -28,28 +28,22 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
 
     Neural architecture optimization (NAO): an LSTM encoder-decoder like that of
     `ArchitectureEmbedder` learns to reconstruct token sequences while a small network learns to
-    predict the accuracy from the embedding. Because the prediction is differentiable in what the
-    encoder puts out, `improve` can move it towards higher accuracies and decode it again.
-
-    The defaults are those that the EmProx paper compares itself with.
+    predict the accuracy from the embedding. `improve` moves what the encoder puts out towards
+    higher accuracies and decodes it again. The defaults are those of the EmProx paper.
 
     Parameters
     ----------
     space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     sequence : str, default="adjacency"
-        Which of the space's token sequences to read; None takes the space's default. That of the
-        paper, ``"adjacency"``, is long, and most of it is the same for all architectures, so that
-        50 epochs on a hundred of them do not teach the decoder what differs. A sequence that holds
-        only what varies, such as ``"operations"``, takes less time and predicts better.
+        Which of the space's token sequences to read; None takes the space's default. A sequence
+        that holds only what varies, such as ``"operations"``, takes less time and predicts better.
     canonicalize : bool, default=False
-        Whether to read canonical forms, which are the same for architectures that compute the same
-        function. The paper does not; predictions are much better with them.
+        Whether to read canonical forms. The paper does not; predictions are better with them.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
     trade_off : float, default=0.8
-        Weight of the squared error of the accuracy in the loss, between 0 and 1; the rest is that
-        of the reconstruction.
+        Weight of the accuracy in the loss, between 0 and 1; the rest is for the reconstruction.
     max_epochs : int, default=50
         Passes over the training data. For `improve` some hundred are better.
     learning_rate : float, default=1e-3
@@ -67,23 +61,20 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     verbose : int, default=0
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, dropout and the order of the samples. The same seed gives the same
-        predictions, bit by bit, on the same machine.
+        Determines weights, dropout and the order of the samples.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
     vocabulary_ : ndarray of shape (n_tokens,)
-        The tokens that occurred in training, sorted. Others are embedded like the average of
-        these.
+        The tokens that occurred in training, sorted. Others count as the average of these.
     legal_tokens_ : ndarray of shape (length, n_tokens)
         Which tokens occurred at which position; only these are ever written there.
 
     See Also
     --------
     SemiNASRegressor : Learns from architectures of unknown accuracy as well.
-    emprox.EmProxRegressor : Predicts from neighbours in an embedding.
     emprox.ArchitectureEmbedder : The encoder-decoder without accuracies.
 
     Notes
@@ -93,15 +84,10 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     predictor is a layer down to 16 numbers and one up again, each with ReLU and dropout, whose
     input is added to their output, and a linear layer.
 
-    Trained in single precision, evaluated in double and rounded back: so the prediction for an
-    architecture is the same whatever others are predicted with it.
-
     References
     ----------
     Renqian Luo, Fei Tian, Tao Qin, Enhong Chen and Tie-Yan Liu. Neural Architecture Optimization.
-    NeurIPS 2018. Section 3. The settings are those of section 5 of the EmProx paper (Franken,
-    Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding Proximity Score.
-    2022).
+    NeurIPS 2018. Section 3.
 
     Examples
     --------
@@ -143,31 +129,13 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def embed(self, X: Any) -> NDArray[np.float32]:
-        """Embed architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Architectures, as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, embedding_dim), dtype float32
-            Embeddings, of unit length.
-        """
-        check_is_fitted(self, "net_")
-        indices = self._to_indices(self._read(X, reset=False))
-        return self._evaluate(self.net_, AccuracyAutoencoder.embed, indices).float().numpy()
-
     def improve(self, X: Any, *, step_size: float = 1.0, n_steps: int = 10) -> NDArray[Any]:
         """Change architectures such that higher accuracies are predicted for them.
 
         The outputs of the encoder are moved along the gradient of the predicted accuracy and
-        normalised again, step by step. After each step an architecture is decoded from them,
-        greedily: at each position the most likely of the tokens that occurred there in training.
-        Of the architectures on the way, the one with the highest prediction is returned, or the
-        one that it started from if none is predicted to be better.
+        normalised again, step by step. After each step an architecture is decoded from them. Of
+        the architectures on the way, the one with the highest prediction is returned, or the one
+        that it started from if none is predicted to be better.
 
         Parameters
         ----------
@@ -181,8 +149,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), dtype object
-            Architectures in the text form of the space. What the decoder writes that is none is
-            passed over.
+            Architectures in the text form of the space.
 
         Raises
         ------
@@ -192,8 +159,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         Notes
         -----
         Luo et al. decode after one step, whose size they raise until another architecture comes
-        out, and do not ask what is predicted for that one. How well the decoder writes decides
-        what comes of it: see `sequence` and `max_epochs`.
+        out, and do not ask what is predicted for that one.
         """
         if not isinstance(step_size, Real) or not 0 < step_size < np.inf:
             raise ValueError(f"step_size has to be a finite number above 0, got {step_size!r}")
@@ -219,7 +185,8 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         of_samples = places.reshape(written.shape[:2]).numpy()
         best = of_samples[np.arange(len(start)), predicted[of_samples].argmax(axis=1)]
         better = predicted[best] > self._predict_indices(self.net_, start)
-        improved = self._format(X)
+        space = self._tokenizer.space_
+        improved = np.array(space.format(space.encode(X)), dtype=object)
         if self._scale.unit == 0:
             return improved
         improved[better] = architectures[best[better]]
@@ -280,8 +247,3 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         halves = [self._read_written(half) for half in np.array_split(written, 2)]
         texts, tokens, legal = (np.concatenate(parts) for parts in zip(*halves, strict=True))
         return texts, tokens, legal
-
-    def _format(self, X: Any) -> NDArray[Any]:
-        """Write architectures in the text form of the space."""
-        space = self._tokenizer.space_
-        return np.array(space.format(space.encode(X)), dtype=object)

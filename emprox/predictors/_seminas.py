@@ -21,25 +21,21 @@ class SemiNASRegressor(NAORegressor):
     """Predict the accuracy of architectures, learning from unlabelled architectures as well.
 
     SemiNAS trains a `NAORegressor` on the architectures of known accuracy, lets it predict the
-    accuracies of others, and goes on training it with both.
-
-    The defaults are those that the EmProx paper compares itself with.
+    accuracies of others, and goes on training it with both. The defaults are those of the EmProx
+    paper.
 
     Parameters
     ----------
     space : str or SearchSpace
         The search space of the architectures: a registered name or an object.
     sequence : str, default="adjacency"
-        Which of the space's token sequences to read; None takes the space's default. The paper's
-        is ``"adjacency"``; see `NAORegressor`.
+        Which of the space's token sequences to read; see `NAORegressor`.
     canonicalize : bool, default=False
-        Whether to read canonical forms, which are the same for architectures that compute the same
-        function. The paper does not.
+        Whether to read canonical forms. The paper does not.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
     trade_off : float, default=0.8
-        Weight of the squared error of the accuracy in the loss, between 0 and 1; the rest is that
-        of the reconstruction.
+        Weight of the accuracy in the loss, between 0 and 1; the rest is for the reconstruction.
     max_epochs : int, default=50
         Passes over the known architectures, and then again over the known and the unlabelled ones.
     learning_rate : float, default=1e-3
@@ -57,8 +53,7 @@ class SemiNASRegressor(NAORegressor):
     verbose : int, default=0
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Determines weights, dropout, the order of the samples and which architectures are drawn
-        from the space. The same seed gives the same predictions, bit by bit, on the same machine.
+        Determines weights, dropout, the order of the samples and which architectures are drawn.
     n_repeats : int, default=10
         How often each architecture of known accuracy counts beside those that the regressor has
         labelled itself.
@@ -71,15 +66,13 @@ class SemiNASRegressor(NAORegressor):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
     vocabulary_ : ndarray of shape (n_tokens,)
-        The tokens that occurred in training, sorted. Others are embedded like the average of
-        these.
+        The tokens that occurred in training, sorted. Others count as the average of these.
     legal_tokens_ : ndarray of shape (length, n_tokens)
         Which tokens occurred at which position; only these are ever written there.
 
     See Also
     --------
     NAORegressor : The same without unlabelled architectures.
-    emprox.EmProxRegressor : Predicts from neighbours in an embedding.
 
     Notes
     -----
@@ -89,9 +82,7 @@ class SemiNASRegressor(NAORegressor):
     References
     ----------
     Renqian Luo, Xu Tan, Rui Wang, Tao Qin, Enhong Chen and Tie-Yan Liu. Semi-Supervised Neural
-    Architecture Search. NeurIPS 2020. Section 3. The settings are those of section 5 of the EmProx
-    paper (Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding
-    Proximity Score. 2022).
+    Architecture Search. NeurIPS 2020. Section 3.
 
     Examples
     --------

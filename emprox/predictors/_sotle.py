@@ -26,35 +26,28 @@ class SoTLERegressor(CurveScoreRegressor):
         How many of the last epochs seen to sum, E in the paper. None sums all of them. Early
         losses tell little once training has settled, so that 1 is mostly the best of them.
     calibrate : bool, default=True
-        Whether `predict` gives accuracies. A strictly increasing function of the score is then
-        fitted to the known accuracies, which changes nothing about the order. With False `predict`
-        gives the score, minus the sum of the losses, and `fit` needs no accuracies.
+        Whether `predict` gives accuracies, by a strictly increasing function of the score that is
+        fitted to the known ones. With False it gives the score, minus the sum of the losses, and
+        `fit` needs no accuracies.
     non_finite : {"error", "worst"}, default="error"
-        What becomes of losses that are NaN or infinite. ``"error"`` raises an error that says
-        where. ``"worst"`` ranks architectures last if their sum is not finite, as that of a
-        training that diverged; leave those out whose training was merely interrupted.
+        What becomes of losses that are NaN or infinite: an error that says where, or the last
+        ranks, as for a training that diverged.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of epochs seen.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X had any.
 
     See Also
     --------
     EarlyStoppingRegressor : Rank by the validation accuracy.
     LcSVR : Learn from the whole curve.
-    emprox.datasets.load_digits_cells : Architectures with learning curves.
 
     Notes
     -----
     X has a column for each epoch seen: the mean training loss over the batches of that epoch, as
-    it comes out while training. Curves have to be equally long, because sums of different epochs
-    do not compare.
-
-    The function that calibrates is centred isotonic regression, continued beyond the known scores
-    along the least-squares line, and levelling off there.
+    it comes out while training. The function that calibrates is centred isotonic regression,
+    continued beyond the known scores along the least-squares line, and levelling off there.
 
     References
     ----------

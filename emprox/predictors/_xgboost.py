@@ -45,11 +45,10 @@ def make_xgboost(
     space : str or SearchSpace
         The search space of the architectures.
     encoding : {"one-hot", "adjacency", "path", "graf"}, default="one-hot"
-        How architectures become numbers: `OneHotEncoding`, as in the paper, `AdjacencyEncoding`,
-        `PathEncoding`, or `GRAFEncoding`, which is the most accurate.
+        How architectures become numbers: as in the paper, or by another of `emprox.encodings`, of
+        which "graf" is the most accurate.
     canonicalize : bool, default=True
-        Whether to encode canonical forms, so that architectures that compute the same function
-        are predicted alike. The paper does not.
+        Whether to encode canonical forms. The paper does not.
     library : {"auto", "xgboost", "scikit-learn"}, default="auto"
         Whose trees to take. ``"auto"`` takes those of XGBoost if it is installed
         (``pip install "emprox[rivals]"``), and scikit-learn's if it is not.
@@ -68,17 +67,9 @@ def make_xgboost(
     ValueError
         If the encoding or the library does not exist.
 
-    See Also
-    --------
-    make_mlp : A feed-forward network on the same encodings.
-    emprox.make_emprox_pipeline : Nearest neighbours instead of trees.
-
     References
     ----------
     Tianqi Chen and Carlos Guestrin. XGBoost: A Scalable Tree Boosting System. KDD 2016.
-
-    Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding Proximity
-    Score. 2022. Section 5, where XGB is one of the rivals.
 
     Examples
     --------
