@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import joblib
 import numpy as np
 import pandas as pd
@@ -198,7 +195,10 @@ class TestRows:
         with pytest.warns(FitFailedWarning):
             trials = evaluate_predictors({**MODELS, "bad": Moody((1,))}, *data, cv=SMALL)
         trials.to_csv(tmp_path / "trials.csv", index=False)
-        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "trials.csv"), trials)
+        found = pd.read_csv(tmp_path / "trials.csv")
+        for table in (found, trials):
+            table["error"] = table["error"].fillna("")
+        pd.testing.assert_frame_equal(found, trials)
 
 
 class TestJobs:
@@ -208,19 +208,6 @@ class TestJobs:
             found = evaluate_predictors(MODELS, *data, cv=SMALL)
         recwarn.clear()  # of forks beside threads
         pd.testing.assert_frame_equal(without_times(found), expected)
-
-    def test_torch_is_not_imported(self):
-        code = """
-import sys
-import numpy as np
-from sklearn.linear_model import LinearRegression
-from emprox.model_selection import evaluate_predictors
-X = np.random.default_rng(0).normal(size=(40, 2))
-evaluate_predictors({"a": LinearRegression()}, X, X[:, 0], cv=2)
-assert "torch" not in sys.modules
-"""
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
 
 
 class TestFailures:

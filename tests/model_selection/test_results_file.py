@@ -55,16 +55,6 @@ class TestResuming:
         first = run(path, n_jobs=2)
         pd.testing.assert_frame_equal(run(str(path)), first)
 
-    def test_written_as_they_are_finished(self, path):
-        numbers = []
-
-        def look(inputs):
-            numbers.append(len(stored(path)))
-            return inputs
-
-        run(path, after(look), cv=3)
-        assert numbers == [0, 0, 1, 1, 2, 2]  # in fit and in predict
-
     def test_more_draws_sizes_and_predictors(self, path):
         first = run(path)
         more = ArchitectureShuffleSplit(5, train_sizes=(5, 10, 20), test_size=30, random_state=0)

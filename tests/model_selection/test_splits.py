@@ -1,7 +1,6 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,21 +106,6 @@ class TestArchitectureShuffleSplit:
     def test_shares(self):
         cv = ArchitectureShuffleSplit(1, train_sizes=(0.1, 0.5), test_size=0.25)
         assert [(len(a), len(b)) for a, b in cv.split(np.zeros(80))] == [(8, 20), (40, 20)]
-
-    def test_forms_of_input(self, data):
-        X = data[0][:500]
-        cv = ArchitectureShuffleSplit(
-            1, train_sizes=20, test_size=20, space="nasbench201", random_state=0
-        )
-        expected = next(cv.split(X))
-        decisions = SPACE.encode(X)
-        for form in (
-            X.tolist(),
-            decisions,
-            SPACE.decode(decisions),
-            pd.DataFrame({"architecture": X}, index=range(7, 507)),
-        ):
-            np.testing.assert_equal(next(cv.split(form)), expected)
 
     @pytest.mark.parametrize("sizes", [(), (0, 5), (20, 10), (5, 5), 80, 0.001])
     def test_impossible_train_sizes(self, sizes):
