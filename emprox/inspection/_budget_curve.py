@@ -62,10 +62,8 @@ class BudgetCurveDisplay:
         The band of each predictor, or error bars where there is one size only.
     legend_ : matplotlib.legend.Legend
         The legend.
-    ax_ : matplotlib.axes.Axes
-        The axes.
-    figure_ : matplotlib.figure.Figure
-        The figure.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        Where it is drawn.
 
     See Also
     --------
@@ -133,8 +131,6 @@ class BudgetCurveDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If there are no rows or a column is missing, there is no such metric, predictor or
             band, or no split has a value of the metric.

@@ -43,10 +43,8 @@ class CellDisplay:
         Lines of the edges.
     texts_ : list of matplotlib.patches.PathPatch
         Outlines of the names, which grow and shrink with the axes.
-    ax_ : matplotlib.axes.Axes
-        The axes, one unit of which is a point at full size.
-    figure_ : matplotlib.figure.Figure
-        The figure.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        Where it is drawn. One unit of the axes is a point at full size.
 
     See Also
     --------
@@ -113,8 +111,6 @@ class CellDisplay:
         ------
         ArchitectureError
             If it is not an architecture of the space.
-        ImportError
-            If matplotlib or networkx is not installed.
         ValueError
             If the space or the direction does not exist.
         """

@@ -44,10 +44,8 @@ class EmbeddingDisplay:
         A point for each architecture.
     colorbar_ : matplotlib.colorbar.Colorbar
         The scale of the colours.
-    ax_ : matplotlib.axes.Axes
-        The axes.
-    figure_ : matplotlib.figure.Figure
-        The figure.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        Where it is drawn.
 
     See Also
     --------
@@ -108,8 +106,6 @@ class EmbeddingDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         NotFittedError
             If the estimator is not fitted.
         TypeError
@@ -164,8 +160,6 @@ class EmbeddingDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If the inputs are not finite or of different lengths, there are too few different
             embeddings, or the method does not exist.
@@ -226,10 +220,7 @@ def _reduce(
 ) -> NDArray[np.float64]:
     n_distinct, n_dimensions = np.unique(embedding, axis=0).shape
     if n_distinct < 3 or n_dimensions < 2:
-        raise ValueError(
-            "a map needs at least 3 different embeddings of at least 2 dimensions, got"
-            f" {n_distinct} of {n_dimensions}"
-        )
+        raise ValueError("a map needs at least 3 different embeddings of at least 2 dimensions")
     if method == "pca":
         return PCA(2, random_state=random_state).fit_transform(embedding)
     perplexity = min(30, (len(embedding) - 1) / 3)

@@ -129,15 +129,14 @@ class Layers:
 
     def _choose_ports(self, order: list[list[int]]) -> Array:
         """Choose how far from the middle of its places each link begins and ends."""
-        rank = {place: number for row in order for number, place in enumerate(row)}
+        rank = np.argsort(np.concatenate(order))
         ports = np.zeros(self.links.shape)
-        for side in (0, 1):
-            for node in range(len(self.graph)):
-                links = np.flatnonzero(self.links[:, side] == node).tolist()
-                links.sort(key=lambda link: rank[self.links[link, 1 - side]])
-                step = _PORT_ROOM * self.extent[node, 1] / max(1, len(links) - 1)
-                middle = (len(links) - 1) / 2
-                ports[links, side] = (np.arange(len(links)) - middle) * min(_PORT_STEP, step)
+        for side, node in product((0, 1), self.graph):
+            links = np.flatnonzero(self.links[:, side] == node)
+            links = links[np.argsort(rank[self.links[links, 1 - side]], kind="stable")]
+            step = _PORT_ROOM * self.extent[node, 1] / max(1, len(links) - 1)
+            numbers = np.arange(len(links)) - (len(links) - 1) / 2
+            ports[links, side] = numbers * min(_PORT_STEP, step)
         return ports
 
     def _choose_positions(self, order: list[list[int]]) -> Array:
@@ -215,9 +214,8 @@ def _order_layers(layer: IntArray, links: IntArray) -> list[list[int]]:
     order = [np.flatnonzero(layer == number).tolist() for number in range(layer.max() + 1)]
     before, after = ([links[links[:, 1 - side] == node, side] for node in nodes] for side in (0, 1))
     between = [links[layer[links[:, 0]] == number] for number in range(len(order) - 1)]
-    place = np.zeros(len(layer))
-    for row in order:
-        place[row] = (np.arange(len(row)) + 0.5) / len(row)
+    place = np.concatenate([(np.arange(len(row)) + 0.5) / len(row) for row in order])
+    place = place[np.argsort(np.concatenate(order))]
     best, fewest = order, np.inf
     for sweep in range(_N_SWEEPS):
         near, rows = (before, order) if sweep % 2 == 0 else (after, order[::-1])
@@ -229,8 +227,8 @@ def _order_layers(layer: IntArray, links: IntArray) -> list[list[int]]:
             place[row] = (np.arange(len(row)) + 0.5) / len(row)
         n_crossings = 0
         for ends in between:
-            first, last = (np.subtract.outer(column, column) for column in place[ends].T)
-            n_crossings += int((first * last < 0).sum())
+            gaps = place[ends][:, None] - place[ends]
+            n_crossings += int((gaps.prod(axis=2) < 0).sum())
         if n_crossings < fewest:
             best, fewest = [list(row) for row in order], n_crossings
     return best

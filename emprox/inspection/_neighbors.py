@@ -65,21 +65,14 @@ class NeighborsDisplay:
         What is written above them.
     bars_ : list of matplotlib.patches.Rectangle
         Bars as long as the weights of the neighbours; none without weights.
-    ax_ : matplotlib.axes.Axes
-        The axes that hold all this.
-    figure_ : matplotlib.figure.Figure
-        The figure.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        Where it is drawn.
 
     See Also
     --------
     CellDisplay : Draws a single architecture.
     EmbeddingDisplay : Map of the embedding that the neighbours are found in.
     emprox.EmProxRegressor.kneighbors : Finds the neighbours.
-
-    References
-    ----------
-    Franken, Singh and Vanschoren. Faster Performance Estimation for NAS with Embedding Proximity
-    Score. 2022. Section 3.2.
 
     Examples
     --------
@@ -148,8 +141,6 @@ class NeighborsDisplay:
         ------
         ArchitectureError
             If it is not an architecture of the space.
-        ImportError
-            If matplotlib or networkx is not installed.
         NotFittedError
             If the estimator is not fitted.
         TypeError
@@ -247,10 +238,13 @@ class NeighborsDisplay:
         return self
 
     def _titles(self, max_neighbors: int) -> list[tuple[str, str]]:
-        shown = self.neighbors[:max_neighbors]
-        has_weights = bool(shown["weight"].notna().all())
+        shown, weights = self.neighbors[:max_neighbors], self.neighbors["weight"]
+        has_weights = bool(weights.notna().all())
         how = f"weighted mean of {len(self.neighbors)}, of which {len(shown)} are shown:"
-        how = how if has_weights else "its nearest known architectures:"
+        if not has_weights:
+            how = "its nearest known architectures:"
+        elif weights.sum() < 1 - 1e-6:
+            how = f"{100 - 100 * weights.sum():.3g} % a guess, as it is near one without a path"
         titles = [(f"predicted {self.target_name}: {self.prediction:.4g}", how)]
         for row in shown.itertuples():
             share = f", weight {100 * row.weight:.1f} %" * has_weights

@@ -44,10 +44,8 @@ class RankAgreementDisplay:
         Crosses on the edge for the architectures that lie beyond it.
     line_ : matplotlib.lines.Line2D
         The line on which predictions are exact.
-    ax_ : matplotlib.axes.Axes
-        The axes.
-    figure_ : matplotlib.figure.Figure
-        The figure.
+    ax_, figure_ : matplotlib.axes.Axes, matplotlib.figure.Figure
+        Where it is drawn.
 
     See Also
     --------
@@ -92,11 +90,6 @@ class RankAgreementDisplay:
         -------
         RankAgreementDisplay
             The display.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
         """
         check_libraries(cls)
         return cls.from_predictions(y, estimator.predict(X), **options)
@@ -136,8 +129,6 @@ class RankAgreementDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If the accuracies are not finite, not one-dimensional or of different lengths.
         """

@@ -108,6 +108,7 @@ class TestEmProxRegressor:
             assert display.prediction == 10
             assert (display.neighbors.index < N_KNOWN).all()
             assert_allclose(display.neighbors["weight"], 0)
+            assert "100 % a guess" in titles(display)[1]
 
     def test_kriging_has_no_weights(self, data):
         X, y = data
