@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from . import _experiment, _figure5, _grid_search
-from ._experiment import Experiment
-from ._tables import DARTS, TABLE1, TABLE2
+from . import figure5, grid_search
+from .experiment import Experiment, report
+from .tables import DARTS, TABLE1, TABLE2
 
 EXPERIMENTS: dict[str, Experiment] = {
     "table1": TABLE1,
     "table2": TABLE2,
     "darts": DARTS,
-    "grid-search": _grid_search.GRID_SEARCH,
-    "figure5": _figure5.FIGURE5,
+    "grid-search": grid_search.GRID_SEARCH,
+    "figure5": figure5.FIGURE5,
 }
 
 
@@ -59,11 +59,11 @@ def main(
     )
     found.to_csv(folder / "trials.csv", index=False)
     if experiment == "figure5":
-        tables = _figure5.report(found, chosen, folder, data)
+        tables = figure5.report(found, chosen, folder, data)
     elif experiment == "grid-search":
-        tables = _grid_search.report(found, chosen, folder)
+        tables = grid_search.report(found, chosen, folder)
     else:
-        tables = _experiment.report(found, chosen, folder)
+        tables = report(found, chosen, folder)
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv")
         with pd.option_context("display.max_colwidth", None):

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.paper._main__ import EXPERIMENTS, main
 from click.testing import CliRunner
 from sklearn.base import clone
 
-from benchmarks.paper import _data, _experiment, _figure5, _grid_search
-from benchmarks.paper.__main__ import EXPERIMENTS, main
-from benchmarks.paper._data import Data
-from benchmarks.paper._experiment import Claim
-from benchmarks.paper._numbers import DARTS, TABLE1, TABLE2, TITLES, mean, spread
+from benchmarks.paper import figure5, grid_search
+from benchmarks.paper.data import Data, load_cifar10, load_cifar100
+from benchmarks.paper.experiment import Claim, report
+from benchmarks.paper.numbers import DARTS, TABLE1, TABLE2, TITLES, mean, spread
 from emprox.datasets import load_nasbench201
 from emprox.model_selection import ArchitectureShuffleSplit, evaluate_predictors
 
@@ -96,13 +96,13 @@ class TestClaims:
 class TestData:
     @pytest.mark.parametrize(
         ("load", "target"),
-        [(_data.load_cifar10, "baseline_accuracy"), (_data.load_cifar100, "analog_accuracy")],
+        [(load_cifar10, "baseline_accuracy"), (load_cifar100, "analog_accuracy")],
     )
     def test_stand_in(self, monkeypatch, load, target):
         def fail(*args, download_if_missing=True, **options):
             raise OSError("no network") if download_if_missing else FileNotFoundError
 
-        monkeypatch.setattr(_data, "fetch_nasbench201", fail)
+        monkeypatch.setattr("benchmarks.paper.data.fetch_nasbench201", fail)
         data = load(None)
         assert "NOT the paper's data" in data.source
         assert "no network" in data.remarks[-1]
@@ -111,7 +111,7 @@ class TestData:
     def test_nothing_stands_in_for_a_damaged_file(self, tmp_path):
         (tmp_path / "robustness_targets.csv").write_text("net,val_accs\n")
         with pytest.raises(SystemExit, match="not the published file"):
-            _data.load_cifar10(tmp_path)
+            load_cifar10(tmp_path)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_numbers_are_those_of_evaluate_predictors(data, tmp_path):
     )
     scores = [name for name in TITLES if not name.endswith("_time")]
     pd.testing.assert_frame_equal(trials[scores], expected[scores])
-    tables = _experiment.report(trials, experiment, tmp_path)
+    tables = report(trials, experiment, tmp_path)
     tau = expected.loc[expected["predictor"] == "emprox-best", "kendall_tau"]
     assert (
         tables["numbers"].loc[("emprox-best", "here"), "Kendall"]
@@ -157,14 +157,14 @@ def test_grid_search(tmp_path):
         [
             {"predictor": name, "split": split, "train_size": 121}
             | {score: 0.5 + 0.01 * rng.random() for score in TITLES}
-            for name in _grid_search.GRID_SEARCH.predictors
+            for name in grid_search.GRID_SEARCH.predictors
             for split in range(3)
         ]
     )
     best = trials["predictor"] == "h64-k20"
     trials.loc[best, "kendall_tau"] = 0.9
     trials.loc[best, "mean_absolute_error"] = 0.1
-    table = _grid_search.report(trials, _grid_search.GRID_SEARCH, tmp_path)["best"]
+    table = grid_search.report(trials, grid_search.GRID_SEARCH, tmp_path)["best"]
     table = table.set_index("score")
     assert table.loc[["Kendall", "MAE (%)"], "best here"].tolist() == ["h64-k20"] * 2
     assert table.loc[["Kendall", "MAE (%)"], "best in the paper"].tolist() == ["h32-k60", "h32-k10"]
@@ -174,17 +174,17 @@ def test_grid_search(tmp_path):
 
 def test_neighbors_of_figure5():
     y = np.array([0.0, 1.0, 10.0, 11.0])
-    assert _figure5.random_difference(y) == pytest.approx((1 + 10 + 11 + 9 + 10 + 1) / 6)
+    assert figure5.random_difference(y) == pytest.approx((1 + 10 + 11 + 9 + 10 + 1) / 6)
     rng = np.random.default_rng(0)
     y = rng.random(200)
-    assert _figure5.neighbor_difference(y[:, np.newaxis], y) < 0.05
-    assert _figure5.neighbor_difference(rng.random((200, 1)), y) > 0.2
+    assert figure5.neighbor_difference(y[:, np.newaxis], y) < 0.05
+    assert figure5.neighbor_difference(rng.random((200, 1)), y) > 0.2
 
 
 @pytest.mark.parametrize("name", ["table1", "figure5"])
 def test_command(data, monkeypatch, tmp_path, name):
     monkeypatch.setattr(
-        "benchmarks.paper.__main__.EXPERIMENTS",
+        "benchmarks.paper._main__.EXPERIMENTS",
         {name: replace(EXPERIMENTS[name], load=lambda _: data, n_unseen=50)},
     )
     arguments = [name, "--predictors", "emprox-best", "--trials", "2", "--output", str(tmp_path)]

@@ -9,10 +9,10 @@ import pandas as pd
 
 from emprox.model_selection import compare_predictors
 
-from ._data import load_cifar10
-from ._experiment import Experiment, describe
-from ._numbers import GRID_EMBEDDING_DIM, GRID_N_NEIGHBORS, TITLES
-from ._predictors import emprox
+from .data import load_cifar10
+from .experiment import Experiment, describe
+from .numbers import GRID_EMBEDDING_DIM, GRID_N_NEIGHBORS, TITLES
+from .predictors import emprox
 
 EMBEDDING_DIMS = (16, 32, 64, 128)
 N_NEIGHBORS = (5, 10, 20, 60)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from . import _numbers
-from ._data import load_cifar10, load_cifar100, load_darts
-from ._experiment import FIT_TIMES, Claim, Experiment, among
-from ._predictors import PREDICTORS
+from . import numbers
+from .data import load_cifar10, load_cifar100, load_darts
+from .experiment import FIT_TIMES, Claim, Experiment, among
+from .predictors import PREDICTORS
 
 TABLE1 = Experiment(
     "Table 1: predictors compared on CIFAR-10",
     load_cifar10,
     PREDICTORS,
-    _numbers.TABLE1,
+    numbers.TABLE1,
     claims=(
         Claim(
             "emprox-k10",
@@ -69,7 +69,7 @@ TABLE2 = Experiment(
         *("emprox-k60", "emprox-k10", "seminas", "xgb"),
         *("graf-xgb", "emprox-best", "emprox-kriging"),
     ),
-    _numbers.TABLE2,
+    numbers.TABLE2,
     claims=(
         Claim(
             "seminas",
@@ -101,7 +101,7 @@ DARTS = Experiment(
         *("emprox-k10", "emprox-k60", "nao", "seminas"),
         *("xgb", "graf-xgb", "emprox-best", "emprox-kriging"),
     ),
-    _numbers.DARTS,
+    numbers.DARTS,
     claims=(
         Claim(
             "emprox-k10",

@@ -10,9 +10,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from emprox.inspection import EmbeddingDisplay
 
-from ._data import Data, load_cifar10
-from ._experiment import Experiment, among, describe
-from ._predictors import Predictor
+from .data import Data, load_cifar10
+from .experiment import Experiment, among, describe
+from .predictors import Predictor
 
 N_NEAREST = 10
 

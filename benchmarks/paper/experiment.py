@@ -10,9 +10,9 @@ import pandas as pd
 
 from emprox.model_selection import ArchitectureShuffleSplit, compare_predictors, evaluate_predictors
 
-from ._data import Data
-from ._numbers import TITLES, mean, spread
-from ._predictors import PREDICTORS, Predictor
+from .data import Data
+from .numbers import TITLES, mean, spread
+from .predictors import PREDICTORS, Predictor
 
 N_KNOWN = 121
 FIT_TIMES = (

@@ -20,7 +20,7 @@ from emprox.predictors import (
     make_xgboost,
 )
 
-from ._data import Data
+from .data import Data
 
 
 @dataclass(frozen=True)
