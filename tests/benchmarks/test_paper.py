@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks.paper._main__ import EXPERIMENTS, main
 from click.testing import CliRunner
 from sklearn.base import clone
 
 from benchmarks.paper import figure5, grid_search
+from benchmarks.paper.__main__ import EXPERIMENTS, main
 from benchmarks.paper.data import Data, load_cifar10, load_cifar100
 from benchmarks.paper.experiment import Claim, report
 from benchmarks.paper.numbers import DARTS, TABLE1, TABLE2, TITLES, mean, spread
@@ -184,7 +184,7 @@ def test_neighbors_of_figure5():
 @pytest.mark.parametrize("name", ["table1", "figure5"])
 def test_command(data, monkeypatch, tmp_path, name):
     monkeypatch.setattr(
-        "benchmarks.paper._main__.EXPERIMENTS",
+        "benchmarks.paper.__main__.EXPERIMENTS",
         {name: replace(EXPERIMENTS[name], load=lambda _: data, n_unseen=50)},
     )
     arguments = [name, "--predictors", "emprox-best", "--trials", "2", "--output", str(tmp_path)]
