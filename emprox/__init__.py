@@ -20,13 +20,17 @@ if TYPE_CHECKING:
         search,
         spaces,
     )
-    from ._anchors import add_chance_anchor
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
     from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
     from .networks import from_torch
     from .properties import StructuralProperties
-    from .proximity import ProximityMetric, ProximityRegressor, SideInformation
+    from .proximity import (
+        ProximityMetric,
+        ProximityRegressor,
+        SideInformation,
+        add_chance_anchor,
+    )
 
 __version__ = "0.1.0"
 
@@ -61,7 +65,7 @@ _MODULES = {
     "ProximityRegressor": ".proximity",
     "SideInformation": ".proximity",
     "StructuralProperties": ".properties",
-    "add_chance_anchor": "._anchors",
+    "add_chance_anchor": ".proximity",
     "from_torch": ".networks",
     "make_emprox_pipeline": "._pipeline",
 }

@@ -14,9 +14,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from ._anchors import add_chance_anchor, warn_without_anchor
 from .properties import StructuralProperties
 from .proximity import ProximityMetric, ProximityRegressor
+from .proximity._anchors import add_chance_anchor, warn_without_anchor
 from .spaces import SearchSpace, get_space
 
 Floats = NDArray[np.float64]

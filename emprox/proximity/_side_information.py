@@ -155,8 +155,8 @@ class SideInformation(ArchitectureTransformer):
         X : array-like of shape (n_samples,)
             Known architectures in any form that the space reads, or a decision matrix of shape
             (n_samples, n_decisions).
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their accuracies in the target task.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their accuracies in the target task; required.
         side : mapping or pair, default=None
             What is known of the side tasks; None takes `tasks`.
 

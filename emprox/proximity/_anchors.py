@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
-from .spaces import SearchSpace, get_space
-from .utils._targets import check_targets
+from ..spaces import SearchSpace, get_space
+from ..utils._targets import check_targets
 
 # A guess may be better than the best known architecture, but not by a larger share.
 _MARGIN = 0.1
@@ -87,9 +87,9 @@ def warn_without_anchor(space: SearchSpace, X: Any) -> None:
     if not (canonical[:-1] == canonical[-1]).all(axis=1).any():
         warnings.warn(
             f"the space {space.name!r} has architectures without a path from input to output, and"
-            " none is known here: they will be predicted far too good. They can only guess: set"
-            " chance_level to the accuracy of a guess in the unit of y, such as 10 for ten classes"
-            " in percent",
+            " none is known here: their accuracies will be predicted far too high. They can only"
+            " guess: set chance_level to the accuracy of a guess in the unit of y, such as 10 for"
+            " ten classes in percent",
             UserWarning,
             stacklevel=_level_of_the_caller(),
         )
