@@ -45,7 +45,9 @@ def operation_colors(space: SearchSpace, graphs: Iterable[networkx.DiGraph]) -> 
     effects = {item.name: item.effect for item in space.signal_operations}
     nodes = [data for graph in graphs for _, data in graph.nodes(data=True)]
     drawn = sorted({data["label"] for data in nodes if data["kind"] == "operation"})
-    names = list(dict.fromkeys(drawn if space.is_open else [*space.operations, *effects, *drawn]))
+    ends = {data["label"] for data in nodes} - set(drawn)
+    known = [] if space.is_open else [*space.operations, *effects]
+    names = [name for name in dict.fromkeys([*known, *drawn]) if name not in ends]
     # Where there are more operations than colours, those that begin alike share one.
     kinds = dict(zip(names, map(_first_word, names), strict=True))
     if len(names) <= len(_COLORS) or len(set(kinds.values())) == 1:

@@ -76,24 +76,17 @@ def test_real_evaluation():
     assert display.ax_.get_yscale() == "log"
 
 
-class TestMissing:
-    def test_failed_splits_are_left_out_and_counted(self):
-        trials = make_trials()[:-4]  # no rows of the last size
-        trials.loc[:2, "kendall_tau"] = np.nan
-        display = BudgetCurveDisplay.from_evaluation(trials)
-        first = display.summary.loc[("EmProx", 20)]
-        assert first["mean"] == trials["kendall_tau"][3]
-        assert np.isnan(first["spread"])
-        assert (first["n_splits"], first["n_missing"]) == (1, 3)
-        assert "EmProx\n(3 of 20 missing)" in legend(display)
-        assert_array_equal(display.lines_["NAO"].get_xdata(), SIZES[:-1])
-        assert "1 to 4 splits" in display.legend_.get_title().get_text()
-
-    def test_predictor_without_a_value_is_last_in_the_legend(self):
-        trials = make_trials(("broken", "EmProx"))
-        trials.loc[trials["predictor"] == "broken", "kendall_tau"] = np.nan
-        display = BudgetCurveDisplay.from_evaluation(trials)
-        assert legend(display) == ["EmProx", "broken\n(20 of 20 missing)"]
+def test_failed_splits_are_left_out_and_counted():
+    trials = make_trials()[:-4]  # no rows of the last size
+    trials.loc[:2, "kendall_tau"] = np.nan
+    display = BudgetCurveDisplay.from_evaluation(trials)
+    first = display.summary.loc[("EmProx", 20)]
+    assert first["mean"] == trials["kendall_tau"][3]
+    assert np.isnan(first["spread"])
+    assert (first["n_splits"], first["n_missing"]) == (1, 3)
+    assert "EmProx\n(3 of 20 missing)" in legend(display)
+    assert_array_equal(display.lines_["NAO"].get_xdata(), SIZES[:-1])
+    assert "1 to 4 splits" in display.legend_.get_title().get_text()
 
 
 def test_points_of_one_size_stand_beside_each_other():
@@ -150,12 +143,9 @@ class TestStyle:
     ("trials", "options"),
     [
         (make_trials(), {"metric": "kendal_tau"}),
-        (make_trials(), {"metric": "error"}),
         (make_trials(), {"predictors": ["EmPorx"]}),
-        (make_trials(), {"predictors": "NAO and others"}),
         (make_trials(), {"predictors": []}),
         (make_trials(), {"band": "range"}),
-        (make_trials()[:0], {}),
         (make_trials().drop(columns="train_size"), {}),
         (make_trials().assign(kendall_tau=np.nan), {}),
     ],

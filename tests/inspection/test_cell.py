@@ -144,11 +144,12 @@ def test_colors_are_those_of_the_space():
 
 
 def test_operations_of_a_kind_share_a_colour_where_there_are_many():
-    names = [f"{kind} {number}" for kind in ("conv", "pool") for number in range(6)]
-    chain = Architecture(names, [(number, number + 1) for number in range(11)])
+    names = [f"{kind} {number}" for kind in "abcdefgh" for number in range(2)]
+    names = ["input", *names, "output"]
+    chain = Architecture(names, [(number, number + 1) for number in range(17)])
     colors = draw("dag", chain).colors
-    assert len(set(colors.values())) == 2
-    assert colors["conv 0"] == colors["conv 5"]
+    assert len(set(colors.values())) == 8
+    assert colors["a 0"] == colors["a 1"]
 
 
 class TestRows:

@@ -158,7 +158,6 @@ class TestPipeline:
             {},
             {"X_known": X[:N_KNOWN]},
             {"X_known": X[:N_KNOWN], "y_known": y[:N_KNOWN][::-1]},
-            {"X_known": X[:60], "y_known": y[:59]},
             {"X_known": X[:2], "y_known": y[:2]},
             {"X_known": X[:60], "y_known": np.column_stack([y[:60], y[:60]])},
         ):
