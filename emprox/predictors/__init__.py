@@ -5,15 +5,13 @@ others predict from the first epochs of a training, or from an untrained network
 """
 
 from ._bananas import BANANASRegressor
-from ._early_stopping import EarlyStoppingRegressor
+from ._curves import EarlyStoppingRegressor, SoTLERegressor
 from ._gcn import GCNRegressor
 from ._jacobian_covariance import jacobian_covariance
 from ._lcsvr import LcSVR
-from ._mlp import make_mlp
 from ._nao import NAORegressor
+from ._pipelines import make_mlp, make_xgboost
 from ._seminas import SemiNASRegressor
-from ._sotle import SoTLERegressor
-from ._xgboost import make_xgboost
 
 __all__ = [
     "BANANASRegressor",
