@@ -180,8 +180,6 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
 class EarlyStoppingRegressor(CurveScoreRegressor):
     """Rank architectures by their validation accuracy after a few epochs.
 
-    Training stops early, and the architecture that is best by then is taken for the best.
-
     Parameters
     ----------
     epoch : int, default=-1
@@ -200,11 +198,6 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
     n_features_in_ : int
         Number of epochs seen.
 
-    See Also
-    --------
-    SoTLERegressor : Rank by the sum of training losses.
-    LcSVR : Learn from the whole curve.
-
     Notes
     -----
     X has a column for each epoch seen: the validation accuracy after it, in percent or any other
@@ -214,8 +207,7 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
     References
     ----------
     Colin White, Arber Zela, Binxin Ru, Yang Liu and Frank Hutter. How Powerful are Performance
-    Predictors in Neural Architecture Search? NeurIPS 2021 (arXiv:2104.01177). Section 3, "Early
-    Stopping (Val. Acc.)".
+    Predictors in Neural Architecture Search? NeurIPS 2021. Section 3.
 
     Examples
     --------
@@ -251,10 +243,8 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
 class SoTLERegressor(CurveScoreRegressor):
     """Rank architectures by the sum of their last training losses.
 
-    What trains fast generalises well: of architectures that were trained for a few epochs, the
-    one with the smallest sum of training losses is taken for the best. Summed over all epochs
-    seen, this is SoTL, the area under the training curve; over the last E of them, SoTL-E. No
-    validation images are needed.
+    What trains fast generalises well: the architecture with the smallest sum of training losses is
+    taken for the best. Summed over all epochs seen, this is SoTL; over the last E of them, SoTL-E.
 
     Parameters
     ----------
@@ -274,11 +264,6 @@ class SoTLERegressor(CurveScoreRegressor):
     n_features_in_ : int
         Number of epochs seen.
 
-    See Also
-    --------
-    EarlyStoppingRegressor : Rank by the validation accuracy.
-    LcSVR : Learn from the whole curve.
-
     Notes
     -----
     X has a column for each epoch seen: the mean training loss over the batches of that epoch, as
@@ -288,8 +273,7 @@ class SoTLERegressor(CurveScoreRegressor):
     References
     ----------
     Robin Ru, Clare Lyle, Lisa Schut, Miroslav Fil, Mark van der Wilk and Yarin Gal. Speedy
-    Performance Estimation for Neural Architecture Search. NeurIPS 2021 (arXiv:2006.04492).
-    Section 3.
+    Performance Estimation for Neural Architecture Search. NeurIPS 2021. Section 3.
 
     Examples
     --------

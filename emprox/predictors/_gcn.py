@@ -160,9 +160,8 @@ class GCNRegressor(NetRegressor):
     References
     ----------
     Wei Wen, Hanxiao Liu, Yiran Chen, Hai Li, Gabriel Bender and Pieter-Jan Kindermans. Neural
-    Predictor for Neural Architecture Search. ECCV 2020. Section 3. Number and size of the
-    layers follow Colin White, Arber Zela, Binxin Ru, Yang Liu and Frank Hutter. How Powerful are
-    Performance Predictors in Neural Architecture Search? NeurIPS 2021.
+    Predictor for Neural Architecture Search. ECCV 2020. Section 3. Numbers of the layers are those
+    of White et al. How Powerful are Performance Predictors in Neural Architecture Search? 2021.
 
     Examples
     --------

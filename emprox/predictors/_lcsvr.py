@@ -60,11 +60,6 @@ class LcSVR(RegressorMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns of X.
 
-    See Also
-    --------
-    EarlyStoppingRegressor : The last validation accuracy alone.
-    SoTLERegressor : Training losses instead of validation accuracies.
-
     References
     ----------
     Bowen Baker, Otkrist Gupta, Ramesh Raskar and Nikhil Naik. Accelerating Neural Architecture

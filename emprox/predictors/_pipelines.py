@@ -110,9 +110,6 @@ def make_mlp(
     )
 
 
-LIBRARIES = ("auto", "xgboost", "scikit-learn")
-
-
 class FiniteGradientBoostingRegressor(HistGradientBoostingRegressor):
     """scikit-learn's trees, which would take None among accuracies for a number."""
 
@@ -176,10 +173,8 @@ def make_xgboost(
     >>> model.fit(X[:121], y[:121]).predict(X[121:1121]).shape
     (1000,)
     """
-    if library not in LIBRARIES:
-        raise ValueError(
-            f"library has to be one of {', '.join(map(repr, LIBRARIES))}, got {library!r}"
-        )
+    if library not in ("auto", "xgboost", "scikit-learn"):
+        raise ValueError(f"library has to be 'auto', 'xgboost' or 'scikit-learn', got {library!r}")
     return Pipeline(
         [
             ("encoding", make_encoding(encoding, space, canonicalize=canonicalize)),

@@ -70,10 +70,6 @@ class SemiNASRegressor(NAORegressor):
     legal_tokens_ : ndarray of shape (length, n_tokens)
         Which tokens occurred at which position; only these are ever written there.
 
-    See Also
-    --------
-    NAORegressor : The same without unlabelled architectures.
-
     Notes
     -----
     The unlabelled architectures are all those whose y is NaN. If there are none, as many as are
