@@ -119,6 +119,11 @@ class TestEmProxRegressor:
         assert display.bars_ == []
         assert "weight" not in "".join(titles(display))
 
+    def test_search(self, model, data):
+        X, y = data
+        search = GridSearchCV(model, {"n_neighbors": [2, 3]}, cv=2).fit(X[:N_KNOWN], y[:N_KNOWN])
+        check_made_from_neighbors(show(search, X[100]), search, X[100])
+
     def test_matrix_is_named_and_not_drawn(self):
         rng = np.random.default_rng(0)
         X, y = rng.normal(size=(30, 3)), rng.normal(90, 1, size=30)
