@@ -6,9 +6,6 @@ import pickle
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.base import clone, is_regressor
-from sklearn.exceptions import NotFittedError
 
 from ..graphs import ArchitectureError
 from ..utils._random import RandomState
@@ -53,6 +50,11 @@ def check_architecture_estimator(
     >>> from emprox.spaces import check_architecture_estimator
     >>> check_architecture_estimator(StructuralProperties("nasbench201"), "nasbench201")
     """
+    # Only now: spaces do without these, which take a second to import.
+    import pandas as pd
+    from sklearn.base import clone, is_regressor
+    from sklearn.exceptions import NotFittedError
+
     space = get_space(space)
     decisions = space.sample(n_architectures, random_state, replace=True)
     texts = space.format(decisions)
