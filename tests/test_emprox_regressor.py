@@ -3,7 +3,6 @@
 import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,17 +119,6 @@ class TestOneChain:
         expected = {"attention": "encoder", "embedding_dim": 32, "max_epochs": 50, "dropout": 0.1}
         assert {name: embedder[name] for name in expected} == expected
 
-    @pytest.mark.parametrize(
-        ("recipe", "steps"),
-        [
-            ("best", ["features", "knn"]),
-            ("lstm", ["tokenizer", "embedder", "knn"]),
-            ("paper", ["tokenizer", "embedder", "knn"]),
-        ],
-    )
-    def test_steps(self, recipe, steps):
-        assert list(chain(recipe=recipe).named_steps) == steps
-
     def test_explicit_number_of_neighbors(self, data):
         X, y = data
         for kind in (make, chain):
@@ -218,11 +206,6 @@ class TestChanceLevel:
     def test_needs_a_space(self):
         with pytest.raises(ValueError, match="space"):
             EmProxRegressor(chance_level=10).fit(np.eye(3), [1.0, 2.0, 30.0])
-
-    def test_several_targets(self, passing):
-        X, y = passing
-        model = make().fit(X, np.column_stack([y, y - 1]))
-        np.testing.assert_allclose(model.predict([PATHLESS]), [[10, 10]])
 
     def test_memory_and_grid_search(self, passing, tmp_path):
         X, y = passing
@@ -321,27 +304,6 @@ class TestPartialFit:
         fresh = EmProxRegressor(random_state=0).fit(matrix[:60], y[:60])
         np.testing.assert_allclose(model.predict(matrix), fresh.predict(matrix), rtol=1e-9)
 
-    @pytest.mark.parametrize("refit", [1, 0, "always", None])
-    def test_wrong_refit(self, data, refit):
-        X, y = data
-        with pytest.raises(ValueError, match="refit"):
-            make().fit(X[:40], y[:40]).partial_fit(X[40:60], y[40:60], refit=refit)
-
-    def test_errors_change_nothing(self, data):
-        X, y = data
-        model = make().fit(X[:40], y[:40])
-        before = model.predict(X)
-        for new, targets in (
-            ([(0,) * 6], [90.0, 91.0]),
-            ([(0,) * 6], [[90.0, 1.0]]),
-            ([(0,) * 6], [np.nan]),
-            ([], []),
-            ([(0,) * 6, (0, 9, 0, 0, 0, 0)], [90.0, 90.0]),
-        ):
-            with pytest.raises(ValueError, match=r"sample|shape|NaN|architecture"):
-                model.partial_fit(new, targets, refit=False)
-        np.testing.assert_array_equal(model.predict(X), before)
-
 
 class TestMatrices:
     FRAME = pd.DataFrame(
@@ -409,15 +371,6 @@ class TestScikitLearn:
         assert again.emprox_version_ == "0.0.1"
         assert again.fit(X[:20], y[:20]).emprox_version_ == emprox.__version__
 
-    def test_fitting_again_forgets(self, data):
-        X, y = data
-        model = make().fit(X[:40], y[:40])
-        model.predict(X, return_std=True)
-        model.set_params(chance_level=None).fit(X[40:90], y[40:90])
-        fresh = make(chance_level=None).fit(X[40:90], y[40:90])
-        for method in METHODS:
-            np.testing.assert_array_equal(getattr(model, method)(X), getattr(fresh, method)(X))
-
     def test_parameters(self, passing):
         pipeline = clone(chain().set_params(chance_level=20, knn__metric__embedding_dim=2))
         assert pipeline.get_params()["chance_level"] == 20
@@ -453,15 +406,6 @@ class TestScikitLearn:
             regressor = make().set_predict_request(return_std=True)
             steps = Pipeline([("emprox", regressor)]).fit(X, y)
             assert np.shape(steps.predict(X[:5], return_std=True)) == (2, 5)
-
-    def test_dump_of_a_search(self, data, tmp_path):
-        X, y = data
-        grid = {"weights": ["distance", "kriging"], "chance_level": [None, 10]}
-        search = GridSearchCV(make(), grid, cv=3).fit(X[:60], y[:60])
-        assert len(np.unique(search.cv_results_["mean_test_score"])) == 4
-        joblib.dump(search, tmp_path / "search.joblib")
-        again = joblib.load(tmp_path / "search.joblib")
-        np.testing.assert_allclose(again.predict(X), search.predict(X), rtol=1e-9)
 
     def test_not_fitted(self, data):
         for method in ("is_novel", "kneighbors", "neighbor_weights", *METHODS):

@@ -21,7 +21,7 @@ _LARGEST = 1e150
 
 def check_rows(X: Floats) -> Floats:
     """Refuse features that are too large to compute distances with."""
-    too_large = np.abs(X).max(axis=1, initial=0) > _LARGEST
+    too_large = np.abs(X).max(axis=1, initial=0).astype(np.float64) > _LARGEST
     if too_large.any():
         row = int(too_large.argmax())
         raise ValueError(
