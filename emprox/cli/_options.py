@@ -80,9 +80,8 @@ _FILE_OPTIONS = (
     click.option(
         "--chance-level",
         type=float,
-        help="Accuracy of guessing, in the unit of the known ones, such as 10 for ten classes in"
-        " percent. It is what an architecture without a path from input to output has, which then"
-        " counts as known.",
+        help="What an architecture has that can only guess, in the unit of the known accuracies,"
+        " such as 10 for ten classes in percent.",
     ),
     random_state_option,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -75,10 +75,8 @@ def rank(
 
     if (candidates is None) == (sample is None):
         raise click.UsageError("Give either --candidates or --sample.")
-    with ExitStack() as stack:
-        file = None
-        if candidates is not None:
-            file = stack.enter_context(open_csv(candidates))
+    with nullcontext() if candidates is None else open_csv(candidates) as file:
+        if file is not None:
             file.refuse_columns(_COLUMNS)
             next(known.read(file))  # complain before learning
         model = known.learn(random_state=random_state, **parameters)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,8 @@ def _unpack(path: Path, is_wanted: Callable[[str], Any]) -> dict[str, bytes]:
             *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
             *(NotImplementedError, RuntimeError, ValueError),
         ) as error:
-            raise ValueError(f"{path} is damaged, or no zip archive: {error}") from error
+            reason = one_line(str(error), 200)
+            raise ValueError(f"{path} is damaged, or no zip archive: {reason}") from error
     return contents
 
 
@@ -58,6 +58,5 @@ def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a dictionary of an object, in which json would silently drop repeated names."""
     result = dict(pairs)
     if len(result) < len(pairs):
-        name = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the name {name!r} is there twice in an object")
+        raise ValueError(f"a name is there twice among {', '.join(name for name, _ in pairs)}")
     return result

@@ -16,14 +16,7 @@ from sklearn.utils import Bunch
 
 from ..spaces import ArchitectureError, NASBench101Space
 from ..utils._texts import one_line
-from ._base import (
-    choose_targets,
-    common_chance_level,
-    finite,
-    make_bunch,
-    percentage,
-    shape_bunch,
-)
+from ._base import choose_targets, common_chance_level, finite, make_bunch, percentage, shape_bunch
 from ._download import fetch_file
 from ._json_files import parse_json
 from ._protobuf import read_fields

@@ -14,13 +14,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ..spaces import get_space
-from ._base import (
-    choose_targets,
-    common_chance_level,
-    make_bunch,
-    read_table,
-    shape_bunch,
-)
+from ._base import choose_targets, common_chance_level, make_bunch, read_table, shape_bunch
 from ._download import fetch_file
 
 _SPACE = "nasbench201"

@@ -128,7 +128,11 @@ def read_naslib(
     first = records[0]
     if target is None:
         target = next(filter(first.__contains__, _DEFAULT_TARGETS), _DEFAULT_TARGETS[0])
-    chosen = choose_targets(target, [name for name in first if _is_numeric(first[name])])
+    numeric = [name for name in first if _is_numeric(first[name])]
+    try:
+        chosen = choose_targets(target, numeric)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     resolved = get_space(_guess_space(path, architectures[0]) if space is None else space)
     try:
         decisions = resolved.encode(architectures)

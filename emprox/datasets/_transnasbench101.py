@@ -12,13 +12,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ..spaces import TransNASBench101MicroSpace
-from ._base import (
-    choose_targets,
-    common_chance_level,
-    make_bunch,
-    read_table,
-    shape_bunch,
-)
+from ._base import choose_targets, common_chance_level, make_bunch, read_table, shape_bunch
 from ._download import fetch_file
 from ._json_files import read_archive
 

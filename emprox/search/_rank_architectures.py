@@ -225,23 +225,20 @@ def _find_space(model: Any) -> SearchSpace | None:
 
 
 def _check_space(space: str | SearchSpace | None, own_space: SearchSpace | None) -> SearchSpace:
-    if space is None:
-        if own_space is None:
-            raise ValueError("the model does not say what search space it is for; give space=")
-        return own_space
-    space = get_space(space)
-    if own_space is None:
-        return space
-    if space.name != own_space.name:
-        raise ValueError(f"space is {space.name!r}, but the model is for {own_space.name!r}")
-    return own_space
+    given = None if space is None else get_space(space)
+    found = own_space or given
+    if found is None:
+        raise ValueError("the model does not say what search space it is for; give space=")
+    if given is not None and given.name != found.name:
+        raise ValueError(f"space is {given.name!r}, but the model is for {found.name!r}")
+    return found
 
 
 def _choose_method(model: Any, response_method: str) -> str:
-    if response_method != "auto" and not hasattr(model, response_method):
-        raise ValueError(f"{type(model).__name__} has no method {response_method}")
     if response_method == "auto":
         return "score_samples" if hasattr(model, "score_samples") else "predict"
+    if not hasattr(model, response_method):
+        raise ValueError(f"{type(model).__name__} has no method {response_method}")
     return response_method
 
 
@@ -260,22 +257,18 @@ def _describe(ranker: BatchRanker, entries: list[Entry]) -> dict[str, Any]:
     decisions = np.array([entry.decisions for entry in entries])
     texts = ranker.space.format(decisions) if entries else []
     items: Any = [entry.item for entry in entries]
+    given = [
+        item if isinstance(item, str) else text for item, text in zip(items, texts, strict=True)
+    ]
     if ranker.reads_decisions or any(item is None for item in items):
         items = decisions
     # Once more, because the last digits depend on what else was in the batch.
     with threadpool_limits(limits=1):
-        scores = ranker.score(items)
-        predictions = scores
+        scores = predictions = ranker.score(items)
         if entries and ranker.method != "predict":
             predictions = np.asarray(ranker.scorer.predict(items))
     return {
-        "architectures": np.array(
-            [
-                entry.item if isinstance(entry.item, str) else text
-                for entry, text in zip(entries, texts, strict=True)
-            ],
-            dtype=object,
-        ),
+        "architectures": np.array(given, dtype=object),
         "scores": scores,
         "predictions": predictions,
         "indices": np.array([entry.index for entry in entries], dtype=np.int64),

@@ -256,10 +256,6 @@ class TestErrors:
         result = run(*PREDICT, "--candidates", "candidates.csv")
         self.check(result, "known.csv, line 33, column 'accuracy': ", "finite number")
 
-    def test_missing_accuracies(self, run, files):
-        result = run(*PREDICT, "--candidates", "candidates.csv", "--accuracy-column", "accurcy")
-        self.check(result, "known.csv, line 1: ", "Choose one with --accuracy-column.")
-
     @pytest.mark.parametrize("command", ["predict", "rank"])
     def test_predicted_already(self, run, files, command):
         data = f"architecture,predicted_std\n{CELL},1\n"

@@ -48,12 +48,6 @@ class TestOutput:
         assert output in result.stderr
         assert "folder" in result.stderr
 
-    def test_closed_folder(self, predict_to, monkeypatch):
-        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-        result = predict_to("new.csv")
-        assert result.exit_code == 1
-        assert "new.csv cannot be written: its folder" in result.stderr
-
     @pytest.mark.parametrize("existing", [True, False])
     def test_full_disk(self, predict_to, monkeypatch, existing):
         if existing:

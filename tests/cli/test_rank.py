@@ -104,15 +104,6 @@ class TestRanking:
         other = run(*RANK, "--sample", 500, "--top", 9, "--random-state", 1).stdout
         assert read(other)[1][0][0] != rows[0][0]
 
-    @pytest.mark.parametrize("piped", ["known", "candidates"])
-    def test_standard_input(self, run, files, piped):
-        sources = {"known": "known.csv", "candidates": "candidates.csv"}
-        data = Path(sources[piped]).read_bytes()
-        sources[piped] = "-"
-        options = [f"--{name}={source}" for name, source in sources.items()]
-        result = run("rank", "--space=nasbench201", "--chance-level=10", *options, input=data)
-        assert result.stdout == run(*FILE).stdout
-
     def test_pipe(self, start, run, files):
         """What cannot be read twice, in and out."""
         process = start(
