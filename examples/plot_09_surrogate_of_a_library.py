@@ -20,14 +20,12 @@ space = get_space("nasbench201")
 
 
 def write_cells(rows):
-    return [space.format(tuple(row)) for row in rows]
+    return space.format(space.encode([tuple(row) for row in rows]))
 
 
 class EmProxSurrogate(RegressorMixin, BaseEstimator):
     def fit(self, X, y):
-        self.model_ = EmProxRegressor(
-            space=space, weights="kriging", chance_level=10, random_state=0
-        )
+        self.model_ = EmProxRegressor(space, weights="kriging", chance_level=10, random_state=0)
         self.model_.fit(write_cells(X), 100 - np.asarray(y))
         return self
 
@@ -67,7 +65,7 @@ def search(surrogate, transform, seed):
     optimizer.tell(rows, [errors[cell] for cell in write_cells(rows)])
     while len(optimizer.yi) < 40:
         row = optimizer.ask()
-        optimizer.tell(row, errors[space.format(tuple(row))])
+        optimizer.tell(row, errors[write_cells([row])[0]])
     return 100 - np.array(optimizer.yi)
 
 

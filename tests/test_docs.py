@@ -49,7 +49,9 @@ def test_no_python_that_is_not_run(name):
 @pytest.mark.parametrize("name", [*PAGES, "README.md", "CONTRIBUTING.md"])
 def test_files_exist(name):
     text = TEXTS.get(name) or (ROOT / name).read_text(encoding="utf-8")
-    files = re.findall(r"\b((?:benchmarks|docs|emprox|examples|tests|tools)/[\w/]+\.\w+)", text)
+    files = re.findall(
+        r"\b((?:benchmarks|docs|emprox|examples|tests|tools)/[\w/]+(?:\.\w+)+)", text
+    )
     assert not [file for file in files if "_build" not in file and not (ROOT / file).is_file()]
 
 

@@ -1,4 +1,4 @@
-"""Train the small CNNs of ``examples/plot_05_your_own_pytorch_models.py`` and measure them.
+"""Train the small CNNs of ``examples/plot_06_your_own_pytorch_models.py`` and measure them.
 
 For maintainers; users never need it. Each network is drawn by a seed, initialised and trained with
 the same seed on half of scikit-learn's digits, and tested on the other half; the split is the same
