@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,9 +83,7 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
 
     def _predict_standardized(self, X: Any) -> Floats:
         check_is_fitted(self, "net_")
-        # Canonical forms repeat: each is looked at once.
-        rows, places = np.unique(self._read(X, reset=False), axis=0, return_inverse=True)
-        return self._predict_rows(rows)[places.ravel()].astype(np.float64)
+        return once_each(self._predict_rows, self._read(X, reset=False))
 
     def _check_accuracies(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
         return check_accuracies(rows, y)
@@ -97,14 +96,20 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
     def _learn(self, rows: NDArray[Any], targets: Floats) -> None:
         """Train, and set what a fitted regressor has, `net_` last."""
 
-    @abstractmethod
     def _predict_rows(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         """Predict standardised accuracies."""
+        raise NotImplementedError
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(ArchitectureTokenizer(self.space)).input_tags
         return tags
+
+
+def once_each(predict: Callable[[NDArray[Any]], NDArray[np.float32]], rows: NDArray[Any]) -> Floats:
+    """Predict from different rows: canonical forms repeat."""
+    different, places = np.unique(rows, axis=0, return_inverse=True)
+    return predict(different)[places.ravel()].astype(np.float64)
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,10 +21,10 @@ from ..encodings._base import operation_graphs, prefix_of
 from ..graphs import Graphs
 from ..lstm._modules import SeededDropout
 from ..lstm._net import evaluated, in_batches
-from ..lstm._tokens import places_in
 from ..spaces import SearchSpace, get_space
+from ..spaces._transformer import read_extended
 from ..utils._sklearn import Interval, StrOptions
-from ._base import NetRegressor, draw_glorot_weights
+from ._base import NetRegressor, draw_glorot_weights, once_each
 from ._targets import Floats, TargetScale
 
 Ints = NDArray[np.int64]
@@ -199,39 +200,48 @@ class GCNRegressor(NetRegressor):
     def _read(self, X: Any, reset: bool) -> Ints:
         if reset:
             self._space = get_space(self.space).learn(X)
-        decisions = self._space.encode(X, at_least=1)
-        return self._space.canonicalize(decisions) if self.canonicalize else decisions
+        return self._canonical(self._space, self._space.encode(X, at_least=1))
+
+    def _canonical(self, space: SearchSpace, decisions: Ints) -> Ints:
+        return space.canonicalize(decisions) if self.canonicalize else decisions
 
     def _learn(self, rows: Ints, targets: Floats) -> None:
-        nodes = self._nodes(rows)
-        self._codes, self._n_nodes = np.unique(nodes.codes[nodes.present]), nodes.codes.shape[1]
-        self.labels_ = nodes.labels[self._codes]
+        nodes = self._nodes(self._space, rows)
+        self.labels_ = nodes.labels[np.unique(nodes.codes[nodes.present])]
+        self._n_nodes = nodes.codes.shape[1]
         self._scale = TargetScale(targets)
-        seed = self._draw_seed(self.n_layers + 2)
+        seed, n_labels = self._draw_seed(self.n_layers + 2), len(self.labels_)
         module = GraphPredictor(
-            len(self._codes), int(self.n_layers), int(self.hidden_size), float(self.dropout), seed
+            n_labels, int(self.n_layers), int(self.hidden_size), float(self.dropout), seed
         )
         schedule = LRScheduler(CosineAnnealingLR, T_max=int(self.max_epochs))
         self.net_ = self._train(
             module,
             LOSSES[self.loss](),
-            nodes.to_tensor(self._codes),
+            nodes.to_tensor(self.labels_),
             torch.from_numpy(self._scale.forward(targets)).float(),
             seed=seed,
             callbacks=[("learning_rate", schedule)],
         )
 
-    def _predict_rows(self, rows: Ints) -> NDArray[np.float32]:
+    def _predict_standardized(self, X: Any) -> Floats:
+        check_is_fitted(self, "net_")
+        # Operations that the learned space lacks are unknown labels.
+        space, decisions = read_extended(self._space, X)
         module, device = evaluated(self.net_.module_), self.net_.device
         unknown: set[str] = set()
 
         def predict(batch: Tensor) -> Tensor:
-            nodes = self._nodes(batch.cpu().numpy())
-            unknown.update(nodes.labels[np.setdiff1d(nodes.codes[nodes.present], self._codes)])
-            return module(nodes.to_tensor(self._codes).to(device)).float()
+            nodes = self._nodes(space, batch.cpu().numpy())
+            present = nodes.labels[np.unique(nodes.codes[nodes.present])]
+            unknown.update(set(present) - set(self.labels_))
+            return module(nodes.to_tensor(self.labels_).to(device)).float()
 
         n_rows = max(1, _NODES_AT_ONCE // self._n_nodes)
-        predicted = in_batches(predict, torch.from_numpy(rows), n_rows, device).numpy()
+        predicted = once_each(
+            lambda rows: in_batches(predict, torch.from_numpy(rows), n_rows, device).numpy(),
+            self._canonical(space, decisions),
+        )
         if unknown:
             warnings.warn(
                 f"X holds operations that did not occur in fit ({', '.join(sorted(unknown)[:5])}),"
@@ -240,8 +250,8 @@ class GCNRegressor(NetRegressor):
             )
         return predicted
 
-    def _nodes(self, decisions: Ints) -> Nodes:
-        graphs = operation_graphs(self._space, decisions)
+    def _nodes(self, space: SearchSpace, decisions: Ints) -> Nodes:
+        graphs = operation_graphs(space, decisions)
         return Nodes([part.live() for part in graphs] if self.canonicalize else graphs)
 
 
@@ -273,9 +283,11 @@ class Nodes:
             start = part.stop
         self.labels = np.array(labels, dtype=object)
 
-    def to_tensor(self, known: Ints) -> Tensor:
-        """Write the graphs as `GraphPredictor` reads them, with the known codes as labels."""
-        columns = np.stack([places_in(known, self.codes), self.present], axis=2).astype(np.int32)
+    def to_tensor(self, known: NDArray[Any]) -> Tensor:
+        """Write the graphs as `GraphPredictor` reads them, by the places of known labels."""
+        numbers = {label: place for place, label in enumerate(known, start=1)}
+        places = np.array([numbers.get(label, 0) for label in self.labels])[self.codes]
+        columns = np.stack([places, self.present], axis=2).astype(np.int32)
         return torch.from_numpy(np.concatenate([self.reads, columns], axis=2, dtype=np.int32))
 
 

@@ -117,15 +117,7 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
             If a sample is not an architecture of the space; says which and why.
         """
         check_is_fitted(self, "n_features_out_")
-        space = self.space_
-        try:
-            decisions = space.encode(X, at_least=1)
-        except ArchitectureError:
-            space = self.space_.extend(X)
-            if space is self.space_:
-                raise
-            decisions = space.encode(X)
-        return self._write(space, decisions)
+        return self._write(*read_extended(self.space_, X))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Name the columns.
@@ -172,3 +164,14 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+def read_extended(space: SearchSpace, X: Any) -> tuple[SearchSpace, IntArray]:
+    """Read architectures; a learned space is extended by what they have and it lacks."""
+    try:
+        return space, space.encode(X, at_least=1)
+    except ArchitectureError:
+        extended = space.extend(X)
+        if extended is space:
+            raise
+        return extended, extended.encode(X)

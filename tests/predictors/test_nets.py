@@ -371,3 +371,11 @@ class TestGCN:
         assert predicted[0] == model.predict([self.CELL])[0]
         # The average of input, output and convolution is not the convolution.
         assert predicted[0] != predicted[1]
+
+    def test_operations_that_an_open_space_has_not_learned(self):
+        known = [Architecture(*graph) for graph in self.GRAPHS]
+        model = gcn("dag").fit(known, [1.0, 2.0, 4.0])
+        other = Architecture(("input", "new", "output"), [(0, 1), (1, 2)])
+        with pytest.warns(UserWarning, match="new"):
+            predicted = model.predict([other, *known])
+        np.testing.assert_array_equal(predicted[1:], model.predict(known))
