@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length
-from threadpoolctl import threadpool_limits
 
+from ..utils._threads import one_thread
 from ._axes import check_column, check_libraries, get_axes, robust_limits
 from ._unwrap import transform, unwrap
 
@@ -226,6 +226,6 @@ def _reduce(
     perplexity = min(30, (len(embedding) - 1) / 3)
     # Its steps are so short that threads cost more than they bring; and with one, the map does
     # not depend on how many processors there are.
-    with threadpool_limits(1, user_api="openmp"):
+    with one_thread():
         tsne = TSNE(perplexity=perplexity, random_state=random_state)
         return tsne.fit_transform(embedding).astype(np.float64)

@@ -13,11 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_scalar
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from ..spaces import ArchitectureError, SearchSpace, get_space
 from ..utils._random import RandomState
+from ..utils._threads import one_thread
 from ._batches import Batch, draw_in_batches, read_in_batches
 from ._selection import BatchRanker, BatchResult, Best, Entry, to_keys
 
@@ -208,7 +208,7 @@ def _rank_batches(
 
 
 def _rank(ranker: BatchRanker, start: int, batch: Batch) -> BatchResult:
-    with threadpool_limits(limits=1):
+    with one_thread():
         return ranker(start, batch)
 
 
@@ -263,7 +263,7 @@ def _describe(ranker: BatchRanker, entries: list[Entry]) -> dict[str, Any]:
     if ranker.reads_decisions or any(item is None for item in items):
         items = decisions
     # Once more, because the last digits depend on what else was in the batch.
-    with threadpool_limits(limits=1):
+    with one_thread():
         scores = predictions = ranker.score(items)
         if entries and ranker.method != "predict":
             predictions = np.asarray(ranker.scorer.predict(items))

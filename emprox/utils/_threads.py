@@ -1,4 +1,4 @@
-"""How many threads the linear algebra of numpy may use."""
+"""How many threads numerical libraries may use."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def one_blas_thread() -> Iterator[None]:
             _n_inside -= 1
             if _n_inside == 0:
                 _limiter.restore_original_limits()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep OpenMP from using several threads as well, which it counts for each caller apart."""
+    openmp = ThreadpoolController().select(user_api="openmp")
+    with one_blas_thread(), openmp.limit(limits=1):
+        yield
 
 
 @cache
