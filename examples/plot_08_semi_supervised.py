@@ -80,7 +80,7 @@ def predict_pretrained(known, y_known, unlabelled, new):
 
 
 def predict_with_recipe(known, y_known, unlabelled, new, *, recipe):
-    model = make_emprox_pipeline("nasbench201", recipe=recipe, random_state=0)
+    model = make_emprox_pipeline("nasbench201", recipe, chance_level=10, random_state=0)
     return model.fit(known, y_known).predict(new)
 
 

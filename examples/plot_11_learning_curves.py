@@ -41,7 +41,7 @@ for n_epochs in epochs:
 # EmProx sees the architecture alone.
 from emprox import EmProxRegressor
 
-model = EmProxRegressor("nasbench201", weights="kriging", random_state=0)
+model = EmProxRegressor("nasbench201", weights="kriging", chance_level=10, random_state=0)
 without_training = kendall_tau(y_new, model.fit(data.data[known], y_known).predict(data.data[new]))
 print(f"EmProx, no epoch: {without_training:.3f}")
 for name, values in scores.items():
