@@ -44,19 +44,19 @@ class CsvFile:
         if line is None:
             raise self.error("no rows below the header", self.header_line)
 
-    def position(self, column: str, remedy: str) -> int:
-        """Find a column; if it is missing, the message ends with the remedy."""
+    def position(self, column: str, option: str) -> int:
+        """Find a column; if it is missing, the message names the option that chooses it."""
         if column in self.header:
             return self.header.index(column)
         close = get_close_matches(column, self.header, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         columns = ", ".join(map(repr, self.header))
-        message = f"no column {column!r}; there are {columns}.{hint} {remedy}"
+        message = f"no column {column!r}; there are {columns}.{hint} Choose one with {option}."
         raise self.error(message, self.header_line)
 
-    def numbers(self, column: str, remedy: str) -> list[float]:
+    def numbers(self, column: str, option: str) -> list[float]:
         """Return a column of finite numbers."""
-        position = self.position(column, remedy)
+        position = self.position(column, option)
         numbers = []
         for line, fields in self.rows():
             number = to_number(fields[position])

@@ -28,8 +28,7 @@ class Known:
         with open_csv(source) as self._file:
             header = self._file.header
             self._in_columns = space.is_open and architecture_column not in header
-            remedy = "Choose one with --accuracy-column."
-            self.accuracies = self._file.numbers(accuracy_column, remedy)
+            self.accuracies = self._file.numbers(accuracy_column, "--accuracy-column")
             self._columns = [architecture_column]
             if self._in_columns:
                 self._columns = [name for name in header if name != accuracy_column]
@@ -39,10 +38,7 @@ class Known:
 
     def read(self, file: CsvFile) -> Iterator[tuple[int, Any]]:
         """Yield the line of each architecture of a file, and a text or a dict of decisions."""
-        remedy = "Choose one with --architecture-column."
-        if self._in_columns:
-            remedy = "The known file has it, and no architecture column."
-        positions = [file.position(name, remedy) for name in self._columns]
+        positions = [file.position(name, "--architecture-column") for name in self._columns]
         for line, fields in file.rows():
             values = [fields[position] for position in positions]
             if self._in_columns:
