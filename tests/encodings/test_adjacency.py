@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from emprox.encodings import AdjacencyEncoding, OneHotEncoding
-from emprox.spaces import DAGSpace, NASBench201Space, get_space
+from emprox.spaces import DAGSpace, get_space
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench_asr", "nasbench_graph", "dag"])
@@ -54,10 +54,3 @@ def test_blended_inputs_of_recurrent_cells_are_told_apart():
     assert n_blends.sum() > 0
     assert (table[first].sum(axis=1) == n_blends).all()
     assert (table[second].sum(axis=1) == n_blends).all()
-
-
-def test_a_space_without_the_sequence_is_refused():
-    space = NASBench201Space()
-    space.sequences = {"operations": space.sequences["operations"]}
-    with pytest.raises(ValueError, match="adjacency"):
-        AdjacencyEncoding(space).fit([(1,) * 6])

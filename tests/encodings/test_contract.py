@@ -1,21 +1,16 @@
 """What every transformer of architectures keeps, on every space."""
 
-import pickle
-
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from emprox.encodings import AdjacencyEncoding, GRAFEncoding, OneHotEncoding, PathEncoding
 from emprox.properties import StructuralProperties
 from emprox.spaces import (
     Architecture,
-    ArchitectureError,
     DAGSpace,
     SequenceSpace,
     SignalOperation,
@@ -112,72 +107,35 @@ def test_what_is_impossible_is_refused(pair):
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
-class TestInput:
-    def test_forms(self, name):
-        transformer = TRANSFORMERS[name](SPACE)
-        expected = transformer.fit_transform(TEXTS)
-        frame = pd.DataFrame({"cell": TEXTS}, index=range(100, 120))
-        decisions = SPACE.encode(TEXTS)
-        forms = (np.array(TEXTS), frame, frame["cell"], decisions, SPACE.decode(decisions))
-        for form in forms:
-            np.testing.assert_array_equal(clone(transformer).fit_transform(form), expected)
-        table = clone(transformer).set_output(transform="pandas").fit(frame).transform(frame)
-        assert list(table.columns) == list(transformer.get_feature_names_out())
-        assert list(table.index) == list(range(100, 120))
-        by_name = TRANSFORMERS[name]("nasbench201").fit_transform(TEXTS)
-        np.testing.assert_array_equal(by_name, expected)
+@pytest.mark.parametrize(
+    ("space", "given", "word"),
+    [
+        ("nasbench201", [], "0 samples"),
+        ("nasbench2001", TEXTS, "nasbench201"),
+        (201, TEXTS, "space"),
+    ],
+)
+def test_what_is_wrong_is_refused(name, space, given, word):
+    with pytest.raises(ValueError, match=word):
+        TRANSFORMERS[name](space).fit(given)
 
-    def test_pickle_and_clone(self, name):
-        transformer = TRANSFORMERS[name]("nasbench201").fit(TEXTS)
-        again = pickle.loads(pickle.dumps(transformer))
-        np.testing.assert_array_equal(again.transform(TEXTS), transformer.transform(TEXTS))
-        unfitted = clone(transformer)
-        assert unfitted.get_params() == transformer.get_params()
-        for method in ("transform", "get_feature_names_out"):
-            with pytest.raises(NotFittedError):
-                getattr(unfitted, method)(TEXTS)
 
-    def test_errors(self, name):
-        transformer = TRANSFORMERS[name]("nasbench201")
-        with pytest.raises(ArchitectureError) as caught:
-            transformer.fit([TEXTS[0], ("conv",) * 6])
-        assert caught.value.index == 1
-        with pytest.raises(NotFittedError):
-            transformer.transform(TEXTS)
-        for given in ([], pd.Series([], dtype=object), np.empty((0, 6))):
-            with pytest.raises(ValueError, match="0 samples"):
-                transformer.fit(given)
-            with pytest.raises(ValueError, match="0 samples"):
-                clone(transformer).fit(TEXTS).transform(given)
-        with pytest.raises(ValueError, match="nasbench201"):
-            TRANSFORMERS[name]("nasbench2001").fit(TEXTS)
-        with pytest.raises(ValueError, match="space"):
-            TRANSFORMERS[name](201).fit(TEXTS)
-
-    def test_what_training_lacked_is_no_error(self, name):
-        chain = Architecture(["input", "conv", "relu"], [(0, 1), (1, 2)])
-        residual = Architecture(["input", "conv", "add"], [(0, 1), (0, 2), (1, 2)])
-        transformer = TRANSFORMERS[name]("dag").fit([chain, residual])
-        assert transformer.space_.operations == ("add", "conv", "input", "relu")
-        assert (transformer.transform([chain]) != transformer.transform([residual])).any()
-        unknown = Architecture(
-            ["input", "conv", "linear", "add", "add"], [(0, 1), (1, 2), (2, 3), (3, 4)]
-        )
-        (row,) = transformer.transform([unknown])
-        assert np.isfinite(row).all()
-        names = transformer.get_feature_names_out()
-        assert not any("linear" in name for name in names)
-        if name not in ("path", "graf"):
-            assert row.any()
-        graphs = [*(Architecture(["input", name], [(0, 1)]) for name in "abcdef"), chain, residual]
-        model = make_pipeline(TRANSFORMERS[name]("dag"), Ridge())
-        assert np.isfinite(
-            cross_val_score(model, graphs, range(8), cv=4, error_score="raise")
-        ).all()
-
-    def test_in_a_search(self, name):
-        model = make_pipeline(TRANSFORMERS[name]("nasbench201"), Ridge())
-        step = next(iter(model.named_steps))
-        parameter = {"properties": "standardize"}.get(name, "canonicalize")
-        search = GridSearchCV(model, {f"{step}__{parameter}": [True, False]}, cv=2)
-        assert search.fit(TEXTS, np.arange(20.0)).predict(TEXTS).shape == (20,)
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_what_training_lacked_is_no_error(name):
+    chain = Architecture(["input", "conv", "relu"], [(0, 1), (1, 2)])
+    residual = Architecture(["input", "conv", "add"], [(0, 1), (0, 2), (1, 2)])
+    transformer = TRANSFORMERS[name]("dag").fit([chain, residual])
+    assert transformer.space_.operations == ("add", "conv", "input", "relu")
+    assert (transformer.transform([chain]) != transformer.transform([residual])).any()
+    unknown = Architecture(
+        ["input", "conv", "linear", "add", "add"], [(0, 1), (1, 2), (2, 3), (3, 4)]
+    )
+    (row,) = transformer.transform([unknown])
+    assert np.isfinite(row).all()
+    names = transformer.get_feature_names_out()
+    assert not any("linear" in name for name in names)
+    if name not in ("path", "graf"):
+        assert row.any()
+    graphs = [*(Architecture(["input", name], [(0, 1)]) for name in "abcdef"), chain, residual]
+    model = make_pipeline(TRANSFORMERS[name]("dag"), Ridge())
+    assert np.isfinite(cross_val_score(model, graphs, range(8), cv=4, error_score="raise")).all()

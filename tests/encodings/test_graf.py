@@ -73,21 +73,6 @@ def test_cell_without_a_path():
     assert columns.reshape(15, 7).tolist() == [[8, 8, -1, -1, 0, 0, 0]] * 15
 
 
-def test_both_cells_of_darts():
-    # In the normal cell all inner nodes read the inputs, in the reduction cell each the one before.
-    flat = [(0, 3), (1, 2)] * 4
-    deep = [(0, 3), (1, 2), (1, 3), (2, 3), (1, 3), (3, 3), (1, 3), (4, 3)]
-    encoding = GRAFEncoding("darts", canonicalize=False).set_output(transform="pandas")
-    table = encoding.fit_transform([(tuple(flat), tuple(deep))])
-    normal, reduction = (
-        table.filter(regex=f"^{kind}: sep_conv_3x3: ").iloc[0].tolist()
-        for kind in ("normal", "reduce")
-    )
-    # Of each input: shortest, fewest, longest, most, how many read it; then output and number.
-    assert normal == [1, 1, 1, 1, 4, 11, 0, -1, 0, 0, 4, 4]
-    assert reduction == [1, 1, 4, 4, 1, 1, 0, 3, 3, 3, 7, 7]
-
-
 class TestLabelledGraphs:
     """Graphs that say in different ways, or not at all, what their inputs and outputs are."""
 

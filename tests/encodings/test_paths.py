@@ -62,10 +62,6 @@ def test_paths_of_canonical_forms():
     assert names[canonical.transform([cell])[0] == 1].tolist() == ["nor_conv_3x3"]
 
 
-def test_a_cell_without_a_path_has_none():
-    assert PathEncoding("nasbench201").fit_transform([(1,) * 6]).sum() == 0
-
-
 @pytest.mark.parametrize("name", ["nasbench201", "nasbench101", "darts", "nasbench_nlp"])
 @pytest.mark.parametrize("n_paths", [1, 60])
 def test_the_most_frequent_paths_are_kept(name, n_paths):
@@ -91,11 +87,8 @@ def test_more_paths_than_occur_are_filled_up_with_the_shortest():
     all_names = PathEncoding(space).fit(decisions).get_feature_names_out()
     most = PathEncoding(space, n_paths=200).fit(decisions).get_feature_names_out()
     assert len(set(most)) == 200
-    assert set(most) <= set(all_names)
     # All of up to three operations, 40, and then the 81 of four, are there before any rare longer.
-    assert set(all_names[:121]) <= set(most)
-    beyond = PathEncoding(space, n_paths=10_000).fit(decisions).get_feature_names_out()
-    np.testing.assert_array_equal(beyond, all_names)
+    assert set(all_names[:121]) <= set(most) <= set(all_names)
 
 
 def test_paths_of_a_family_of_graphs_are_those_given_to_fit():
@@ -113,18 +106,14 @@ def test_paths_of_a_family_of_graphs_are_those_given_to_fit():
     np.testing.assert_array_equal(of_chain.fit([fork]).get_feature_names_out(), names)
 
 
-def test_large_graphs_are_encoded_in_no_time():
-    # To draw random graphs of this size would take minutes.
-    names = [f"op{number % 10}" for number in range(400)]
-    graph = Architecture(names, [(node, node + 1) for node in range(399)])
-    space = DAGSpace().learn([graph])
-    assert PathEncoding(space, n_paths=5).fit_transform([graph]).sum() == 1
-    with pytest.raises(ValueError, match="n_paths"):
-        PathEncoding(space).fit([graph])
-
-
 def test_too_many_paths():
-    for name in ("natsbench_size", "nasbench_nlp"):
-        space = get_space(name)
+    # To draw random graphs of this size would take minutes.
+    graph = Architecture(
+        [f"op{number % 10}" for number in range(400)], [(node, node + 1) for node in range(399)]
+    )
+    large = DAGSpace().learn([graph])
+    assert PathEncoding(large, n_paths=5).fit_transform([graph]).sum() == 1
+    for space in (large, get_space("natsbench_size"), get_space("nasbench_nlp")):
+        given = [graph] if space is large else space.sample(2, random_state=0)
         with pytest.raises(ValueError, match="n_paths"):
-            PathEncoding(space).fit(space.sample(2, random_state=0))
+            PathEncoding(space).fit(given)
