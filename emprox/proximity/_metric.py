@@ -227,27 +227,6 @@ class ProximityMetric(
         self._set_known()
         return self
 
-    def fit_transform(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Floats:
-        """Learn the metric and embed the known architectures.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of the known architectures.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their accuracies.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How many times each counts.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, embedding_dim * n_outputs)
-            What `transform` returns for them.
-        """
-        return self.fit(X, y, sample_weight).embedding_.copy()
-
     def transform(self, X: ArrayLike) -> Floats:
         """Embed architectures.
 
