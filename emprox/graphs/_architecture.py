@@ -244,7 +244,7 @@ class Architecture:
         space: str | None,
     ) -> Architecture:
         """Build an architecture from a boolean adjacency matrix; the names are for the error."""
-        order = _topological_order(matrix, names)
+        order = topological_order(matrix, names)
         edges = np.argwhere(matrix[np.ix_(order, order)]).tolist()
         return cls(
             tuple(operations[node] for node in order),
@@ -323,7 +323,7 @@ def _as_names(operations: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def _topological_order(matrix: NDArray[np.bool_], names: Sequence[object]) -> list[int]:
+def topological_order(matrix: NDArray[np.bool_], names: Sequence[object]) -> list[int]:
     """Sort the nodes so that every edge leads forward, keeping the given order where possible."""
     n_open = matrix.sum(axis=0).tolist()
     # Free are the nodes whose predecessors are all in order; a sorted list is a heap.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,9 +105,8 @@ def choice_tokens(
     choices: Mapping[str, Sequence[Any]],
     left_out: Any = NOTHING,
     name: Callable[[Sequence[str], Any], str] = lambda decisions, choice: str(choice),
-) -> tuple[list[str], IntArray]:
+) -> tuple[list[str], dict[str, list[int]]]:
     """Give a token to each choice; decisions with the same choices share their tokens."""
-    # A choice that stands for nothing is padding, and -1 fills the rows of the table.
     sharing: dict[tuple[Any, ...], list[str]] = {}
     for decision, some in choices.items():
         # True equals 1, but does not mean the same.
@@ -114,13 +114,12 @@ def choice_tokens(
             (isinstance(choice, bool), choice) for choice in some if choice is not left_out
         )
         sharing.setdefault(kind, []).append(decision)
-    vocabulary, places = ["padding"], {decision: row for row, decision in enumerate(choices)}
-    tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
+    vocabulary, tokens = ["padding"], {}
     for kind, decisions in sharing.items():
         for decision in decisions:
-            written = [choice is not left_out for choice in choices[decision]]
-            numbers = np.where(written, np.cumsum(written) + len(vocabulary) - 1, PADDING)
-            tokens[places[decision], : len(numbers)] = numbers
+            number = count(len(vocabulary))
+            some = choices[decision]
+            tokens[decision] = [PADDING if each is left_out else next(number) for each in some]
         vocabulary += [name(decisions, choice) for _, choice in kind]
     return vocabulary, tokens
 
@@ -132,20 +131,27 @@ def decision_sequence(
     vocabulary: Sequence[str] | None = None,
 ) -> TokenSequence:
     """Write decisions as one token each; a vocabulary may give the order of the tokens."""
-    if vocabulary is None:
-        vocabulary, tokens = choice_tokens(choices, left_out)
-    else:
-        tokens = np.full((len(choices), max(map(len, choices.values()))), -1)
-        for row, some in enumerate(choices.values()):
-            tokens[row, : len(some)] = [vocabulary.index(choice) for choice in some]
-    rows = np.arange(len(tokens))
+    if vocabulary is not None:
+        rows = [[vocabulary.index(choice) for choice in some] for some in choices.values()]
+        return table_sequence(rows, vocabulary, description)
+    vocabulary, tokens = choice_tokens(choices, left_out)
+    return table_sequence([tokens[name] for name in choices], vocabulary, description)
 
-    def read(matrix: IntArray) -> IntArray:
-        matches = tokens == matrix[:, :, None]
-        return matches.argmax(axis=2)
 
+def table_sequence(
+    rows: Sequence[Sequence[int]],
+    vocabulary: Sequence[str],
+    description: str,
+    written: Callable[[IntArray], Any] = lambda decisions: True,
+) -> TokenSequence:
+    """Write decisions as the tokens of their choices; a decision may be one that is not written."""
+    table, places = np.array(list(zip_longest(*rows, fillvalue=-1))).T, np.arange(len(rows))
     return TokenSequence(
-        len(tokens), tuple(vocabulary), description, lambda decisions: tokens[rows, decisions], read
+        len(rows),
+        tuple(vocabulary),
+        description,
+        lambda decisions: np.where(written(decisions), table[places, decisions], PADDING),
+        lambda tokens: (table == tokens[:, :, None]).argmax(axis=2),
     )
 
 

@@ -94,7 +94,7 @@ CIRCLE = [
     [
         (fake(package.Float("lr", (0.0, 1.0))), "lr"),
         (fake(package.Integer("n", (0, 10**9))), "'n'"),
-        (fake(BLOCK, DEPTH, conditions=CIRCLE), "circle"),
+        (fake(BLOCK, DEPTH, conditions=CIRCLE), "cycle"),
         (fake(BLOCK, DEPTH, conditions=[condition("Odd", "depth", "block")]), "Odd"),
         (fake(BLOCK, forbidden=[object()]), "forbidden"),
     ],

@@ -260,6 +260,10 @@ def test_other_spaces_are_equal_if_their_parameters_are():
     learned = SequenceSpace().learn([{"a": 1}, {"a": 2}])
     wider = pickle.loads(pickle.dumps(learned)).extend([{"a": 3}])
     assert wider.choices == {"a": (1, 2, 3)}
+    # What was known before it was extended is not forgotten.
+    again = pickle.loads(pickle.dumps(wider))
+    assert again == wider
+    assert again.sequences["decisions"].vocabulary == ("padding", "a=1", "a=2")
 
 
 @pytest.fixture

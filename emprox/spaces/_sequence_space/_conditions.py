@@ -18,47 +18,40 @@ Conditions = Mapping[str, Sequence[Mapping[str, Collection[Any]]]]
 class ActiveDecisions:
     """Says which decisions of a matrix are active."""
 
-    def __init__(self, choices: Mapping[str, Sequence[Any]], conditions: Conditions) -> None:
-        names = list(choices)
-        if unknown := [child for child in conditions if child not in names]:
-            raise ValueError(f"there is no decision {unknown[0]!r}, which has a condition")
+    def __init__(
+        self, choices: Mapping[str, Sequence[Any]], conditions: Conditions, are_all: bool
+    ) -> None:
         # By decision: alternatives, each a list of (earlier decision, whether each choice counts).
         self._rules: dict[int, list[list[tuple[int, NDArray[np.bool_]]]]] = {}
-        for child in sorted(conditions, key=names.index):
-            self._rules[names.index(child)] = [
+        places = {name: place for place, name in enumerate(choices)}
+        for child, rules in conditions.items():
+            if child not in places:
+                raise ValueError(f"there is no decision {child!r}, which has a condition")
+            for parent, values in (item for rule in rules for item in rule.items()):
+                what = f"the condition of {child!r} names"
+                if places.get(parent, len(places)) >= places[child]:
+                    raise ValueError(f"{what} {parent!r}, which is no earlier decision")
+                unknown = [value for value in values if value not in choices[parent]]
+                if unknown and are_all:
+                    raise ValueError(
+                        f"{what} the value {shown(unknown[0])}, which is none of the choices of"
+                        f" {parent!r}"
+                    )
+            self._rules[places[child]] = [
                 [
-                    (names.index(parent), self._counting(child, parent, values, choices))
+                    (places[parent], np.array([choice in values for choice in choices[parent]]))
                     for parent, values in rule.items()
                 ]
-                for rule in conditions[child]
+                for rule in rules
             ]
-
-    @staticmethod
-    def _counting(
-        child: str, parent: str, values: Collection[Any], choices: Mapping[str, Sequence[Any]]
-    ) -> NDArray[np.bool_]:
-        """Say which choices of a decision let another one be active."""
-        names = list(choices)
-        if parent not in names[: names.index(child)]:
-            raise ValueError(
-                f"the condition of {child!r} names {parent!r}, which is no earlier decision"
-            )
-        if unknown := [value for value in values if value not in choices[parent]]:
-            raise ValueError(
-                f"the condition of {child!r} names the value {shown(unknown[0])}, which is none of"
-                f" the choices of {parent!r}"
-            )
-        return np.array([choice in values for choice in choices[parent]])
 
     def __call__(self, matrix: IntArray) -> NDArray[np.bool_]:
         """Say so for each decision of each architecture."""
         active = np.ones(matrix.shape, dtype=bool)
-        for child, rules in self._rules.items():
+        for child in sorted(self._rules):
             holds = np.zeros(len(matrix), dtype=bool)
-            for rule in rules:
-                met = np.ones(len(matrix), dtype=bool)
-                for parent, counts in rule:
-                    met &= active[:, parent] & counts[matrix[:, parent]]
-                holds |= met
+            for rule in self._rules[child]:
+                met = [active[:, parent] & counts[matrix[:, parent]] for parent, counts in rule]
+                holds |= np.logical_and.reduce(met, axis=0)
             active[:, child] = holds
         return active

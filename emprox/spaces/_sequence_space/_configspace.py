@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Mapping
+from itertools import product
 from typing import Any
+
+import numpy as np
+
+from ...graphs._architecture import topological_order
 
 MAX_CHOICES = 1000
 
 Rules = list[dict[str, list[Any]]]
+
+# Which of the parent's choices, by their places, make the child active.
+_COMPARISONS = {
+    "EqualsCondition": operator.eq,
+    "NotEqualsCondition": operator.ne,
+    "LessThanCondition": operator.lt,
+    "GreaterThanCondition": operator.gt,
+}
 
 
 def read_configuration_space(
@@ -30,76 +44,55 @@ def read_configuration_space(
         child, rules = _read_condition(condition, choices)
         # Several conditions on one hyperparameter have to hold together.
         conditions[child] = _both(conditions[child], rules) if child in conditions else rules
-    order = _parents_first(choices, conditions)
-    return {name: choices[name] for name in order}, conditions, ordinal
-
-
-def _parents_first(names: Iterable[str], conditions: Mapping[str, Rules]) -> list[str]:
-    """Sort names so that a decision stands after those that its conditions name."""
-    waiting, order = list(names), []
-    while waiting:
-        for name in waiting:
-            if not {parent for rule in conditions.get(name, []) for parent in rule} & {*waiting}:
-                break
-        else:
-            raise ValueError(f"the conditions of {', '.join(waiting)} go round in a circle")
-        waiting.remove(name)
-        order.append(name)
-    return order
+    names = list(choices)
+    parents = [{parent for rule in conditions.get(name, []) for parent in rule} for name in names]
+    leads_to = np.array([[name in some for some in parents] for name in names])
+    order = topological_order(leads_to, names)
+    return {names[place]: choices[names[place]] for place in order}, conditions, ordinal
 
 
 def _read_choices(hyperparameter: Any) -> tuple[list[Any], bool]:
     """Return the choices of a hyperparameter, and whether they have an order."""
+    kind = type(hyperparameter).__name__
     if hasattr(hyperparameter, "choices"):
         return list(hyperparameter.choices), False
     if hasattr(hyperparameter, "sequence"):
         return list(hyperparameter.sequence), True
-    kind = type(hyperparameter).__name__
     if kind == "Constant":
         return [hyperparameter.value], False
-    n_values = 0
-    if hasattr(hyperparameter, "lower") and "Integer" in kind:
-        n_values = int(hyperparameter.upper) - int(hyperparameter.lower) + 1
-    if not 1 <= n_values <= MAX_CHOICES:
-        raise ValueError(
-            f"the hyperparameter {hyperparameter.name!r} ({kind}) has no list of at most"
-            f" {MAX_CHOICES} choices; make it an ordinal or categorical one"
-        )
-    return [int(hyperparameter.lower) + step for step in range(n_values)], True
+    if "Integer" in kind and hyperparameter.upper - hyperparameter.lower < MAX_CHOICES:
+        return list(range(hyperparameter.lower, hyperparameter.upper + 1)), True
+    raise ValueError(
+        f"the hyperparameter {hyperparameter.name!r} ({kind}) has no list of at most"
+        f" {MAX_CHOICES} choices; make it an ordinal or categorical one"
+    )
 
 
 def _read_condition(condition: Any, choices: Mapping[str, list[Any]]) -> tuple[str, Rules]:
     """Return the child of a condition, and the alternatives that make it active."""
     kind = type(condition).__name__
-    if components := getattr(condition, "components", None):
-        (child, rules), *others = (_read_condition(part, choices) for part in components)
+    if kind in ("AndConjunction", "OrConjunction"):
+        (child, rules), *others = (_read_condition(part, choices) for part in condition.components)
         for _, more in others:
-            if kind not in ("OrConjunction", "AndConjunction"):
-                raise ValueError(f"conditions of the kind {kind} are not known")
             rules = rules + more if kind == "OrConjunction" else _both(rules, more)
         return child, rules
-    parent, value = condition.parent.name, getattr(condition, "value", None)
-    order = choices[parent]
-    place = order.index(value) if value in order else 0
-    values = {
-        "InCondition": lambda: list(getattr(condition, "values", None) or value or ()),
-        "EqualsCondition": lambda: [value],
-        "NotEqualsCondition": lambda: [choice for choice in order if choice != value],
-        "LessThanCondition": lambda: order[:place],
-        "GreaterThanCondition": lambda: order[place + 1 :],
-    }
-    if kind not in values:
+    parent = condition.parent.name
+    if kind == "InCondition":
+        values = list(condition.values)
+    elif kind in _COMPARISONS:
+        place = choices[parent].index(condition.value)
+        values = [c for n, c in enumerate(choices[parent]) if _COMPARISONS[kind](n, place)]
+    else:
         raise ValueError(f"conditions of the kind {kind} are not known")
-    return condition.child.name, [{parent: values[kind]()}]
+    return condition.child.name, [{parent: values}]
 
 
 def _both(left: Rules, right: Rules) -> Rules:
     """Return the alternatives that hold where one on each side does."""
-    rules = []
-    for one in left:
-        for other in right:
-            rule = {**one, **other}
-            for parent in one.keys() & other.keys():
-                rule[parent] = [value for value in one[parent] if value in other[parent]]
-            rules.append(rule)
-    return rules
+    return [
+        {
+            parent: [value for value in values if value in (other | one)[parent]]
+            for parent, values in (one | other).items()
+        }
+        for one, other in product(left, right)
+    ]

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...graphs import Architecture, ArchitectureError
 from ...graphs._architecture import load_json
 from ...utils._texts import one_line, shown
 from .._parsing import refuse, split
-from ._choices import is_missing
 
 Record = dict[str, Any]
 
@@ -42,28 +42,17 @@ def _rows(architectures: Any, names: Sequence[str] | None) -> Sequence[Any]:
     """Return the items of a container, one a row."""
     if isinstance(architectures, Mapping):
         raise TypeError("expected several architectures, got one mapping: put it into a list")
-    if hasattr(architectures, "columns"):
-        labels = [str(column) for column in architectures.columns]
-        if len(set(labels)) < len(labels):
-            raise ArchitectureError(f"a column stands twice among {shown(labels)}")
-        columns = [
-            np.asarray(architectures[column], dtype=object).tolist()
-            for column in architectures.columns
-        ]
-        if len(labels) == 1 and labels[0] not in (names or ()) and _are_items(columns[0]):
-            return columns[0]
-        return [dict(zip(labels, row, strict=True)) for row in zip(*columns, strict=True)]
-    if getattr(architectures, "ndim", 1) == 2 and not _are_items(architectures[:, 0].tolist()):
-        return list(architectures.tolist())
-    return list(split(architectures))
-
-
-def _are_items(values: list[Any]) -> bool:
-    """Return whether the values of a single column are whole architectures."""
-    first = next((value for value in values if not is_missing(value)), None)
-    if isinstance(first, str):
-        return first.lstrip().startswith(("{", "["))
-    return not isinstance(first, (int, float, np.generic))
+    if not isinstance(architectures, pd.DataFrame):
+        return list(split(architectures))
+    frame = architectures.set_axis(map(str, architectures.columns), axis=1)
+    if not frame.columns.is_unique:
+        raise ArchitectureError(f"a column stands twice among {shown(list(frame.columns))}")
+    if len(frame.columns) == 1 and frame.columns[0] not in (names or ()):
+        # The column may hold whole architectures.
+        values = frame.iloc[:, 0].tolist()
+        if next((str(value) for value in values), "").lstrip().startswith(("{", "[", "(")):
+            return values
+    return frame.to_dict("records")
 
 
 def _read_record(item: Any, names: Sequence[str] | None, space: str | None) -> Record:
@@ -74,10 +63,8 @@ def _read_record(item: Any, names: Sequence[str] | None, space: str | None) -> R
             item = Architecture.from_string(text)
     if isinstance(item, Architecture):
         return _read_chain(item, space)
-    if isinstance(item, Mapping) or (hasattr(item, "keys") and hasattr(item, "__getitem__")):
-        # An object with keys() need not be one to iterate over.
-        keys = item.keys()
-        return {str(key): item[key] for key in keys}
+    if hasattr(item, "keys") and hasattr(item, "__getitem__"):
+        return {str(key): value for key, value in dict(item).items()}
     if isinstance(item, (list, tuple)) or (isinstance(item, np.ndarray) and item.ndim == 1):
         if names is None:
             names = [f"decision{position}" for position in range(len(item))]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...graphs import Architecture, ArchitectureError, Graphs
+from ...graphs import ArchitectureError, Graphs
 from ...graphs._graphs import IntArray
 from ...utils._texts import one_line, shown
 from .._base import SearchSpace
@@ -112,6 +111,10 @@ class SequenceSpace(SearchSpace):
     title = "Any fixed list of categorical or ordinal decisions, some of them under conditions"
     default_sequence = "decisions"
     proximity_sequence = "levels"
+    # Whether conditions may only name choices that there are.
+    _has_all_choices = True
+    # The choices that tokens are made for; all if None.
+    known: Mapping[str, tuple[Choice, ...]] | None = None
 
     def __init__(
         self,
@@ -137,7 +140,7 @@ class SequenceSpace(SearchSpace):
             raise ValueError("a SequenceSpace needs at least one decision")
         if unknown := [name for name in self.ordinal or () if name not in self.decisions]:
             raise ValueError(f"there is no decision {unknown[0]!r}, which is said to be ordinal")
-        self._active = ActiveDecisions(self.decisions, self._possible_conditions())
+        self._active = ActiveDecisions(self.decisions, self.conditions, self._has_all_choices)
         self._first_is_none = np.array([some[0] is None for some in self.decisions.values()])
 
     @classmethod
@@ -204,16 +207,13 @@ class SequenceSpace(SearchSpace):
             return self
         if _are_numbers(architectures):
             raise ArchitectureError(
-                "the decisions cannot be learned from an array of numbers, which stands for"
-                " positions among choices that are not known; give a DataFrame, dicts or tuples of"
-                " values, or give the decisions to SequenceSpace"
+                "decisions cannot be learned from an array of numbers, which are positions among"
+                " choices that are not known; give a DataFrame, dicts or tuples of values"
             )
         records = read_records(architectures, None, self.name)
         if not any(records):
-            raise ArchitectureError(
-                "there are no architectures (0 samples) to learn decisions from"
-            )
-        return self._learn_choices(records, {})
+            raise ArchitectureError("no architectures (0 samples) to learn decisions from")
+        return self._learn_choices(records)
 
     @property
     def choices(self) -> Mapping[str, tuple[Choice, ...]]:
@@ -238,7 +238,8 @@ class SequenceSpace(SearchSpace):
     @cached_property
     def sequences(self) -> Mapping[str, TokenSequence]:
         """The ways to write an architecture as tokens."""
-        return make_sequences(self.choices, self._ordinal, self._written)
+        known = self.known or self.choices
+        return make_sequences(self.choices, known, self._ordinal, self._written)
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         """Drop the values that are kept for inactive decisions.
@@ -256,58 +257,31 @@ class SequenceSpace(SearchSpace):
         matrix = self._check(decisions)
         return np.where(self._active(matrix), matrix, 0)
 
-    def format(self, decisions: ArrayLike) -> list[str]:
-        """Write architectures as JSON.
+    def _write_text(self, choices: Sequence[int]) -> str:
+        (written,) = self._written(np.array([choices]))
+        named = zip(self.choices.items(), choices, written, strict=True)
+        return json.dumps({name: some[choice] for (name, some), choice, kept in named if kept})
 
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        list of str
-            Texts that `encode` reads; inactive decisions without a value are left out.
-        """
-        matrix = self._check(decisions)
-        return [
-            json.dumps(
-                {
-                    name: choices[choice]
-                    for (name, choices), choice, is_written in zip(
-                        self.choices.items(), row, written, strict=True
-                    )
-                    if is_written
-                }
-            )
-            for row, written in zip(matrix.tolist(), self._written(matrix).tolist(), strict=True)
-        ]
-
-    def _learn_choices(
-        self, records: list[Record], known: Mapping[str, tuple[Choice, ...]]
-    ) -> LearnedSequenceSpace:
+    def _learn_choices(self, records: list[Record]) -> LearnedSequenceSpace:
         """Return the space of these records, and of the choices that are known already."""
-        found: dict[str, set[Choice]] = {name: set(choices) for name, choices in known.items()}
-        for record in records:
-            found |= {name: set() for name in record if name not in found}
-        for name, choices in found.items():
-            for index, record in enumerate(records):
-                try:
-                    choices.add(as_choice(record.get(name)))
-                except ValueError as error:
-                    raise ArchitectureError(f"decision {name!r}: {error}", index) from error
+        known = self.decisions or {}
+        found = {name: set(known.get(name, ())) for each in (known, *records) for name in each}
+        for index, record in enumerate(records):
+            try:
+                for name, choices in found.items():
+                    choices.add(as_choice(record.get(name), name))
+            except ValueError as error:
+                raise ArchitectureError(str(error), index) from error
         learned = {name: learned_choices(choices) for name, choices in found.items()}
-        draft = LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal)
+        draft = LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal, None)
         matrix = draft.encode(records)
         left_out = ((matrix == 0) & draft._active(matrix)).any(axis=0)
-        for position, (name, some) in enumerate(learned.items()):
+        for is_left_out, (name, some) in zip(left_out, learned.items(), strict=True):
             # A condition explains each missing value.
-            if some[0] is None and not left_out[position] and None not in known.get(name, ()):
+            if some[0] is None and not is_left_out and None not in known.get(name, ()):
                 learned[name] = some[1:] or some
-        return LearnedSequenceSpace(learned, self.conditions, self.name, self.ordinal)
-
-    def _possible_conditions(self) -> Conditions:
-        return self.conditions
+        words = self.known or self.decisions
+        return LearnedSequenceSpace(learned, self.conditions, self.name, draft._ordinal, words)
 
     @property
     def _ordinal(self) -> Collection[str]:
@@ -330,17 +304,12 @@ class SequenceSpace(SearchSpace):
         starts = ends - self.n_choices
         return Graphs.chain(np.where(self._written(matrix), matrix + starts, ends), names)
 
-    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
-        return self._split([architecture])[0].tolist()
-
     def _split(self, architectures: Any) -> NDArray[Any]:
         """Read all architectures at once into a decision matrix."""
-        names = list(self.choices)
         if _are_numbers(architectures):
             return self._check(architectures)
-        records = read_records(architectures, names, self.name)
+        records = read_records(architectures, list(self.choices), self.name)
         matrix = np.zeros((len(records), self.n_decisions), dtype=np.int64)
-        missing = np.zeros(matrix.shape, dtype=bool)
         for position, (name, choices) in enumerate(self.choices.items()):
             numbers = {choice: number for number, choice in enumerate(choices)}
             for row, record in enumerate(records):
@@ -351,66 +320,28 @@ class SequenceSpace(SearchSpace):
                 except (KeyError, TypeError):
                     if not is_missing(value):
                         raise ArchitectureError(_not_a_choice(name, choices, value), row) from None
-                    missing[row, position] = True
-        needed = np.argwhere(missing & self._active(matrix) & ~self._first_is_none)
-        if len(needed):
-            row, position = (int(place) for place in needed[0])
-            name = names[position]
-            raise ArchitectureError(_not_a_choice(name, self.choices[name], None), row)
+                    matrix[row, position] = -1
+        missing, matrix = matrix < 0, matrix.clip(0)
+        for row, position in np.argwhere(missing & self._active(matrix) & ~self._first_is_none):
+            name, choices = list(self.choices.items())[position]
+            raise ArchitectureError(_not_a_choice(name, choices, None), int(row))
         return matrix
 
 
 class LearnedSequenceSpace(SequenceSpace):
     """A space whose choices are those that occurred in some architectures; it can be extended."""
 
-    _narrow: LearnedSequenceSpace | None = None
+    _has_all_choices = False
+
+    def __init__(self, decisions: Any, conditions: Any, name: str, ordinal: Any, known: Any):
+        super().__init__(decisions, conditions, name, ordinal)
+        self.known = known
 
     def extend(self, architectures: Any) -> SearchSpace:
         if _are_numbers(architectures):
             return self
-        records = read_records(architectures, list(self.choices), self.name)
-        wider = self._learn_choices(records, self.choices)
-        if wider.decisions == self.decisions:
-            return self
-        wider._narrow = self._narrow or self
-        return wider
-
-    @cached_property
-    def sequences(self) -> Mapping[str, TokenSequence]:
-        """The ways to write an architecture as tokens; of an extended space, in known words."""
-        if self._narrow is None:
-            return super().sequences
-        return {
-            name: replace(sequence, write=partial(self._write_in_known_words, name))
-            for name, sequence in self._narrow.sequences.items()
-        }
-
-    def _write_in_known_words(self, sequence: str, decisions: IntArray) -> IntArray:
-        """Write tokens that were known before; an unknown choice is the next lower one or none."""
-        assert self._narrow is not None
-        known = np.full((self.n_decisions, max(self.n_choices)), -1)
-        for row, (name, choices) in enumerate(self.choices.items()):
-            numbers = {choice: number for number, choice in enumerate(self._narrow.choices[name])}
-            for place, choice in enumerate(choices):
-                is_lower = place > 0 and name in self._narrow._ordinal
-                known[row, place] = numbers.get(choice, known[row, place - 1] if is_lower else -1)
-        mapped = known[np.arange(self.n_decisions), decisions]
-        written = self._written(decisions) & (mapped >= 0)
-        sequences = make_sequences(self._narrow.choices, self._narrow._ordinal, lambda _: written)
-        return sequences[sequence].write(np.maximum(mapped, 0))
-
-    def _possible_conditions(self) -> Conditions:
-        """Return the conditions without values that do not occur, which make nothing active."""
-        return {
-            child: [
-                {
-                    parent: [value for value in values if value in self.choices.get(parent, ())]
-                    for parent, values in rule.items()
-                }
-                for rule in rules
-            ]
-            for child, rules in self.conditions.items()
-        }
+        wider = self._learn_choices(read_records(architectures, list(self.choices), self.name))
+        return self if wider.decisions == self.decisions else wider
 
 
 def _not_a_choice(name: str, choices: Sequence[Choice], value: Any) -> str:
@@ -421,8 +352,5 @@ def _not_a_choice(name: str, choices: Sequence[Choice], value: Any) -> str:
 
 def _are_numbers(rows: Any) -> bool:
     """Return whether rows are a matrix of numbers, or arrays: decisions by their numbers."""
-    if isinstance(rows, (list, tuple)):
-        return len(rows) > 0 and all(
-            isinstance(row, np.ndarray) and _are_numbers(row) for row in rows
-        )
-    return isinstance(rows, np.ndarray) and np.issubdtype(rows.dtype, np.number)
+    first = rows[0] if isinstance(rows, (list, tuple)) and len(rows) else rows
+    return isinstance(first, np.ndarray) and np.issubdtype(first.dtype, np.number)

@@ -14,6 +14,7 @@ from .._sequences import (
     TokenSequence,
     choice_tokens,
     flatten_graphs,
+    table_sequence,
     unflatten_graphs,
 )
 from ._choices import label
@@ -21,61 +22,58 @@ from ._choices import label
 
 def make_sequences(
     choices: Mapping[str, Sequence[Any]],
+    known: Mapping[str, Sequence[Any]],
     ordinal: Collection[str],
     written: Callable[[IntArray], NDArray[np.bool_]],
 ) -> dict[str, TokenSequence]:
-    """Make the sequences of a space, in which some decisions are ordinal and some not written."""
-    n_decisions = len(choices)
-    words, table = choice_tokens(
-        choices, None, lambda decisions, choice: label("/".join(decisions), choice)
-    )
-    vocabulary, rows = tuple(words), np.arange(n_decisions)
+    """Make the sequences of a space in the words of the known choices; not all is written."""
+    vocabulary, known_tokens = choice_tokens(known, None, lambda n, c: label("/".join(n), c))
+    rows: list[list[int]] = []
     # For each token of the sequence "levels" its decision, and for an ordinal decision the
     # token that stands there if the choice is as high.
-    is_ordinal = np.array([name in ordinal for name in choices])
-    n_tokens = np.where(is_ordinal, (table > 0).sum(axis=1), 1).clip(min=1)
-    starts = np.cumsum(n_tokens) - n_tokens
-    decision_of = np.repeat(rows, n_tokens)
-    lowest = np.where(table > 0, table, len(vocabulary)).min(axis=1)
-    level = (lowest - starts)[decision_of] + np.arange(len(decision_of))
-    rising = is_ordinal[decision_of] & (level < len(vocabulary))
-    chain = np.eye(n_decisions + 2, k=1, dtype=bool)
-
-    def write(decisions: IntArray) -> IntArray:
-        return np.where(written(decisions), table[rows, decisions], PADDING)
-
-    def read(tokens: IntArray) -> IntArray:
-        return (table == tokens[:, :, None]).argmax(axis=2)
+    levels: list[tuple[int, int]] = []
+    for name, some in choices.items():
+        tokens: list[int] = []
+        for choice in some:
+            # What is not known is written as the next lower choice, or not at all.
+            lower = tokens[-1] if tokens and name in ordinal else PADDING
+            is_known = choice in known[name]
+            tokens.append(known_tokens[name][known[name].index(choice)] if is_known else lower)
+        rising = sorted({*tokens} - {PADDING}) if name in ordinal else []
+        levels += [(len(rows), level) for level in rising or [PADDING]]
+        rows.append(tokens)
+    decision_of, level = np.array(levels).T
+    starts = np.searchsorted(decision_of, np.arange(len(rows)))
+    chain = np.eye(len(rows) + 2, k=1, dtype=bool)
+    single = table_sequence(
+        rows, vocabulary, "the choice of each decision; padding if inactive", written
+    )
 
     def write_levels(decisions: IntArray) -> IntArray:
-        tokens = write(decisions)[:, decision_of]
-        return np.where(rising, np.where(level <= tokens, level, PADDING), tokens)
+        tokens = single.write(decisions)[:, decision_of]
+        return np.where(level > 0, np.where(level <= tokens, level, PADDING), tokens)
+
+    def read_levels(tokens: IntArray) -> IntArray:
+        # The tokens of a decision rise, so that the largest is that of its choice.
+        return single.read(np.maximum.reduceat(tokens, starts, axis=1))
 
     def write_chain(decisions: IntArray) -> IntArray:
-        tokens = write(decisions)
-        nodes = np.where(tokens == PADDING, PADDING, tokens + 2)
-        ends = ((0, 0), (1, 1))
+        tokens = single.write(decisions)
+        nodes, ends = tokens + 2 * (tokens > 0), ((0, 0), (1, 1))
         return flatten_graphs(chain, np.pad(nodes, ends, constant_values=len(vocabulary) + 2))
 
     def read_chain(tokens: IntArray) -> IntArray:
         nodes = unflatten_graphs(tokens, len(chain))[1][:, 1:-1]
-        return read(np.where(nodes == PADDING, PADDING, nodes - 2))
+        return single.read(nodes - 2 * (nodes > 0))
 
     return {
-        "decisions": TokenSequence(
-            n_decisions,
-            vocabulary,
-            "the choice of each decision; padding if inactive",
-            write,
-            read,
-        ),
+        "decisions": single,
         "levels": TokenSequence(
             len(level),
-            vocabulary,
+            single.vocabulary,
             "as decisions, but for an ordinal decision every choice up to its own",
             write_levels,
-            # The tokens of a decision rise, so that the largest is that of its choice.
-            lambda tokens: read(np.maximum.reduceat(tokens, starts, axis=1)),
+            read_levels,
         ),
         "adjacency": TokenSequence(
             (len(chain) - 1) * (len(chain) + 2) // 2,
