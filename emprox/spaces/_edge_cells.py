@@ -9,14 +9,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..graphs import ABSENT, WIRE, Architecture, Graphs, isomorphism_classes
+from ..graphs import ABSENT, WIRE, Architecture, Graphs
 from ..graphs._graphs import IntArray
-from ._base import SearchSpace
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, path_sequence
-from ._tables import representatives
+from ._tables import TabulatedSpace
 
 
-class EdgeCellSpace(SearchSpace):
+class EdgeCellSpace(TabulatedSpace):
     """Cells in which every node is joined to every later one by an edge with an operation.
 
     A decision is the operation of an edge. As a graph a cell is its line graph: the operations are
@@ -114,23 +113,7 @@ class EdgeCellSpace(SearchSpace):
             The cells, as the only kind that there is. An edge without operation is a node whose
             operation is that.
         """
-        return (self._line_graphs(self._check(decisions)),)
-
-    def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each cell by its canonical form; see the class's notes.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix of the canonical forms.
-        """
-        matrix = self._check(decisions)
-        return self._canonical_cells[np.ravel_multi_index(tuple(matrix.T), self.n_choices)]
+        return (line_graphs(self._check(decisions), self.edges, self.operations),)
 
     def prune(self, decisions: ArrayLike) -> IntArray:
         """Set the edges that are on no path from the input to the output to none.
@@ -160,34 +143,30 @@ class EdgeCellSpace(SearchSpace):
     def _skip(self) -> int:
         return self.operations.index(self.skip)
 
-    def _line_graphs(self, operations: IntArray) -> Graphs:
-        last = max(target for _, target in self.edges)
-        ends = [(0, 0), *self.edges, (last, last)]
-        joined = [
-            (before, after)
-            for after, (source, _) in enumerate(ends)
-            for before, (_, target) in enumerate(ends[:after])
-            if source == target
-        ]
-        nodes = np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE)
-        return Graphs(nodes, joined, self.operations)
-
-    def _computing(self, cells: IntArray) -> Graphs:
-        """Write cells as what computes: no edge is absent, and a skip that copies is a wire."""
-        copies = cells == self._skip
+    def _computing(self, decisions: IntArray) -> Graphs:
+        copies = decisions == self._skip
         if not self.skip_copies_input:
             copies &= np.array([source > 0 for source, _ in self.edges])
-        return self._line_graphs(
-            np.where(copies, WIRE, np.where(cells == self._none, ABSENT, cells))
-        )
+        edges = np.where(copies, WIRE, np.where(decisions == self._none, ABSENT, decisions))
+        return line_graphs(edges, self.edges, self.operations)
 
-    @cached_property
-    def _canonical_cells(self) -> IntArray:
-        """Canonical form of every cell of the space, by its number."""
-        cells = self._from_numbers(np.arange(self.size))
-        pruned = self.prune(cells)
+    def _candidates(self, decisions: IntArray) -> tuple[IntArray, IntArray]:
         # Fewest operations first, then operations on early edges, then in their own order.
+        pruned = self.prune(decisions)
         places = np.where(pruned == self._none, len(self.operations), pruned)
-        n_operations = (pruned != self._none).sum(axis=1)
-        classes = isomorphism_classes(self._computing(cells))
-        return representatives(pruned, classes, n_operations, *places.T)
+        return pruned, np.column_stack([(pruned != self._none).sum(axis=1), places])
+
+
+def line_graphs(
+    operations: IntArray, edges: Sequence[tuple[int, int]], names: Sequence[str]
+) -> Graphs:
+    """Write cells with an operation on each edge as graphs with an operation on each node."""
+    last = max(target for _, target in edges)
+    ends = [(0, 0), *edges, (last, last)]
+    joined = [
+        (before, after)
+        for after, (source, _) in enumerate(ends)
+        for before, (_, target) in enumerate(ends[:after])
+        if source == target
+    ]
+    return Graphs(np.pad(operations, ((0, 0), (1, 1)), constant_values=WIRE), joined, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,37 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..graphs import ABSENT, WIRE, Architecture, Graphs, isomorphism_classes
+from ..graphs import ABSENT, WIRE, Graphs
+from ..graphs._architecture import load_json
 from ..graphs._graphs import IntArray
-from ._base import SearchSpace
+from ._edge_cells import line_graphs
 from ._parsing import numbers_in, refuse
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, path_sequence
 from ._signals import CellPosition, SignalOperation, Skeleton
-from ._tables import representatives
+from ._tables import TabulatedSpace
 
 _OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
 ZERO = _OPERATIONS.index("zero")
-N_NODES = 3
 # The decisions, node by node: its operation, then a skip connection from each node before it.
-OPERATIONS = (0, 2, 5)
-SKIPS = {(0, 1): 1, (0, 2): 3, (1, 2): 4, (0, 3): 6, (1, 3): 7, (2, 3): 8}
+OPERATIONS, SKIPS = [0, 2, 5], [1, 3, 4, 6, 7, 8]
+# What they lead from and to.
+_EDGES = [(0, 1), (0, 1), (1, 2), (0, 2), (1, 2), (2, 3), (0, 3), (1, 3), (2, 3)]
+# As a graph: the input, then for each node its operation and its sum, the last being the output.
+_CHAIN = [(node, node + 1) for node in range(6)]
+_SKIP_EDGES = [(2 * source, 2 * target) for source, target in (_EDGES[place] for place in SKIPS)]
 # There are at most thirteen paths, with fourteen operations in all, and an end after each path.
 PATHS_LENGTH = 27
+# Number of channels, square root of the number of time steps, and number of cells of each block.
+_BLOCKS = ((600, 32, 3), (800, 32, 4), (1000, 23, 5), (1200, 16, 6))
 
-# As a graph: the input, then for each node its operation and its sum, the last being the output.
-_OUTPUT = 2 * N_NODES
-_CHAIN = [(node, node + 1) for node in range(_OUTPUT)]
-_SKIP_EDGES = {(2 * source, 2 * target): place for (source, target), place in SKIPS.items()}
-# What each decision stands for: the edge of a skip connection, or none for an operation.
-_BY_DECISION = [
-    next((edge for edge, place in _SKIP_EDGES.items() if place == decision), None)
-    for decision in range(len(OPERATIONS) + len(SKIPS))
-]
 _AS_JSON = str.maketrans("()'", '[]"')
 _EXAMPLE = "linear:1|conv5:01|zero:101"
 
 
-class NASBenchASRSpace(SearchSpace):
+class NASBenchASRSpace(TabulatedSpace):
     """Cells of three nodes in a row, for speech recognition: 13,824 cells.
 
     Each node adds up the result of its operation on the output of the node before, and skip
@@ -106,12 +102,10 @@ class NASBenchASRSpace(SearchSpace):
     title = "NAS-Bench-ASR: cells of 3 operations in a row with skip connections, for speech"
     operations = _OPERATIONS
     choices: Mapping[str, tuple[str, ...]] = {
-        name: choices
-        for node in range(1, N_NODES + 1)
-        for name, choices in [
-            (f"operation of node {node}", _OPERATIONS),
-            *((f"skip {source} -> {node}", ("no skip", "skip")) for source in range(node)),
-        ]
+        f"skip {source} -> {target}" if place in SKIPS else f"operation of node {target}": (
+            ("no skip", "skip") if place in SKIPS else _OPERATIONS
+        )
+        for place, (source, target) in enumerate(_EDGES)
     }
     default_sequence = "decisions"
     proximity_sequence = "paths"
@@ -126,21 +120,14 @@ class NASBenchASRSpace(SearchSpace):
         SignalOperation("zero", "block"),
         SignalOperation("skip", "copy"),
     )
-    # Four blocks of 3, 4, 5 and 6 cells behind a convolution each. The last two halve the number of
-    # time steps, of which the resolution is the square root.
+    # A convolution stands before each block. The last two halve the number of time steps.
     skeleton = Skeleton(
         tuple(
             CellPosition(width=width, resolution=resolution, entry="copy" if number else "renew")
-            for width, resolution, n_cells in (
-                (600, 32, 3),
-                (800, 32, 4),
-                (1000, 23, 5),
-                (1200, 16, 6),
-            )
+            for width, resolution, n_cells in _BLOCKS
             for number in range(n_cells)
         )
     )
-
     accepted = f"a text such as {_EXAMPLE!r}, three lists such as ['conv5', 0, 1], nine decisions"
 
     @cached_property
@@ -153,7 +140,7 @@ class NASBenchASRSpace(SearchSpace):
             "decisions": decisions,
             "paths": path_sequence(
                 decisions,
-                lambda cells: _graphs(cells).without([ZERO]),
+                self._computing,
                 PATHS_LENGTH,
                 "the sequence 'decisions', then the operations along each path in sorted order",
             ),
@@ -167,7 +154,7 @@ class NASBenchASRSpace(SearchSpace):
     @property
     def pathless(self) -> IntArray:
         """Decisions of the cell with nothing but zeros, so that no signal passes it."""
-        return np.where(np.isin(np.arange(self.n_decisions), OPERATIONS), ZERO, 0)
+        return self.encode(["zero:0|zero:00|zero:000"])[0]
 
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write cells as graphs of operations and sums.
@@ -182,7 +169,11 @@ class NASBenchASRSpace(SearchSpace):
         tuple of Graphs
             The cells, as the only kind that there is. Skip connections are edges between sums.
         """
-        return (_graphs(self._check(decisions)),)
+        matrix = self._check(decisions)
+        nodes = np.full((len(matrix), len(_CHAIN) + 1), WIRE)
+        nodes[:, 1::2] = matrix[:, OPERATIONS]
+        present = np.pad(matrix[:, SKIPS] == 1, ((0, 0), (len(_CHAIN), 0)), constant_values=True)
+        return (Graphs(nodes, [*_CHAIN, *_SKIP_EDGES], self.operations, present),)
 
     def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write the canonical forms of cells as graphs in which skips are operations, too.
@@ -198,51 +189,24 @@ class NASBenchASRSpace(SearchSpace):
             The cells, as the only kind that there is.
         """
         matrix = self.canonicalize(decisions)
-        # After the input, for each node: its operation, skips from all nodes before, its sum.
-        nodes: list[IntArray] = [np.full(len(matrix), WIRE)]
-        edges: list[tuple[int, int]] = []
-        sums = [0]
-        for node, place in enumerate(OPERATIONS, start=1):
-            first = len(nodes)
-            nodes.append(np.where(matrix[:, place] == ZERO, ABSENT, matrix[:, place]))
-            skips = matrix[:, [SKIPS[source, node] for source in range(node)]]
-            nodes += list(np.where(skips == 0, ABSENT, len(self.operations)).T)
-            edges += [(sums[-1], first), *zip(sums, range(first + 1, len(nodes)), strict=True)]
-            edges += [(read, len(nodes)) for read in range(first, len(nodes))]
-            sums.append(len(nodes))
-            nodes.append(nodes[0])
+        absent = matrix == self.pathless
+        matrix[:, SKIPS] = len(self.operations)
         names = [operation.name for operation in self.signal_operations]
-        return (Graphs(np.stack(nodes, axis=1), edges, names),)
+        return (line_graphs(np.where(absent, ABSENT, matrix), _EDGES, names),)
 
-    def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each cell by its canonical form; see the class's notes.
+    def _computing(self, decisions: IntArray) -> Graphs:
+        return self.graphs(decisions)[0].without([ZERO])
 
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, 9)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, 9)
-            Decision matrix of the canonical forms.
-        """
-        matrix = self._check(decisions)
-        return self._canonical_cells[np.ravel_multi_index(tuple(matrix.T), self.n_choices)]
-
-    @cached_property
-    def _canonical_cells(self) -> IntArray:
-        """Canonical form of every cell of the space, by its number."""
-        cells = self._from_numbers(np.arange(self.size))
-        classes = isomorphism_classes(_graphs(cells).without([ZERO]))
-        n_operations = (cells[:, OPERATIONS] != ZERO).sum(axis=1)
-        n_skips = cells[:, list(SKIPS.values())].sum(axis=1)
-        return representatives(cells, classes, n_operations, n_skips, *cells.T)
+    def _candidates(self, decisions: IntArray) -> tuple[IntArray, IntArray]:
+        # Fewest operations first, then fewest skip connections.
+        n_operations = (decisions[:, OPERATIONS] != ZERO).sum(axis=1)
+        n_skips = decisions[:, SKIPS].sum(axis=1)
+        return decisions, np.column_stack([n_operations, n_skips, decisions])
 
     def _write_text(self, choices: Sequence[int]) -> str:
         return "|".join(
             f"{self.operations[choices[place]]}:"
-            + "".join(str(choices[SKIPS[source, node]]) for source in range(node))
+            + "".join(map(str, choices[place + 1 : place + 1 + node]))
             for node, place in enumerate(OPERATIONS, start=1)
         )
 
@@ -250,18 +214,15 @@ class NASBenchASRSpace(SearchSpace):
         if (numbers := numbers_in(text.replace("_", ","))) is not None:
             return self._read_items(numbers)
         if text.startswith(("[", "(")):
-            try:
-                return self._read_items(list(json.loads(text.translate(_AS_JSON))))
-            except (ValueError, TypeError, RecursionError):
-                raise refuse(text, self.accepted) from None
+            return self._read_items(load_json(text.translate(_AS_JSON), self.accepted))
         nodes = [node.partition(":") for node in text.split("|")]
         return self._read_items(
             [[name, *(int(s) if s in ("0", "1") else s for s in skips)] for name, _, skips in nodes]
         )
 
     def _read_items(self, items: list[Any]) -> Sequence[int]:
-        if len(items) == N_NODES:
-            nodes = [list(n) if isinstance(n, (tuple, list, np.ndarray)) else [] for n in items]
+        if len(items) == len(OPERATIONS):
+            nodes = [node if isinstance(node, (tuple, list)) else [] for node in items]
             if [len(node) for node in nodes] != [2, 3, 4]:
                 raise refuse(
                     items,
@@ -269,27 +230,4 @@ class NASBenchASRSpace(SearchSpace):
                     f" (0 or 1), as in {_EXAMPLE!r}",
                 )
             items = [choice for node in nodes for choice in node]
-        return super()._read_items(
-            [
-                int(item)
-                if isinstance(item, (bool, np.bool_)) and place not in OPERATIONS
-                else item
-                for place, item in enumerate(items)
-            ]
-        )
-
-    def _read_graph(self, architecture: Architecture) -> Sequence[int]:
-        choices: list[Any] = [int(edge in architecture.edges) for edge in _BY_DECISION]
-        for place, operation in zip(OPERATIONS, architecture.operations[1::2], strict=False):
-            choices[place] = operation
-        return super()._read_items(choices)
-
-
-def _graphs(cells: IntArray) -> Graphs:
-    """Write cells as graphs of operations and sums."""
-    nodes = np.full((len(cells), _OUTPUT + 1), WIRE)
-    nodes[:, 1::2] = cells[:, OPERATIONS]
-    edges = [*_CHAIN, *_SKIP_EDGES]
-    present = np.ones((len(cells), len(edges)), dtype=bool)
-    present[:, len(_CHAIN) :] = cells[:, list(_SKIP_EDGES.values())]
-    return Graphs(nodes, edges, _OPERATIONS, present)
+        return super()._read_items(items)

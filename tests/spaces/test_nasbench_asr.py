@@ -100,8 +100,6 @@ def benchmark_class(cell):
         EXAMPLE,
         f"  {EXAMPLE}\n",
         [[0, 1], [1, 0, 1], [5, 1, 0, 1]],
-        (("linear", True), ("conv5", 0, 1), ("zero", 1, 0, 1)),
-        [np.array([0, 1]), np.array([1, 0, 1]), np.array([5, 1, 0, 1])],
         "[[0, 1], [1, 0, 1], [5, 1, 0, 1]]",
         "[['linear', 1], ['conv5', 0, 1], ['zero', 1, 0, 1]]",
         "((0, 1), (1, 0, 1), (5, 1, 0, 1))",
