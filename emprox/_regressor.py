@@ -152,7 +152,7 @@ class EmProxRegressor(ProximityPredictor):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,

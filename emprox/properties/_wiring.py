@@ -99,7 +99,7 @@ class Wiring:
     def spread(self, per_graph: NDArray[Any]) -> Array:
         """Repeat what is given for each graph for each of the settings."""
         n_settings = len(self._covariances)
-        return per_graph if n_settings == 1 else np.tile(per_graph, n_settings)
+        return per_graph if n_settings == 1 else np.concatenate([per_graph] * n_settings, axis=-1)
 
     def _look_up(self, operations: Sequence[SignalOperation], strided: bool) -> None:
         graphs = self.graphs
