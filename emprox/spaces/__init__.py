@@ -1,4 +1,4 @@
-"""Architectures and search spaces: parsing, canonical forms, token sequences, sampling."""
+"""Search spaces: architectures as texts, decisions, graphs and tokens, and which are the same."""
 
 from ..graphs import Architecture, ArchitectureError
 from ._base import SearchSpace

@@ -129,32 +129,6 @@ def test_unknown_operations_against_the_list_of_all_paths(cells, seed):
     check_all(cells, cells.draw(seed), unknown, expected)
 
 
-@settings(max_examples=20)
-@given(seed=seeds)
-def test_another_order_of_the_nodes_changes_nothing(cells, seed):
-    graphs = cells.draw(seed, n_inputs=1)
-    # Nodes move to where they may, after what they read.
-    rng, order = np.random.default_rng(seed), [0]
-    while len(order) < graphs.n_nodes - 1:
-        ready = [
-            node
-            for node in range(1, graphs.n_nodes - 1)
-            if node not in order and all(s in order for s, t in graphs.edges if t == node)
-        ]
-        order.append(int(rng.choice(ready)))
-    order.append(graphs.n_nodes - 1)
-    places = np.argsort(order)
-    edges = [(places[source], places[target]) for source, target in graphs.edges]
-    by_target = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
-    moved = Graphs(
-        graphs.operations[:, order],
-        [edges[edge] for edge in by_target],
-        graphs.names,
-        graphs.present[:, by_target],
-    )
-    cells.check(cells.describe(moved), cells.describe(graphs))
-
-
 def test_by_hand(cells):
     # In a cell of NAS-Bench-201: a convolution 3x3 behind 1x1; pooling; a skip and a convolution;
     # a chain of convolutions; and one that leads nowhere.

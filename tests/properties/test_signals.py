@@ -228,24 +228,6 @@ def test_random_cells_against_the_list_of_all_ways(cells, concatenate):
     assert n_checked > 300
 
 
-def test_chains_by_hand(cells):
-    graphs = chains((0,), (0, 0), (0, 0, 0), (1,), (2,))
-    columns = cells.describe(graphs, [CONV, COPY, POOL])
-    jacobians = [SLOPE, SLOPE**2, SLOPE**3, 1, 1]
-    once, twice, thrice = (renew(CORRELATION, n_layers) for n_layers in (1, 2, 3))
-    cells.check(
-        columns,
-        {
-            "last cell: log jacobian (whiteness 0)": np.log(jacobians),
-            "last cell: correlation (whiteness 0)": [once, twice, thrice, 0.8, 0.8],
-            "last cell: log variance (whiteness 1)": [0, 0, 0, 0, -np.log(9)],
-            "last cell: log gradient (whiteness 0)": np.log(
-                0.1 + np.array([1, 1 + SLOPE, 1 + SLOPE + SLOPE**2, 0, 0])
-            ),
-        },
-    )
-
-
 def test_blurred_noise_against_boxes_convolved(cells):
     box, boxes, expected = np.full((3, 3), 1 / 9), np.ones((1, 1)), []
     for _ in range(7):
