@@ -94,8 +94,7 @@ class Architecture:
     def adjacency(self) -> NDArray[np.uint8]:
         """Adjacency matrix of shape (n_nodes, n_nodes), upper triangular."""
         matrix = np.zeros((self.n_nodes, self.n_nodes), dtype=np.uint8)
-        if self.edges:
-            matrix[tuple(zip(*self.edges, strict=True))] = 1
+        matrix[tuple(np.array(self.edges, dtype=int).reshape(-1, 2).T)] = 1
         return matrix
 
     @classmethod
@@ -176,27 +175,20 @@ class Architecture:
         >>> Architecture.from_networkx(graph)
         Architecture(operations=('input', 'conv'), edges=((0, 1),), space=None)
         """
-        if not (hasattr(graph, "is_directed") and hasattr(graph, "is_multigraph")):
-            raise ArchitectureError(f"expected a networkx.DiGraph, got {shown(graph)}")
-        if not graph.is_directed() or graph.is_multigraph():
+        networkx = import_optional("networkx", extra="plot", purpose="from_networkx")
+        if not isinstance(graph, networkx.DiGraph) or graph.is_multigraph():
             raise ArchitectureError(
-                "expected a networkx.DiGraph: a directed graph with at most one edge from a node to"
-                f" another, got a {type(graph).__name__}"
+                "expected a networkx.DiGraph, with at most one edge from a node to another, got"
+                f" {shown(graph)} of type {type(graph).__name__}"
             )
         names = list(graph.nodes)
-        operations = []
-        for name in names:
-            attributes = graph.nodes[name]
-            if operation not in attributes:
-                raise ArchitectureError(
-                    f"node {shown(name)} has no attribute {operation!r} that says its operation;"
-                    f" it has {shown(', '.join(map(repr, attributes))) if attributes else 'none'}"
-                )
-            operations.append(attributes[operation])
-        numbers = {name: number for number, name in enumerate(names)}
-        matrix = np.zeros((len(names), len(names)), dtype=bool)
-        for source, target in graph.edges:
-            matrix[numbers[source], numbers[target]] = True
+        if lacking := [name for name in names if operation not in graph.nodes[name]]:
+            raise ArchitectureError(
+                f"node {shown(lacking[0])} has no attribute {operation!r} that says its operation;"
+                f" it has {shown(list(graph.nodes[lacking[0]]))}"
+            )
+        operations = _as_names([graph.nodes[name][operation] for name in names])
+        matrix = networkx.to_numpy_array(graph, weight=None, dtype=bool)
         return cls._sorted(operations, matrix, names, space)
 
     def to_networkx(self, operation: str = "operation") -> networkx.DiGraph:
@@ -290,10 +282,7 @@ class Architecture:
                 "the JSON form of an architecture needs the fields 'operations' and 'edges',"
                 f" got {shown(text)}"
             )
-        operations, edges = fields["operations"], fields["edges"]
-        if not isinstance(operations, list) or not isinstance(edges, list):
-            raise ArchitectureError(f"'operations' and 'edges' have to be lists, got {shown(text)}")
-        return cls(tuple(operations), tuple(edges), fields.get("space"))
+        return cls(fields["operations"], fields["edges"], fields.get("space"))
 
     def __str__(self) -> str:
         return self.to_string()
@@ -315,11 +304,10 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _as_names(operations: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(operations, str) or not isinstance(operations, Iterable):
-        raise ArchitectureError(f"operations have to be a list of strings, got {shown(operations)}")
-    names = tuple(operations)
+    several = isinstance(operations, Iterable) and not isinstance(operations, str)
+    names: tuple[Any, ...] = tuple(operations) if several else (None,)
     if not all(isinstance(name, str) for name in names):
-        raise ArchitectureError(f"operations have to be strings, got {shown(names)}")
+        raise ArchitectureError(f"operations have to be a list of strings, got {shown(operations)}")
     return names
 
 

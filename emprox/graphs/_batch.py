@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,10 +20,6 @@ Floats = NDArray[np.float64]
 ABSENT, WIRE = -1, -2
 
 
-# No numbers; `GraphBatch` makes a mapping of it.
-_NONE: Any = ()
-
-
 @dataclass(frozen=True)
 class GraphBatch:
     """The fields of `Graphs`."""
@@ -36,7 +32,7 @@ class GraphBatch:
     inputs: Sequence[str] = ()
     concatenates: frozenset[int] = frozenset()
     kind: str = ""
-    numbers: Mapping[str, NDArray[Any]] = _NONE
+    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         operations = self.operations
@@ -45,10 +41,9 @@ class GraphBatch:
                 "operations are whole numbers of shape (n_graphs, n_nodes), got an array of shape"
                 f" {operations.shape} and type {operations.dtype}"
             )
-        if operations.min(initial=0) < WIRE or operations.max(initial=WIRE) >= len(self.names):
-            raise ValueError(
-                f"there is an operation that is not in {WIRE} to {len(self.names) - 1}"
-            )
+        last = len(self.names) - 1
+        if operations.min(initial=0) < WIRE or operations.max(initial=WIRE) > last:
+            raise ValueError(f"there is an operation that is not in {WIRE} to {last}")
         edges = [(int(source), int(target)) for source, target in self.edges]
         if wrong := [
             e for e in edges if not 0 <= e[0] < e[1] < self.n_nodes or e[1] < self.n_inputs
@@ -63,14 +58,10 @@ class GraphBatch:
                 f" {self.present.shape}"
             )
         order = sorted(range(len(edges)), key=lambda edge: edges[edge][::-1])
-        if order != list(range(len(edges))):
-            edges = [edges[edge] for edge in order]
-            if self.present is not None:
-                object.__setattr__(self, "present", self.present[:, order])
-        object.__setattr__(self, "edges", tuple(edges))
+        if self.present is not None and order != list(range(len(edges))):
+            object.__setattr__(self, "present", self.present[:, order])
+        object.__setattr__(self, "edges", tuple(edges[edge] for edge in order))
         object.__setattr__(self, "names", tuple(self.names))
-        object.__setattr__(self, "numbers", dict(self.numbers))
-        object.__setattr__(self, "inputs", tuple(self.inputs))
 
     @property
     def wire_names(self) -> list[str]:
@@ -88,10 +79,15 @@ class GraphBatch:
         """Number of nodes, the inputs and the output among them."""
         return self.operations.shape[1]
 
+    @property
+    def ends(self) -> IntArray:
+        """Sources and targets of the edges: shape (2, n_edges)."""
+        return np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+
     @cached_property
     def there(self) -> BoolArray:
         """Which edges are there, with both their nodes: shape (n_edges, n_graphs)."""
-        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        sources, targets = self.ends
         there = self.nodes[sources] & self.nodes[targets]
         return there if self.present is None else there & self.present.T
 
@@ -126,9 +122,8 @@ class GraphBatch:
     def adjacency(self) -> BoolArray:
         """Adjacency matrices of shape (n_graphs, n_nodes, n_nodes), strictly upper triangular."""
         matrices = np.zeros((self.n_graphs, self.n_nodes, self.n_nodes), dtype=bool)
-        if self.edges:
-            sources, targets = np.array(self.edges).T
-            matrices[:, sources, targets] = self.there.T
+        sources, targets = self.ends
+        matrices[:, sources, targets] = self.there.T
         return matrices
 
     def architectures(self, space: str | None = None) -> list[Architecture]:
@@ -148,7 +143,7 @@ class GraphBatch:
         # Labels by node and operation: WIRE and ABSENT are -2 and -1, and count from the end.
         table = np.array([[*self.names, wire, None] for wire in self.wire_names], dtype=object)
         labels = table[np.arange(self.n_nodes), self.operations].tolist()
-        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        sources, targets = self.ends
         joined: dict[bytes, tuple[tuple[int, int], ...]] = {}
         found = []
         for row, (nodes, there) in enumerate(zip(self.nodes.T, self.there.T, strict=True)):

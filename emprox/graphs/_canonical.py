@@ -67,15 +67,11 @@ def _contract(graphs: Graphs) -> tuple[IntArray, IntArray]:
     live, n_inputs = graphs.live(), graphs.n_inputs
     n_graphs, n_nodes = live.operations.shape
     sums = np.isin(np.arange(n_nodes), list(live.concatenates))
-    # Inputs, the output, a node that concatenates, then the operations.
-    labels = np.where(
-        sums & (live.operations == WIRE), n_inputs + 2, live.operations + n_inputs + 3
-    )
-    labels[:, :n_inputs] = np.arange(n_inputs) + 1
-    labels[:, -1] = n_inputs + 1
-    wires = live.operations == WIRE
-    wires &= ~sums
+    wires = (live.operations == WIRE) & ~sums
     wires[:, :n_inputs] = wires[:, -1] = False
+    # Inputs, the output, a node that concatenates, then the operations.
+    labels = np.where(live.operations == WIRE, n_inputs + 2, live.operations + n_inputs + 3)
+    labels[:, :n_inputs], labels[:, -1] = np.arange(n_inputs) + 1, n_inputs + 1
     labels[wires | (live.operations == ABSENT)] = 0
     there = live.there.T
     # How often each node's result has arrived in each node.
@@ -134,11 +130,9 @@ def canonical_orders(labels: IntArray, adjacency: Edges) -> IntArray:
     return orders
 
 
-def _topological_orders(
-    adjacency: BoolArray, ranks: IntArray, depth_first: bool = False
-) -> IntArray:
+def _depth_first_orders(adjacency: BoolArray, ranks: IntArray) -> IntArray:
     """Sort the nodes so that edges lead forward; of those that can come next the lowest does."""
-    # Depth first, a node whose last predecessor came later goes before, whatever its rank.
+    # But a node whose last predecessor came later goes before, whatever its rank.
     n_graphs, n_nodes = ranks.shape
     rows = np.arange(n_graphs)
     n_open = adjacency.sum(axis=1)
@@ -150,8 +144,7 @@ def _topological_orders(
         reached = adjacency[rows, node]
         n_open -= reached
         n_open[rows, node] = -1
-        if depth_first:
-            since[reached] = step + 1
+        since[reached] = step + 1
     return orders
 
 
@@ -209,7 +202,7 @@ def _orders_by_colour(
     """Return depth-first orders of graphs all of whose nodes are told apart."""
     # The hash comes last, so that similar graphs are written in similar orders.
     preferred = np.lexsort((colours, labels, -heights), axis=1)
-    return _topological_orders(adjacency != 0, np.argsort(preferred, axis=1), depth_first=True)
+    return _depth_first_orders(adjacency != 0, np.argsort(preferred, axis=1))
 
 
 def _longest_ways(adjacency: Edges) -> IntArray:

@@ -102,7 +102,7 @@ class Graphs(GraphBatch):
     @property
     def connected(self) -> BoolArray:
         """Whether any path leads from an input to the output: shape (n_graphs,)."""
-        return self._reached()[-1]
+        return self._spread(slice(self.n_inputs))[-1]
 
     def live(self) -> Graphs:
         """Leave out the nodes and edges that are on no path from an input to the output.
@@ -112,9 +112,9 @@ class Graphs(GraphBatch):
         Graphs
             The same graphs with nothing in their place. Inputs and the output stay.
         """
-        alive = self._reached() & self._needed()
+        alive = self._spread(slice(self.n_inputs)) & self._spread(-1, backward=True)
         alive[: self.n_inputs] = alive[-1] = True
-        sources, targets = np.array(self.edges, dtype=np.int64).reshape(-1, 2).T
+        sources, targets = self.ends
         return replace(
             self,
             operations=np.where(alive.T, self.operations, ABSENT),
@@ -134,8 +134,6 @@ class Graphs(GraphBatch):
         Graphs
             The graphs with nothing in their place.
         """
-        if not len(operations):
-            return self
         gone = np.isin(self.operations, list(operations))
         return replace(self, operations=np.where(gone, ABSENT, self.operations))
 
@@ -223,13 +221,9 @@ class Graphs(GraphBatch):
         ndarray of shape (..., n_graphs)
             The sums, 0 where there is no path.
         """
-        sums = np.zeros(gains.shape)
-        sums[: self.n_inputs] = gains[: self.n_inputs]
-        for node, sources in self.reads.items():
-            for source, where in sources:
-                sums[node] += sums[source] if where is None else sums[source] * where
-            sums[node] *= gains[node]
-            sums[node] *= self.nodes[node]
+        sums = gains.copy()
+        for node in self.reads:
+            sums[node] *= self._sum_read(sums, node) * self.nodes[node]
         return sums[-1]
 
     def total_lengths(self, lengths: Floats) -> tuple[Floats, Floats]:
@@ -247,15 +241,11 @@ class Graphs(GraphBatch):
         n_paths : ndarray of shape (n_graphs,)
             Number of paths.
         """
-        totals, n_paths = np.zeros(lengths.shape), np.zeros((self.n_nodes, self.n_graphs))
-        totals[: self.n_inputs], n_paths[: self.n_inputs] = lengths[: self.n_inputs], 1
-        for node, sources in self.reads.items():
-            for source, where in sources:
-                totals[node] += totals[source] if where is None else totals[source] * where
-                n_paths[node] += n_paths[source] if where is None else n_paths[source] * where
-            n_paths[node] *= self.nodes[node]
-            totals[node] += lengths[node] * n_paths[node]
-            totals[node] *= self.nodes[node]
+        totals, n_paths = lengths.copy(), np.ones((self.n_nodes, self.n_graphs))
+        for node in self.reads:
+            n_paths[node] = self._sum_read(n_paths, node) * self.nodes[node]
+            before = self._sum_read(totals, node) * self.nodes[node]
+            totals[node] = before + lengths[node] * n_paths[node]
         return totals[-1], n_paths[-1]
 
     def longest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
@@ -281,30 +271,11 @@ class Graphs(GraphBatch):
             for source, where in sources:
                 far = longest[source]
                 if where is not None:
-                    far = far + _unless(where, lengths.dtype)
+                    far = np.where(where, far, far.dtype.type(-np.inf))
                 np.maximum(longest[node], far, out=longest[node])
             longest[node] += lengths[node]
-            if not self.nodes[node].all():
-                longest[node] += _unless(self.nodes[node], lengths.dtype)
+            longest[node, ..., ~self.nodes[node]] = -np.inf
         return longest
-
-    def shortest_paths(self, lengths: Floats, start: int | None = None) -> Floats:
-        """Add up the nodes' lengths along the path on which they are fewest.
-
-        Parameters
-        ----------
-        lengths : ndarray of shape (n_nodes, ..., n_graphs)
-            Length of each node.
-        start : int, default=None
-            The input that paths begin at; None for all inputs.
-
-        Returns
-        -------
-        ndarray of shape (n_nodes, ..., n_graphs)
-            The fewest on any path from an input up to and with each node; infinity where none
-            leads there.
-        """
-        return -self.longest_paths(-lengths, start)
 
     def reading_inputs(self, start: int | None = None) -> BoolArray:
         """Say which nodes read an input, directly or over wires.
@@ -319,13 +290,9 @@ class Graphs(GraphBatch):
         ndarray of shape (n_nodes, n_graphs)
             True for nodes that do.
         """
-        wire = self.by_node == WIRE
-        reading = np.zeros(wire.shape, dtype=bool)
-        near = np.zeros(wire.shape, dtype=bool)
-        near[slice(self.n_inputs) if start is None else start] = True
-        for edge, (source, target) in enumerate(self.edges):
-            reading[target] |= near[source] & self.there[edge]
-            near[target] = reading[target] & wire[target]
+        starts = slice(self.n_inputs) if start is None else start
+        reading = self._spread(starts, through=self.by_node == WIRE)
+        reading[starts] = False
         return reading
 
     def read_by_output(self) -> BoolArray:
@@ -336,32 +303,25 @@ class Graphs(GraphBatch):
         ndarray of shape (n_nodes, n_graphs)
             True for nodes that are read.
         """
-        wire = self.by_node == WIRE
-        read = np.zeros(wire.shape, dtype=bool)
-        read[-1] = True
-        for edge in range(len(self.edges) - 1, -1, -1):
-            source, target = self.edges[edge]
-            near = read[target] & wire[target] if target < self.n_nodes - 1 else True
-            read[source] |= near & self.there[edge]
+        read = self._spread(-1, backward=True, through=self.by_node == WIRE)
         read[-1] = False
         return read
 
-    def _reached(self) -> BoolArray:
-        reached = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
-        reached[: self.n_inputs] = True
-        for edge, (source, target) in enumerate(self.edges):
-            reached[target] |= self.there[edge] & reached[source]
-        return reached
+    def _spread(
+        self, starts: int | slice, backward: bool = False, through: BoolArray | None = None
+    ) -> BoolArray:
+        """Say which nodes are led to from the starting ones, or lead to them, through some."""
+        found = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
+        found[starts] = True
+        for edge in range(len(self.edges))[:: -1 if backward else 1]:
+            here, there = self.edges[edge][:: -1 if backward else 1]
+            passing = found[here] & self.there[edge]
+            found[there] |= passing if through is None else passing & through[here]
+        return found
 
-    def _needed(self) -> BoolArray:
-        needed = np.zeros((self.n_nodes, self.n_graphs), dtype=bool)
-        needed[-1] = True
-        for edge in range(len(self.edges) - 1, -1, -1):
-            source, target = self.edges[edge]
-            needed[source] |= self.there[edge] & needed[target]
-        return needed
-
-
-def _unless(where: BoolArray, dtype: Any) -> Floats:
-    """Return minus infinity for graphs where something is not so, and 0 where it is."""
-    return np.where(where, 0, -np.inf).astype(dtype, copy=False)
+    def _sum_read(self, values: Floats, node: int) -> Floats:
+        """Add up the values of what a node reads."""
+        total = np.zeros(values.shape[1:])
+        for source, where in self.reads[node]:
+            total += values[source] if where is None else values[source] * where
+        return total
