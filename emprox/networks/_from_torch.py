@@ -11,32 +11,24 @@ from torch import fx, nn
 
 from ..spaces import Architecture, ArchitectureError
 
-INPUT, OUTPUT, PARAMETER, CONSTANT = "input", "output", "parameter", "constant"
-
-# What a layer's label holds, in this order: the attribute, the letter before its value, and the
-# value that goes without saying.
-_MAIN_ATTRIBUTES: tuple[tuple[str, str, int | None], ...] = (
-    ("in_channels", "", None),
-    ("out_channels", "", None),
-    ("in_features", "", None),
-    ("out_features", "", None),
-    ("num_features", "", None),
-    ("num_channels", "", None),
-    ("num_embeddings", "", None),
-    ("embedding_dim", "", None),
-    ("normalized_shape", "", None),
-    ("input_size", "", None),
-    ("hidden_size", "", None),
-    ("embed_dim", "", None),
-    ("num_heads", "h", None),
-    ("num_layers", "l", 1),
-    ("kernel_size", "", None),
-    ("output_size", "", None),
-    ("stride", "s", 1),
-    ("dilation", "d", 1),
-    ("groups", "g", 1),
-    ("num_groups", "g", None),
+# What a layer's label holds, in this order: attributes that are written as they are, then others
+# with the letter before their value and the value that goes without saying.
+_WIDTHS = (
+    *("in_channels", "out_channels", "in_features", "out_features", "num_features"),
+    *("num_channels", "num_embeddings", "embedding_dim", "normalized_shape"),
+    *("input_size", "hidden_size", "embed_dim"),
 )
+_MAIN_ATTRIBUTES: dict[str, tuple[str, int | None]] = {
+    **dict.fromkeys(_WIDTHS, ("", None)),
+    "num_heads": ("h", None),
+    "num_layers": ("l", 1),
+    "kernel_size": ("", None),
+    "output_size": ("", None),
+    "stride": ("s", 1),
+    "dilation": ("d", 1),
+    "groups": ("g", 1),
+    "num_groups": ("g", None),
+}
 _IN_PLACE_OPERATORS = {
     getattr(operator, name) for name in ("iadd", "isub", "imul", "itruediv", "imatmul", "setitem")
 }
@@ -148,8 +140,7 @@ def from_torch(
             if sources and _is_in_place(node, called):
                 # Who asks for the changed tensor later, by any name, gets it as it is now.
                 changed = holder[sources[0]]
-                for other in [other for other, now in holder.items() if now is changed]:
-                    holder[other] = node
+                holder |= {other: node for other, now in holder.items() if now is changed}
 
     live = _live(predecessors)
     numbers = {node: number for number, node in enumerate(live)}
@@ -194,33 +185,25 @@ def _trace(
     if unknown := sorted({each for each in leaf if isinstance(each, str)} - names):
         raise ValueError(f"leaf names {unknown}, but the module has only {sorted(names - {''})}")
     tracer = _Tracer(leaf)
-    modes = [(each, each.training) for each in module.modules()]
+    modes = {each: each.training for each in module.modules()}
     try:
         # What is described is the network in use.
-        for each, _ in modes:
-            each.training = False
+        module.eval()
         return tracer.trace(module, None if concrete_args is None else dict(concrete_args))
     # Anything can go wrong where a module computes with a tensor that has no values.
     except Exception as error:
         name = tracer.failed_in
-        where = f" in its submodule {name!r} ({_class_name(module, name)})" if name else ""
-        advice = (
-            f"leaf=[{name!r}] keeps that submodule as a single node, and"
-            if name
-            else "leaf=[…] keeps submodules as single nodes, and"
-        )
+        kind = type(module.get_submodule(name or "")).__name__
+        where = f" in its submodule {name!r} ({kind})" if name else ""
         raise ArchitectureError(
             f"{type(module).__name__} cannot be traced{where}, which happens where what is"
-            f" computed depends on the values or the shape of the input: {error}; {advice}"
+            f" computed depends on the values or the shape of the input: {error};"
+            f" leaf=[{repr(name) if name else '…'}] keeps a submodule as a single node, and"
             " concrete_args={…} fixes arguments of forward such as flags"
         ) from error
     finally:
-        for each, mode in modes:
+        for each, mode in modes.items():
             each.training = mode
-
-
-def _class_name(module: nn.Module, name: str) -> str:
-    return type(module.get_submodule(name)).__name__
 
 
 def _live(predecessors: Mapping[fx.Node, list[fx.Node]]) -> list[fx.Node]:
@@ -242,29 +225,28 @@ def _is_about_shapes(node: fx.Node, holder: Mapping[fx.Node, fx.Node | None]) ->
         return node.args[1] in _SIZE_ATTRIBUTES
     sources = node.all_input_nodes
     plain = getattr(node.target, "__module__", None) in ("_operator", "builtins", "math")
-    return plain and bool(sources) and all(holder[source] is None for source in sources)
+    return plain and bool(sources) and not any(holder[source] for source in sources)
 
 
 def _is_in_place(node: fx.Node, called: nn.Module | None) -> bool:
     """Say whether a call overwrites its first argument."""
     if called is not None:
         return getattr(called, "inplace", False) is True
-    if node.kwargs.get("inplace") is True:
-        return True
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    if node.op == "call_method":
-        return name.endswith("_") and not name.endswith("__")
-    return node.op == "call_function" and node.target in _IN_PLACE_OPERATORS
+    name = _target_name(node)
+    is_named_so = name.endswith("_") and not name.endswith("__")
+    return is_named_so or node.target in _IN_PLACE_OPERATORS or node.kwargs.get("inplace") is True
+
+
+def _target_name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
 
 
 def _label(node: fx.Node, module: nn.Module, modules: Mapping[str, nn.Module], detail: str) -> str:
-    if node.op == "placeholder":
-        return INPUT
-    if node.op == "output":
-        return OUTPUT
+    if node.op in ("placeholder", "output"):
+        return "output" if node.op == "output" else "input"
     if node.op == "get_attr":
-        parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-        return PARAMETER if node.target in parameters else CONSTANT
+        parameters = dict(module.named_parameters(remove_duplicate=False))
+        return "parameter" if node.target in parameters else "constant"
     if node.op == "call_module":
         called = modules[str(node.target)]
         name = type(called).__name__
@@ -282,7 +264,7 @@ def _main_texts(module: nn.Module) -> list[str]:
     """Write the main parameters of a layer, such as ["16", "32", "3x3", "s2"]."""
     n_dimensions = re.search(r"([123])d$", type(module).__name__)
     texts = []
-    for attribute, letter, usual in _MAIN_ATTRIBUTES:
+    for attribute, (letter, usual) in _MAIN_ATTRIBUTES.items():
         value = getattr(module, attribute, None)
         sizes = list(value) if isinstance(value, (tuple, list)) else [value]
         if not all(isinstance(size, int) for size in sizes) or set(sizes) == {usual}:
@@ -302,7 +284,7 @@ def _function_name(node: fx.Node) -> str:
     """Name a function, method or operator, the same for all ways to call it."""
     if node.target is getattr:
         return str(node.args[1])
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    name = _target_name(node)
     if node.target in _IN_PLACE_OPERATORS:
         name = name.removeprefix("i")
     name = name.strip("_")

@@ -110,14 +110,7 @@ def _check_changes(space: SearchSpace, decisions: IntArray, rng: np.random.Gener
 
 def _check_rejections(space: SearchSpace, rng: np.random.Generator) -> None:
     drawn = rng.integers(space.n_choices, size=(100, space.n_decisions))
-    foreign: list[Any] = [
-        "no such architecture",
-        "",
-        None,
-        3.5,
-        object(),
-        "__import__('os').getcwd()",
-    ]
+    foreign = ["no such architecture", "", None, 3.5, object(), "__import__('os').getcwd()"]
     containers: list[Any] = [[item] for item in foreign]
     containers += [drawn[~space.is_valid(drawn)][:1]] * (not space.is_valid(drawn).all())
     for wrong in containers:
@@ -184,16 +177,12 @@ def _path_sums(graphs: Graphs, matrices: IntArray) -> IntArray:
     signals = np.zeros((graphs.n_nodes, graphs.n_graphs, _MATRIX_SIZE), dtype=np.int64)
     # Any numbers do, as long as inputs differ.
     signals[: graphs.n_inputs] = np.arange(1, 1 + graphs.n_inputs)[:, None, None]
-    for edge, (source, target) in enumerate(graphs.edges):
-        # Sources come first, and edges are sorted by target.
-        if edge == 0 or graphs.edges[edge - 1][1] < target:
-            signals[target] = 0
-        signals[target] = (
-            signals[target] + signals[source] * graphs.there[edge][:, None]
-        ) % _MODULUS
-        if edge + 1 == len(graphs.edges) or graphs.edges[edge + 1][1] > target:
-            computed = graphs.operations[:, target] >= 0
-            factors = matrices[graphs.operations[computed, target]]
-            products = signals[target, computed, None, :] * factors % _MODULUS
-            signals[target, computed] = products.sum(axis=2) % _MODULUS
+    for node, sources in graphs.reads.items():
+        for source, where in sources:
+            signals[node] += signals[source] * (True if where is None else where[:, None])
+        signals[node] %= _MODULUS
+        computed, operations = graphs.by_node[node] >= 0, graphs.by_node[node]
+        products = signals[node, computed, None, :] * matrices[operations[computed]] % _MODULUS
+        signals[node, computed] = products.sum(axis=2) % _MODULUS
+        signals[node, ~graphs.nodes[node]] = 0
     return signals[-1]

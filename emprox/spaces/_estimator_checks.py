@@ -67,16 +67,6 @@ def check_architecture_estimator(
     def assert_same(found: Any, expected: Any, what: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6, err_msg=what)
 
-    def assert_raises(kind: type[Exception], call: Any, what: str) -> Exception:
-        try:
-            call()
-        except kind as error:
-            return error
-        raise AssertionError(what)
-
-    assert_raises(
-        NotFittedError, lambda: apply(clone(estimator), texts), "works without having been fitted"
-    )
     fitted = clone(estimator).fit(texts, accuracies)
     assert clone(estimator).get_params().keys() == parameters.keys(), "fit changes the parameters"
     expected = np.asarray(apply(fitted, texts), dtype=float)
@@ -98,24 +88,27 @@ def check_architecture_estimator(
     again = pickle.loads(pickle.dumps(fitted))
     assert_same(apply(again, texts), expected, "pickling changes the result")
 
-    error = assert_raises(
-        ArchitectureError,
-        lambda: apply(fitted, [texts[0], "no such architecture"]),
-        "accepts what is no architecture",
-    )
-    assert getattr(error, "index", None) == 1, "the error does not say which one is wrong"
-    assert_raises(ValueError, lambda: apply(fitted, []), "accepts no architectures at all")
+    foreign = [texts[0], "no such architecture"]
+    infinite = np.where(np.arange(n_architectures) == 1, np.inf, accuracies)
+    fit = clone(estimator).fit
+    refused: list[tuple[type[Exception], str, Any]] = [
+        (NotFittedError, "works without a fit", lambda: apply(clone(estimator), texts)),
+        (ArchitectureError, "accepts what is no architecture", lambda: apply(fitted, foreign)),
+        (ValueError, "accepts no architectures at all", lambda: apply(fitted, [])),
+    ]
     if is_regressor(estimator):
-        assert_raises(
-            ValueError,
-            lambda: clone(estimator).fit(texts, accuracies[1:]),
-            "accepts fewer accuracies than architectures",
-        )
-        wrong = np.where(np.arange(n_architectures) == 1, np.inf, accuracies)
-        assert_raises(
-            ValueError, lambda: clone(estimator).fit(texts, wrong), "accepts an infinite accuracy"
-        )
-    else:
+        refused += [
+            (ValueError, "accepts too few accuracies", lambda: fit(texts, accuracies[1:])),
+            (ValueError, "accepts an infinite accuracy", lambda: fit(texts, infinite)),
+        ]
+    for kind, what, call in refused:
+        index = None
+        try:
+            call()
+        except kind as error:
+            index = getattr(error, "index", 1)
+        assert index == 1, f"{what}, or the error does not say which one is wrong"
+    if not is_regressor(estimator):
         names = fitted.get_feature_names_out()
         assert len(set(names)) == expected.shape[1], "the columns are not named one by one"
         table = clone(estimator).set_output(transform="pandas").fit(frame).transform(frame)

@@ -119,11 +119,12 @@ def test_in_place_methods_and_functions():
         y = x * 2
         y.add_(1)
         F.relu(y, inplace=True)
+        torch.exp_(y)
         return y
 
     found = from_torch(Calls(forward))
-    assert found.operations == ("input", "mul", "add", "relu", "output")
-    assert found.edges == ((0, 1), (1, 2), (2, 3), (3, 4))
+    assert found.operations == ("input", "mul", "add", "relu", "exp", "output")
+    assert found.edges == ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5))
 
 
 @pytest.mark.parametrize(
