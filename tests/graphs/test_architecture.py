@@ -74,13 +74,6 @@ def test_is_frozen_and_usable_as_a_key():
         cell.space = "other"
 
 
-def test_adjacency_of_a_hand_made_cell():
-    cell = Architecture(["input", "a", "b", "output"], [(0, 1), (0, 2), (1, 3), (2, 3)])
-    expected = [[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]
-    np.testing.assert_array_equal(cell.adjacency, expected)
-    assert Architecture(["alone"], []).adjacency.tolist() == [[0]]
-
-
 @pytest.mark.parametrize(
     ("operations", "edges"),
     [
@@ -136,6 +129,12 @@ def cyclic_graph():
     return graph
 
 
+def named(operation):
+    graph = nx.DiGraph()
+    graph.add_node("x", operation=operation)
+    return graph
+
+
 @pytest.mark.parametrize(
     ("graph", "word"),
     [
@@ -144,17 +143,11 @@ def cyclic_graph():
         (nx.MultiDiGraph(), "MultiDiGraph"),
         (nx.DiGraph([("x", "y")]), "'operation'"),
         ({"x": ["y"]}, "DiGraph"),
+        (named(3), "strings"),
     ],
 )
 def test_other_graphs_of_networkx_are_refused(graph, word):
     with pytest.raises(ArchitectureError, match=word):
-        Architecture.from_networkx(graph)
-
-
-def test_operations_of_networkx_have_to_be_texts():
-    graph = nx.DiGraph()
-    graph.add_node("x", operation=3)
-    with pytest.raises(ArchitectureError, match="strings"):
         Architecture.from_networkx(graph)
 
 

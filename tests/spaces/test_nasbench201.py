@@ -222,12 +222,6 @@ def test_the_papers_sequence_of_a_cell():
     assert sizes == {"operations": 10, "paths": 10 + 20 + 8, "adjacency": 77}
 
 
-def test_the_default_sequence_is_the_operations():
-    assert SPACE.tokenize([DECISIONS]).tolist() == [[5, 1, 4, 2, 5, 4]]
-    vocabulary = SPACE.sequences[SPACE.default_sequence].vocabulary
-    assert vocabulary == ("padding", *SPACE.operations)
-
-
 def test_the_path_tokens_of_a_cell():
     # 0->1 conv3, 0->2 skip, 0->3 conv1, 1->2 conv3, 1->3 pool, 2->3 skip
     tokens = SPACE.tokenize([(CONV3, SKIP, CONV1, CONV3, POOL, SKIP)], "paths")[0]
@@ -280,16 +274,11 @@ def test_skips_from_the_input_are_wires_only_where_they_copy():
     [
         (EXAMPLE.replace("nor_conv_1x1", "conv9"), "'conv9' of edge 0 -> 3"),
         ("|skip_connect~0|+|none~0|", "three nodes"),
-        (EXAMPLE.replace("~2|", "~1|"), "as in"),
-        (EXAMPLE.replace("none~1|", ""), "as in"),
         (EXAMPLE[:-1], "as in"),
         ((4, 0, 3, 1, 4), "got 5"),
         ((4, 0, 3, 1, 4, 5), "unknown choice 5"),
         ((4, 0, 3, 1, 4, -1), "-1"),
-        ((4, 0, 3, 1, 4, 2.5), "2.5"),
         ((4, 0, 3, 1, 4, True), "True"),
-        (([0], 0, 3, 1, 4, 2), "edge 0 -> 1"),
-        ("(4, 0, 3, 1, 4, 9)", "9"),
         (Architecture(["input", "output"], [(0, 1)]), "got 0"),
     ],
 )

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emprox.datasets import fetch_nasbench201, load_nasbench201
+from emprox.datasets import load_nasbench201
 from emprox.spaces import get_space
 
 SPACE = get_space("nasbench201")
@@ -182,29 +182,19 @@ def simplified(edges):
 
 
 class TestOutputs:
-    @settings(max_examples=150)
-    @given(cells, seeds)
-    def test_no_step_changes_the_output(self, cell, seed):
+    @settings(max_examples=300)
+    @given(cells, seeds, st.booleans())
+    def test_no_step_changes_the_output(self, cell, seed, shift):
         torch.manual_seed(seed)
         x = random_images()
-        # Zero shifts, so that convolutions that the input does not reach give zero.
-        edges = build(cell, shift=False)
+        edges = build(cell, shift)
+        # Without a shift, convolutions that the input does not reach give zero.
+        edges = [edge for edge in edges if not shift or edge.source in reached(edges)]
         expected = run(edges, x)
         for simpler in simplify(edges):
             assert_same(run(simpler, x), expected)
         if not joined(edges):
             assert_same(run(exchanged(edges), x), expected)
-
-    @settings(max_examples=150)
-    @given(cells, seeds)
-    def test_steps_within_reach_are_exact_for_any_shift(self, cell, seed):
-        torch.manual_seed(seed)
-        x = random_images()
-        edges = build(cell)
-        edges = [edge for edge in edges if edge.source in reached(edges)]
-        expected = run(edges, x)
-        for simpler in simplify(edges):
-            assert_same(run(simpler, x), expected)
 
     @settings(max_examples=150)
     @given(cell=cells, seed=seeds)
@@ -246,12 +236,6 @@ class TestOutputs:
         shift = unreached.module[2].bias.detach()
         assert_same(difference, shift[None, :, None, None].expand_as(difference))
         assert difference.abs().max() > 0.1
-
-    def test_a_convolution_that_leads_nowhere_does_nothing_whatever_its_shift(self):
-        torch.manual_seed(0)
-        x = random_images()
-        edges = build((CONV1, NONE, CONV3, NONE, NONE, NONE))
-        torch.testing.assert_close(run(edges, x), run(edges[1:], x), rtol=0, atol=0)
 
     def test_a_shared_convolution_is_kept_apart_from_two(self):
         # Both have the paths convolution, convolution and nothing.
@@ -297,16 +281,6 @@ class TestAccuracies:
         assert between > 10 * within
         assert within_random_classes > 10 * within
 
-    def test_of_the_official_table(self, nasbench201_data_home):
-        X, y = fetch_nasbench201(
-            data_home=nasbench201_data_home, download_if_missing=False, return_X_y=True
-        )
-        within, between, within_random_classes = spread(X, y)
-        assert within == pytest.approx(0.609, abs=5e-4)
-        assert between == pytest.approx(6.537, abs=5e-4)
-        assert between > 10 * within
-        assert within_random_classes > 10 * within
-
 
 def expression(cell, *, zeros, flat):
     """Write what a cell computes, after the recipe that NAS-Bench-201 counts unique cells with.
@@ -345,31 +319,6 @@ class TestLiterature:
         written = {expression(cell, zeros=zeros, flat=flat) for cell in ALL_CELLS.tolist()}
         assert len(written) == count
 
-    @pytest.mark.parametrize(
-        ("cell", "other", "expressions", "zeros"),
-        [
-            # Node 2 is a sum of two zeros, which then counts as something.
-            (
-                (NONE, NONE, CONV3, NONE, NONE, NONE),
-                (NONE, NONE, CONV3, NONE, NONE, SKIP),
-                ("#+#+(0)@nor_conv_3x3", "#+#+#+(0)@nor_conv_3x3"),
-                True,
-            ),
-            # A skip connection takes a sum along, whose terms are not sorted with the others.
-            (
-                (SKIP, SKIP, SKIP, NONE, CONV3, CONV1),
-                (SKIP, SKIP, NONE, CONV1, CONV3, SKIP),
-                ("(0)@nor_conv_1x1+(0)@nor_conv_3x3+0", "(0)@nor_conv_1x1+0+(0)@nor_conv_3x3"),
-                False,
-            ),
-        ],
-    )
-    def test_equal_networks_that_the_official_recipe_splits(self, cell, other, expressions, zeros):
-        assert key(cell) == key(other)
-        written = tuple(expression(each, zeros=zeros, flat=False) for each in (cell, other))
-        assert written == expressions
-        assert len({expression(each, zeros=False, flat=True) for each in (cell, other)}) == 1
-
     def test_ours_are_the_flat_expressions_with_sharing_told_apart(self, classes):
         members = defaultdict(set)
         for cell, number in zip(ALL_CELLS.tolist(), classes.tolist(), strict=True):
@@ -377,12 +326,3 @@ class TestLiterature:
         # No class of ours has two expressions: the sets are disjoint.
         assert sum(map(len, members.values())) == 5425
         assert Counter(map(len, members.values())) == {1: 4447, 2: 471, 3: 12}
-
-    def test_the_official_expressions_split_and_merge(self, classes):
-        members = defaultdict(set)
-        for cell, number in zip(ALL_CELLS.tolist(), classes.tolist(), strict=True):
-            members[expression(cell, zeros=True, flat=False)].add(number)
-        merged = sum(len(numbers) > 1 for numbers in members.values())
-        times = Counter(number for numbers in members.values() for number in numbers)
-        split = sum(n > 1 for n in times.values())
-        assert (merged, split) == (644, 721)
