@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
-from scipy.sparse import block_array, csr_array, eye_array
+from scipy.sparse import bmat, csr_matrix, identity
 
 if TYPE_CHECKING:
     import networkx
@@ -150,9 +150,9 @@ class Layers:
         def differences(ends: IntArray) -> Any:
             rows = np.repeat(np.arange(len(ends)), 2)
             signs = np.tile([1.0, -1.0], len(ends))
-            return csr_array((signs, (rows, ends.ravel())), shape=(len(ends), n_places))
+            return csr_matrix((signs, (rows, ends.ravel())), shape=(len(ends), n_places))
 
-        climbs, same, unit = differences(self.links), eye_array(n_places), eye_array(n_links)
+        climbs, same, unit = differences(self.links), identity(n_places), identity(n_links)
         limited = [
             [differences(pairs), None, None],
             [climbs, -unit, None],
@@ -166,7 +166,7 @@ class Layers:
         off_axis = np.where(np.arange(n_places) < n_nodes, _AXIS_COST, 0)
         costs = np.concatenate([np.zeros(n_places), link_costs, off_axis])
         bounds = [(None, None)] * n_places + [(0, None)] * (n_links + n_places)
-        matrix = block_array(limited, format="csr")
+        matrix = bmat(limited, format="csr")
         return linprog(costs, matrix, limits, bounds=bounds, method="highs").x[:n_places]
 
 
