@@ -78,14 +78,6 @@ def test_an_interrupted_run_goes_on(tool, tmp_path, monkeypatch):
     assert len(trained) == 6
 
 
-def test_another_table_is_not_overwritten(tool, tmp_path):
-    table = tmp_path / "table.csv"
-    table.write_text("a,b\n1,2\n")
-    with pytest.raises(SystemExit, match="not a table of this tool"):
-        tool.prepare_table(table)
-    assert table.read_text() == "a,b\n1,2\n"
-
-
 def test_training_is_repeatable(tool, rows, monkeypatch):
     monkeypatch.setattr(tool, "EPOCHS", 1)
     known, test = tool.load_images()
