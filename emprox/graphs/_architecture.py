@@ -124,18 +124,16 @@ class Architecture:
             If the matrix does not fit the operations, or the graph has a cycle.
         """
         operations = _as_names(operations)
+        n_nodes = len(operations)
         try:
             matrix = np.asarray(adjacency)
-        except ValueError as error:
-            raise ArchitectureError(f"not an adjacency matrix: {error}") from error
-        n_nodes = len(operations)
-        if matrix.shape != (n_nodes, n_nodes):
+        except ValueError:
+            matrix = np.array(None)
+        if matrix.shape != (n_nodes, n_nodes) or (matrix.size and matrix.dtype.kind not in "biuf"):
             raise ArchitectureError(
-                f"the adjacency matrix of {n_nodes} operations has to have the shape"
-                f" ({n_nodes}, {n_nodes}), got {matrix.shape}"
+                f"the adjacency matrix of {n_nodes} operations holds numbers in {n_nodes} rows and"
+                f" columns, got {shown(adjacency)}"
             )
-        if matrix.size and matrix.dtype.kind not in "biuf":
-            raise ArchitectureError(f"an adjacency matrix holds numbers, got {shown(adjacency)}")
         return cls._sorted(operations, matrix != 0, range(n_nodes), space)
 
     @classmethod

@@ -9,19 +9,9 @@ from ._edge_cells import EdgeCellSpace
 from ._parsing import refuse
 from ._signals import SignalOperation, Skeleton
 
-N_NODES = 4
-# The order of the decisions; the text form lists the same edges by their target.
-EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-BY_TARGET = tuple(sorted(range(len(EDGES)), key=lambda edge: EDGES[edge][::-1]))
-
-# The official text, taken apart at once; the groups are the operations in its own order.
-_TEXT = re.compile(
-    r"\+".join(
-        r"\|" + "".join(rf"(\w+)~{source}\|" for source in range(target))
-        for target in range(1, N_NODES)
-    )
-)
-_GROUPS = [BY_TARGET.index(edge) + 1 for edge in range(len(EDGES))]
+# The official text, which lists the edges by their target, with the places of the decisions.
+_TEMPLATE = "|{0}~0|+|{1}~0|{3}~1|+|{2}~0|{4}~1|{5}~2|"
+_TEXT = re.compile(re.sub(r"\\{(\d)\\}", r"(?P<edge\1>\\w+)", re.escape(_TEMPLATE)))
 
 _EXAMPLE = "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|"
 
@@ -79,7 +69,7 @@ class NASBench201Space(EdgeCellSpace):
     name = "nasbench201"
     title = "NAS-Bench-201 / NATS-Bench topology: cells of 6 edges with 5 operations each"
     operations = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-    edges = EDGES
+    edges = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
     none = "none"
     skip = "skip_connect"
     # A convolution is ReLU, convolution, batch normalisation. Five cells make a stage, and a
@@ -95,12 +85,7 @@ class NASBench201Space(EdgeCellSpace):
     accepted = f"a text such as {_EXAMPLE!r}, six operations"
 
     def _write_text(self, choices: Sequence[int]) -> str:
-        names = [self.operations[choice] for choice in choices]
-        nodes = []
-        for target in range(1, N_NODES):
-            edges = [edge for edge in BY_TARGET if EDGES[edge][1] == target]
-            nodes.append("".join(f"{names[edge]}~{EDGES[edge][0]}|" for edge in edges))
-        return "|" + "+|".join(nodes)
+        return _TEMPLATE.format(*(self.operations[choice] for choice in choices))
 
     def _read_text(self, text: str) -> Sequence[int]:
         official = _TEXT.fullmatch(text)
@@ -110,4 +95,4 @@ class NASBench201Space(EdgeCellSpace):
                 "three nodes, separated by '+', with one, two and three operations and the node"
                 f" that each comes from, as in {_EXAMPLE!r}",
             )
-        return self._read_items(list(official.group(*_GROUPS)))
+        return self._read_items([official[f"edge{edge}"] for edge in range(len(self.edges))])

@@ -15,7 +15,7 @@ from ..graphs._graphs import IntArray
 from ._edge_cells import line_graphs
 from ._parsing import numbers_in, refuse
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, path_sequence
-from ._signals import CellPosition, SignalOperation, Skeleton
+from ._signals import SignalOperation, Skeleton
 from ._tables import TabulatedSpace
 
 _OPERATIONS = ("linear", "conv5", "conv5d2", "conv7", "conv7d2", "zero")
@@ -29,8 +29,6 @@ _CHAIN = [(node, node + 1) for node in range(6)]
 _SKIP_EDGES = [(2 * source, 2 * target) for source, target in (_EDGES[place] for place in SKIPS)]
 # There are at most thirteen paths, with fourteen operations in all, and an end after each path.
 PATHS_LENGTH = 27
-# Number of channels, square root of the number of time steps, and number of cells of each block.
-_BLOCKS = ((600, 32, 3), (800, 32, 4), (1000, 23, 5), (1200, 16, 6))
 
 _AS_JSON = str.maketrans("()'", '[]"')
 _EXAMPLE = "linear:1|conv5:01|zero:101"
@@ -120,13 +118,10 @@ class NASBenchASRSpace(TabulatedSpace):
         SignalOperation("zero", "block"),
         SignalOperation("skip", "copy"),
     )
-    # A convolution stands before each block. The last two halve the number of time steps.
-    skeleton = Skeleton(
-        tuple(
-            CellPosition(width=width, resolution=resolution, entry="copy" if number else "renew")
-            for width, resolution, n_cells in _BLOCKS
-            for number in range(n_cells)
-        )
+    # A convolution stands before each block. The last two halve the number of time steps, of which
+    # the resolution is the square root.
+    skeleton = Skeleton.of_stages(
+        (600, 800, 1000, 1200), (32, 32, 23, 16), n_cells=(3, 4, 5, 6), entry="renew", first=True
     )
     accepted = f"a text such as {_EXAMPLE!r}, three lists such as ['conv5', 0, 1], nine decisions"
 

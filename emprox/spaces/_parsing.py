@@ -40,7 +40,9 @@ def split(architectures: Any) -> list[Any] | NDArray[Any]:
 
 def refuse(item: Any, accepted: str) -> ArchitectureError:
     """Make the error for something that cannot be read."""
-    return ArchitectureError(f"expected {accepted}, got {shown(item)} of type {_type(item)}")
+    return ArchitectureError(
+        f"expected {accepted}, got {shown(item)} of type {type(item).__name__}"
+    )
 
 
 def numbers_in(text: str) -> list[int] | None:
@@ -74,7 +76,3 @@ def read_choices(items: Sequence[Any], choices: Mapping[str, Sequence[Any]]) -> 
     return [
         read_choice(item, name, choices[name]) for item, name in zip(items, choices, strict=True)
     ]
-
-
-def _type(item: Any) -> str:
-    return type(item).__name__

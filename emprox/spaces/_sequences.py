@@ -227,24 +227,18 @@ def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntAr
     # For every node but the first, in order: for each earlier node whether an edge leads here (2)
     # or not (1), then the token of the node's operation.
     n_graphs, n_nodes = node_tokens.shape
-    edges = np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)) != 0
-    columns = []
-    for node in range(1, n_nodes):
-        columns.append(np.where(edges[:, :node, node], EDGE, NO_EDGE))
-        columns.append(node_tokens[:, node, None])
-    return np.concatenate(columns, axis=1).astype(np.int64)
+    matrices = np.where(np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)), EDGE, NO_EDGE)
+    targets, sources = np.tril_indices(n_nodes)
+    matrices[:, range(n_nodes), range(n_nodes)] = node_tokens
+    return matrices[:, sources[1:], targets[1:]]
 
 
 def unflatten_graphs(tokens: IntArray, n_nodes: int) -> tuple[NDArray[np.bool_], IntArray]:
     """Read adjacency matrices and node tokens from sequences written by `flatten_graphs`."""
-    adjacency = np.zeros((len(tokens), n_nodes, n_nodes), dtype=bool)
-    node_tokens = np.zeros((len(tokens), n_nodes), dtype=np.int64)
-    start = 0
-    for node in range(1, n_nodes):
-        adjacency[:, :node, node] = tokens[:, start : start + node] == EDGE
-        node_tokens[:, node] = tokens[:, start + node]
-        start += node + 1
-    return adjacency, node_tokens
+    matrices = np.zeros((len(tokens), n_nodes, n_nodes), dtype=np.int64)
+    targets, sources = np.tril_indices(n_nodes)
+    matrices[:, sources[1:], targets[1:]] = tokens
+    return np.triu(matrices == EDGE, k=1), matrices[:, range(n_nodes), range(n_nodes)]
 
 
 def shift_left(tokens: IntArray, length: int | None = None) -> IntArray:

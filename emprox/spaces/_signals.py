@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+import numpy as np
 
 EFFECTS = ("copy", "blur", "renew", "block")
 
@@ -78,8 +80,8 @@ class CellPosition:
     Examples
     --------
     >>> from emprox.spaces import CellPosition
-    >>> CellPosition(width=64, resolution=8, strided=True)
-    CellPosition(width=64, resolution=8, strided=True)
+    >>> CellPosition(width=64, resolution=8, strided=True).entry
+    'copy'
     """
 
     kind: int = 0
@@ -87,14 +89,6 @@ class CellPosition:
     resolution: int = 32
     strided: bool = False
     entry: str = "copy"
-
-    def __repr__(self) -> str:
-        given = (
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        )
-        return f"CellPosition({', '.join(given)})"
 
 
 @dataclass(frozen=True)
@@ -120,9 +114,10 @@ class Skeleton:
         cls,
         widths: tuple[int, ...],
         resolutions: tuple[int, ...],
-        n_cells: int,
+        n_cells: int | tuple[int, ...],
         entry: str = "copy",
         strided: bool = False,
+        first: bool = False,
     ) -> Skeleton:
         """Stack the same cell in stages.
 
@@ -130,28 +125,31 @@ class Skeleton:
         ----------
         widths, resolutions : tuple of int
             Number of channels and resolution of each stage.
-        n_cells : int
-            Cells in a stage.
+        n_cells : int or tuple of int
+            Cells in a stage, or in each.
         entry : {"copy", "renew", "residual"}, default="copy"
             What stands between two stages; see `CellPosition`.
         strided : bool, default=False
             Whether it is the first cell of every stage but the first that halves the resolution.
+        first : bool, default=False
+            Whether the first stage begins as the others do.
 
         Returns
         -------
         Skeleton
             The skeleton.
         """
+        sizes = zip(widths, resolutions, np.broadcast_to(n_cells, len(widths)), strict=True)
         positions = []
-        for stage, (width, resolution) in enumerate(zip(widths, resolutions, strict=True)):
-            for number in range(n_cells):
-                first = stage > 0 and number == 0
+        for stage, (width, resolution, n_in_stage) in enumerate(sizes):
+            for number in range(n_in_stage):
+                begins = number == 0 and (first or stage > 0)
                 positions.append(
                     CellPosition(
                         width=width,
                         resolution=resolution,
-                        strided=strided and first,
-                        entry=entry if first else "copy",
+                        strided=strided and begins,
+                        entry=entry if begins else "copy",
                     )
                 )
         return cls(tuple(positions))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ._edge_cells import EdgeCellSpace
 from ._parsing import refuse
-from ._signals import CellPosition, SignalOperation, Skeleton
+from ._signals import SignalOperation, Skeleton
 
 # 64 channels, and a fixed skeleton of five modules; the macro space is what varies these.
 _SKELETON = "64-41414-"
@@ -89,18 +89,8 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
     # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64. The first cell of
     # a module of type 4 doubles the channels and halves the resolution; one of type 1 does neither
     # (the benchmark's lib/models/net_infer/net_macro.py).
-    skeleton = Skeleton(
-        tuple(
-            CellPosition(width=width, resolution=resolution, strided=changes and number == 0)
-            for width, resolution, changes in (
-                (128, 32, True),
-                (128, 32, False),
-                (256, 16, True),
-                (256, 16, False),
-                (512, 8, True),
-            )
-            for number in range(2)
-        )
+    skeleton = Skeleton.of_stages(
+        (128, 256, 512), (32, 16, 8), n_cells=(4, 4, 2), strided=True, first=True
     )
     accepted = f"a text such as {_EXAMPLE!r}, six operations"
 
