@@ -7,6 +7,8 @@ imports neither torch nor pandas nor matplotlib.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from . import (
         datasets,
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
         SideInformation,
         add_chance_anchor,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ArchitectureEmbedder",

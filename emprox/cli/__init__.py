@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from emprox import __version__
-
+from .._version import __version__
 from ..utils._texts import one_line
 from ._demo import demo
 from ._predict import predict

@@ -18,7 +18,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, column_or_1d, indexable
 
-from .. import __version__
+from .._version import __version__
 from ..metrics import get_scorer
 from ..metrics._scorers import METRICS
 from ..utils._sklearn import safe_indexing

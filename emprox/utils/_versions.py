@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 
 
 class InconsistentVersionWarning(UserWarning):
