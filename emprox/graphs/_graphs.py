@@ -41,7 +41,7 @@ class Graphs(GraphBatch):
         Nodes that concatenate what they read; all others add it up.
     kind : str, default=""
         Name of the kind of cell, for the names of columns; empty if there is only one.
-    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default=()
+    numbers : mapping of str to ndarray of shape (n_graphs, n_nodes), default={}
         Numbers of the nodes, such as their width or their number of weights.
 
     Examples
