@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..graphs import ArchitectureError
 from ..graphs._graphs import IntArray
 from ..utils._random import RandomState, as_generator
+from ._parsing import read_matrix
 
 # Up to this size a sample without replacement is drawn by number, beyond it by rejection.
 _MAX_NUMBERED = 10_000_000
@@ -212,28 +212,7 @@ class Decisions(ABC):
 
     def _check(self, decisions: ArrayLike) -> IntArray:
         """Return a decision matrix; refuse what is not in range or not valid."""
-        try:
-            matrix: NDArray[Any] = np.asarray(decisions)
-        except (ValueError, OverflowError) as error:
-            raise ArchitectureError(f"not a decision matrix: {error}") from error
-        is_number = matrix.dtype.kind in "biuf" or not matrix.size
-        if not is_number or matrix.ndim != 2 or matrix.shape[1] != self.n_decisions:
-            raise ArchitectureError(
-                f"a decision matrix of the space {self.name!r} holds numbers in"
-                f" {self.n_decisions} columns, got an array of shape {matrix.shape} and type"
-                f" {matrix.dtype}"
-            )
-        wrong = np.argwhere(
-            ~((matrix >= 0) & (matrix < self.n_choices) & (matrix == np.floor(matrix)))
-        )
-        if len(wrong):
-            row, column = (int(position) for position in wrong[0])
-            raise ArchitectureError(
-                f"decision {column} is {matrix[row, column]}, but has to be a whole number from 0"
-                f" to {self.n_choices[column] - 1}",
-                index=row,
-            )
-        matrix = matrix.astype(np.int64)
+        matrix = read_matrix(decisions, self.n_choices, "decision")
         faults = self._faults(matrix)
         rows = {text: int(wrong.argmax()) for text, wrong in faults.items() if wrong.any()}
         if rows:

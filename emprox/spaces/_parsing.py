@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import Architecture, ArchitectureError
 from ..utils._texts import one_line, shown
@@ -43,6 +43,28 @@ def refuse(item: Any, accepted: str) -> ArchitectureError:
     return ArchitectureError(
         f"expected {accepted}, got {shown(item)} of type {type(item).__name__}"
     )
+
+
+def read_matrix(values: ArrayLike, n_choices: Sequence[int], what: str) -> NDArray[np.int64]:
+    """Read a matrix of whole numbers, each column with so many choices."""
+    try:
+        matrix: NDArray[Any] = np.asarray(values)
+    except (ValueError, OverflowError) as error:
+        raise ArchitectureError(f"not a {what} matrix: {error}") from error
+    is_number = matrix.dtype.kind in "biuf" or not matrix.size
+    if not is_number or matrix.ndim != 2 or matrix.shape[1] != len(n_choices):
+        raise ArchitectureError(
+            f"a {what} matrix of this space holds whole numbers in {len(n_choices)} columns, got an"
+            f" array of shape {matrix.shape} and type {matrix.dtype}"
+        )
+    known = (matrix >= 0) & (matrix < n_choices) & (matrix == np.floor(matrix))
+    for row, column in np.argwhere(~known).tolist():
+        raise ArchitectureError(
+            f"{what} {column} is {matrix[row, column]}, but has to be a whole number from 0 to"
+            f" {n_choices[column] - 1}",
+            index=row,
+        )
+    return matrix.astype(np.int64)
 
 
 def numbers_in(text: str) -> list[int] | None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs, reorder
 from ..graphs._graphs import IntArray
 from ..utils._texts import one_line
+from ._parsing import read_matrix
 
 if TYPE_CHECKING:
     from ._base import SearchSpace
@@ -73,22 +74,7 @@ def translate(tokens: IntArray, source: TokenSequence, target: TokenSequence) ->
 
 def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
     """Read a token matrix; refuse what is not the sequence of an architecture of the space."""
-    matrix: NDArray[Any] = np.asarray(tokens)
-    is_number = matrix.dtype.kind in "biuf"
-    if not is_number or matrix.ndim != 2 or matrix.shape[1] != sequence.length:
-        raise ArchitectureError(
-            f"the sequences have {sequence.length} tokens, whole numbers, got an array of shape"
-            f" {matrix.shape} and type {matrix.dtype}"
-        )
-    known = (matrix >= 0) & (matrix < sequence.vocabulary_size) & (matrix == np.floor(matrix))
-    if len(wrong := np.argwhere(~known)):
-        row, column = (int(position) for position in wrong[0])
-        raise ArchitectureError(
-            f"token {matrix[row, column]} at position {column} is not in the vocabulary"
-            f" (0 to {sequence.vocabulary_size - 1})",
-            index=row,
-        )
-    matrix = matrix.astype(np.int64)
+    matrix = read_matrix(tokens, [sequence.vocabulary_size] * sequence.length, "token")
     decisions = sequence.read(matrix)
     bad = np.array(((decisions < 0) | (decisions >= space.n_choices)).any(axis=1))
     bad[~bad] = ~space.is_valid(decisions[~bad])
