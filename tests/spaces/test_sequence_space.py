@@ -271,6 +271,9 @@ def test_learn():
     assert space.is_open
     assert not learned.is_open
     check_search_space(learned)
+    unnamed = SequenceSpace().learn(list(FRAME.itertuples(index=False, name=None))).decisions
+    assert list(unnamed) == ["decision0", "decision1", "decision2", "decision3"]
+    assert list(unnamed.values()) == list(learned.decisions.values())
 
 
 def test_what_was_learned_can_be_extended():
@@ -315,19 +318,6 @@ def test_conditions_explain_what_is_missing():
     with pytest.raises(ArchitectureError, match="'kernel' has no value") as caught:
         learned.encode([FRAME.iloc[1].to_dict(), {"block": "conv", "size": "s"}])
     assert caught.value.index == 1
-
-
-def test_what_is_learned_does_not_depend_on_the_container():
-    expected = SequenceSpace().learn(FRAME).decisions
-    records = FRAME.to_dict("records")
-    space = SequenceSpace().learn(FRAME)
-    texts = space.format(space.encode(records))
-    for container in (records, texts, pd.Series(texts), space.decode(space.encode(FRAME))):
-        assert SequenceSpace().learn(container).decisions == expected
-    rows = SequenceSpace().learn(list(FRAME.itertuples(index=False, name=None))).decisions
-    assert list(rows) == ["decision0", "decision1", "decision2", "decision3"]
-    assert list(rows.values()) == list(expected.values())
-    assert SequenceSpace().learn(pd.DataFrame({"kernel": [3, 5]})).decisions == {"kernel": (3, 5)}
 
 
 def test_what_is_not_learned_says_so():
