@@ -52,3 +52,19 @@ __all__ = [
     "list_spaces",
     "register_space",
 ]
+
+for _space in (
+    DAGSpace(),
+    DARTSSpace(),
+    NASBench101Space(),
+    NASBench201Space(),
+    NASBenchASRSpace(),
+    NASBenchGraphSpace(),
+    NASBenchMacroSpace(),
+    NASBenchNLPSpace(),
+    NATSBenchSizeSpace(),
+    SequenceSpace(),
+    TransNASBench101MacroSpace(),
+    TransNASBench101MicroSpace(),
+):
+    register_space(_space)

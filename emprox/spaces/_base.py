@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
 from ._decisions import Decisions
+from ._known import KNOWN, find
 from ._parsing import numbers_in, read_choices, refuse, split
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
 from ._signals import SignalOperation, Skeleton
@@ -436,10 +437,8 @@ class SearchSpace(Decisions):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from ._registry import get_space, is_registered
-
-        if is_registered(self):
-            return get_space, (self.name,)
+        if KNOWN.get(self.name) is self:
+            return find, (self.name,)
         return partial(type(self), **self._parameters), ()
 
     def __repr__(self) -> str:

@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from ._base import SearchSpace
-from ._dag import DAGSpace
-from ._darts import DARTSSpace
-from ._nasbench101 import NASBench101Space
-from ._nasbench201 import NASBench201Space
-from ._nasbench_asr import NASBenchASRSpace
-from ._nasbench_graph import NASBenchGraphSpace
-from ._nasbench_macro import NASBenchMacroSpace
-from ._nasbench_nlp import NASBenchNLPSpace
-from ._natsbench_size import NATSBenchSizeSpace
-from ._sequence_space import SequenceSpace
-from ._transnasbench101_macro import TransNASBench101MacroSpace
-from ._transnasbench101_micro import TransNASBench101MicroSpace
-
-_SPACES: dict[str, SearchSpace] = {}
+from ._known import KNOWN, find
 
 
 def register_space(space: SearchSpace, *, overwrite: bool = False) -> SearchSpace:
@@ -51,12 +36,12 @@ def register_space(space: SearchSpace, *, overwrite: bool = False) -> SearchSpac
     """
     if not isinstance(space, SearchSpace):
         raise TypeError(f"expected an instance of SearchSpace, got {space!r}")
-    if space.name in _SPACES and not overwrite:
+    if space.name in KNOWN and not overwrite:
         raise ValueError(
             f"a space {space.name!r} is registered already; choose another name or set"
             " overwrite=True"
         )
-    _SPACES[space.name] = space
+    KNOWN[space.name] = space
     return space
 
 
@@ -84,16 +69,7 @@ def get_space(space: str | SearchSpace) -> SearchSpace:
     >>> get_space("nasbench201").size
     15625
     """
-    if isinstance(space, SearchSpace):
-        return space
-    if space not in _SPACES:
-        close = get_close_matches(str(space), _SPACES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise ValueError(
-            f"unknown search space {space!r}{hint} Registered are {', '.join(map(repr, _SPACES))};"
-            " add your own with emprox.spaces.register_space"
-        )
-    return _SPACES[space]
+    return space if isinstance(space, SearchSpace) else find(space)
 
 
 def list_spaces() -> list[str]:
@@ -110,26 +86,4 @@ def list_spaces() -> list[str]:
     >>> "nasbench201" in list_spaces()
     True
     """
-    return sorted(_SPACES)
-
-
-def is_registered(space: SearchSpace) -> bool:
-    """Say whether this very space is the one that is known by its name."""
-    return _SPACES.get(space.name) is space
-
-
-for _space in (
-    NASBenchNLPSpace(),
-    DAGSpace(),
-    DARTSSpace(),
-    NASBench201Space(),
-    NASBenchASRSpace(),
-    NASBenchMacroSpace(),
-    NATSBenchSizeSpace(),
-    SequenceSpace(),
-    TransNASBench101MacroSpace(),
-    TransNASBench101MicroSpace(),
-    NASBench101Space(),
-    NASBenchGraphSpace(),
-):
-    register_space(_space)
+    return sorted(KNOWN)

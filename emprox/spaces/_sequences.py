@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,6 @@ from ..graphs import ABSENT, WIRE, Architecture, ArchitectureError, Graphs, reor
 from ..graphs._graphs import IntArray
 from ..utils._texts import one_line
 from ._parsing import read_matrix
-
-if TYPE_CHECKING:
-    from ._base import SearchSpace
 
 PADDING = 0
 # No choice.
@@ -72,7 +69,7 @@ def translate(tokens: IntArray, source: TokenSequence, target: TokenSequence) ->
     return table[tokens[:, : target.length]]
 
 
-def read_tokens(space: SearchSpace, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
+def read_tokens(space: Any, sequence: TokenSequence, tokens: ArrayLike) -> IntArray:
     """Read a token matrix; refuse what is not the sequence of an architecture of the space."""
     matrix = read_matrix(tokens, [sequence.vocabulary_size] * sequence.length, "token")
     decisions = sequence.read(matrix)
@@ -166,7 +163,7 @@ def path_sequence(
 
 
 def adjacency_sequence(
-    space: SearchSpace,
+    space: Any,
     description: str = "adjacency and operations, column by column (EmProx paper)",
     wires: Sequence[str] = ("output",),
 ) -> TokenSequence:
