@@ -212,7 +212,7 @@ def train(operations: tuple[str, ...], seed: int, parts: tuple[Images, Images, I
 
 def canonical_cells() -> list[str]:
     """Return the canonical cells as digits, in a random order that never changes."""
-    decisions = SPACE.canonicalize(SPACE.encode(list(SPACE.enumerate())))
+    decisions = SPACE.canonicalize(np.concatenate(list(SPACE.enumerate())))
     cells = sorted({"".join(map(str, cell)) for cell in decisions.tolist()})
     return [cells[i] for i in np.random.default_rng(SHUFFLE_SEED).permutation(len(cells))]
 

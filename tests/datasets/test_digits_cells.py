@@ -35,12 +35,13 @@ def operations(space, cell):
 
 
 class TestLoad:
-    def test_every_canonical_cell_is_there_once(self, data):
+    def test_every_canonical_cell_is_there_once(self, data, tool):
         space = get_space("nasbench201")
         canonical = space.canonicalize(list(product(range(5), repeat=6)))
         there = space.encode(list(data.data))
         assert_array_equal(np.unique(there, axis=0), np.unique(canonical, axis=0))
         assert len(there) == len(np.unique(there, axis=0)) == 5425
+        assert ["".join(map(str, row)) for row in there.tolist()] == tool.canonical_cells()
 
     def test_bunch(self, data):
         assert data.target.shape == (5425,)
