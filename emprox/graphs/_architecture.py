@@ -209,8 +209,7 @@ class Architecture:
         """
         networkx = import_optional("networkx", extra="plot", purpose="to_networkx")
         graph = networkx.DiGraph()
-        for node, name in enumerate(self.operations):
-            graph.add_node(node, **{operation: name})
+        graph.add_nodes_from((n, {operation: name}) for n, name in enumerate(self.operations))
         graph.add_edges_from(self.edges)
         return graph
 

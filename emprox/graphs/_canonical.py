@@ -186,9 +186,8 @@ def _orders(labels: IntArray, adjacency: Edges) -> IntArray:
     """Return the canonical orders of graphs that fit into memory together."""
     depths = _longest_ways(adjacency)
     heights = _longest_ways(adjacency[:, ::-1, ::-1].swapaxes(1, 2))[:, ::-1]
-    counts = adjacency.astype(np.uint64)
     colours = _mix(((labels << 32) + (depths << 16) + heights).astype(np.uint64))
-    colours = _refine(colours, counts)
+    colours = _refine(colours, adjacency)
     tied = np.flatnonzero(_tied_colours(colours, adjacency))
     for row in tied:
         one = slice(row, row + 1)
@@ -222,14 +221,19 @@ def _mix(numbers: Colours) -> Colours:
     return numbers ^ (numbers >> np.uint64(31))
 
 
+def _for_each(colours: Colours, values: NDArray[Any]) -> NDArray[Any]:
+    """Repeat what belongs to a single graph for each of its colourings."""
+    return np.broadcast_to(values, (len(colours), *values.shape[1:]))
+
+
 def _n_colours(colours: Colours) -> IntArray:
     ordered = np.sort(colours, axis=1)
     return 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
 
 
-def _refine(colours: Colours, counts: NDArray[np.uint64]) -> Colours:
+def _refine(colours: Colours, adjacency: Edges) -> Colours:
     """Tell nodes apart by the colours around them until that tells no more nodes apart."""
-    colours = colours.copy()
+    colours, counts = colours.copy(), _for_each(colours, adjacency.astype(np.uint64))
     n_colours = _n_colours(colours)
     active = np.flatnonzero(n_colours < colours.shape[1])
     while len(active):
@@ -247,7 +251,7 @@ def _refine(colours: Colours, counts: NDArray[np.uint64]) -> Colours:
 def _tied_colours(colours: Colours, adjacency: Edges) -> Colours:
     """Return, for each graph, the lowest colour of nodes that are not interchangeable, or 0."""
     # Nodes that read the same and are read by the same are: it makes no difference which is first.
-    tied = np.zeros(len(colours), dtype=np.uint64)
+    tied, adjacency = np.zeros(len(colours), dtype=np.uint64), _for_each(colours, adjacency)
     by_colour = np.argsort(colours, axis=1)
     ordered = np.take_along_axis(colours, by_colour, axis=1)
     rows, places = np.nonzero(ordered[:, 1:] == ordered[:, :-1])
@@ -273,7 +277,7 @@ def _search(colours: Colours, labels: IntArray, adjacency: Edges, heights: IntAr
     candidates = colours
     while tied := _tied_colours(candidates[:1], adjacency)[0]:
         parents, nodes = np.nonzero(candidates == tied)
-        candidates = _refine_one(_set_apart(candidates[parents], nodes), adjacency)
+        candidates = _refine(_set_apart(candidates[parents], nodes), adjacency)
         certificates = _mix(candidates).sum(axis=1)
         candidates = candidates[certificates == certificates.min()]
         if len(candidates) > 1:
@@ -286,19 +290,12 @@ def _search(colours: Colours, labels: IntArray, adjacency: Edges, heights: IntAr
     return candidates[written.index(max(written))]
 
 
-def _refine_one(colours: Colours, adjacency: Edges) -> Colours:
-    """Refine several colourings of a single graph."""
-    shape = (len(colours), *adjacency.shape[1:])
-    return _refine(colours, np.broadcast_to(adjacency.astype(np.uint64), shape))
-
-
 def _finish(colours: Colours, adjacency: Edges) -> Colours:
     """Tell all nodes of a single graph apart by setting any of those apart that are tied."""
     colours = colours.copy()
-    graphs = np.broadcast_to(adjacency, (len(colours), *adjacency.shape[1:]))
-    while len(rows := np.flatnonzero(tied := _tied_colours(colours, graphs))):
+    while len(rows := np.flatnonzero(tied := _tied_colours(colours, adjacency))):
         nodes = (colours[rows] == tied[rows, None]).argmax(axis=1)
-        colours[rows] = _refine_one(_set_apart(colours[rows], nodes), adjacency)
+        colours[rows] = _refine(_set_apart(colours[rows], nodes), adjacency)
     return colours
 
 
@@ -306,9 +303,7 @@ def _written(
     finished: Colours, colours: Colours, labels: IntArray, adjacency: Edges, heights: IntArray
 ) -> list[bytes]:
     """Write a single graph and its colours in the order of each of several finished colourings."""
-    n_colourings, n_nodes = finished.shape
-    labels, heights = (np.broadcast_to(each, finished.shape) for each in (labels, heights))
-    adjacency = np.broadcast_to(adjacency, (n_colourings, n_nodes, n_nodes))
+    labels, heights, adjacency = (_for_each(finished, e) for e in (labels, heights, adjacency))
     orders = _orders_by_colour(finished, labels, adjacency, heights)
     labels, adjacency = reorder(labels, adjacency, orders)
     colours = np.take_along_axis(colours, orders, axis=1)

@@ -144,12 +144,6 @@ class Skeleton:
         for stage, (width, resolution, n_in_stage) in enumerate(sizes):
             for number in range(n_in_stage):
                 begins = number == 0 and (first or stage > 0)
-                positions.append(
-                    CellPosition(
-                        width=width,
-                        resolution=resolution,
-                        strided=strided and begins,
-                        entry=entry if begins else "copy",
-                    )
-                )
+                before = entry if begins else "copy"
+                positions.append(CellPosition(0, width, resolution, strided and begins, before))
         return cls(tuple(positions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,18 +23,7 @@ _RULES = (
     "a network has four to six modules, of which one to four halve the resolution and one to three"
     " double the channels"
 )
-
-
-def _block(name: str, mixing: float, depthwise: float) -> SignalOperation:
-    return SignalOperation(
-        name,
-        "renew",
-        kernel_size=5,
-        n_layers=2,
-        mixing=mixing,
-        depthwise=depthwise,
-        residual=True,
-    )
+_block = partial(SignalOperation, effect="renew", kernel_size=5, n_layers=2, residual=True)
 
 
 class TransNASBench101MacroSpace(ChainSpace):
@@ -83,11 +72,11 @@ class TransNASBench101MacroSpace(ChainSpace):
     # lib/models/net_infer/cell_micro.py).
     signal_operations = (
         SignalOperation("none", "block"),
-        _block("same", 18, 4),
-        _block("double_channels", 14, 6),
-        _block("halve_resolution", 19, 6),
-        _block("double_and_halve", 14, 6),
-        _block("second block", 18, 4),
+        _block("same", mixing=18, depthwise=4),
+        _block("double_channels", mixing=14, depthwise=6),
+        _block("halve_resolution", mixing=19, depthwise=6),
+        _block("double_and_halve", mixing=14, depthwise=6),
+        _block("second block", mixing=18, depthwise=4),
     )
     # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64.
     skeleton = Skeleton((CellPosition(width=64, resolution=64),))
