@@ -2,8 +2,8 @@
 Grid search over the neighbours and the size of the embedding
 =============================================================
 
-The pipeline is an estimator like any other: ``GridSearchCV`` tunes it. The cache keeps the metric
-that was learned for one number of neighbours for all the others.
+The pipeline is an estimator like any other: ``GridSearchCV`` tunes it. The cache keeps what one
+setting has computed of the cells for all others.
 """
 
 # %%
