@@ -9,6 +9,7 @@ one process, so that ratios of times hold on a noisy machine where the times the
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ import pandas as pd
 
 from emprox.model_selection import compare_predictors, evaluate_predictors
 from emprox.spaces import SearchSpace
+
+# Rows without the anchor do without it on purpose.
+warnings.filterwarnings("ignore", "the space .* has architectures without a path")
 
 Method = Callable[[str | SearchSpace, int], Any]
 
