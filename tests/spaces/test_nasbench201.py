@@ -134,15 +134,6 @@ def test_canonical_form_worked_out_by_hand(cell, canonical):
     assert key.count(NONE) >= canonical.count(NONE)
 
 
-def test_operations_that_do_different_things_are_kept_apart():
-    pool_first = (POOL, NONE, NONE, NONE, CONV3, NONE)
-    conv_first = (CONV3, NONE, NONE, NONE, POOL, NONE)
-    # Two paths that share their first convolution, and two with one each.
-    shared = (CONV3, NONE, NONE, CONV1, SKIP, SKIP)
-    separate = (CONV3, CONV3, NONE, CONV1, NONE, SKIP)
-    assert len(set(keys(SPACE, pool_first, conv_first, shared, separate))) == 4
-
-
 def test_a_representative_has_the_fewest_operations_of_its_class():
     canonical = SPACE.canonicalize(ALL_CELLS)
     assert ((canonical != NONE).sum(axis=1) <= (ALL_CELLS != NONE).sum(axis=1)).all()

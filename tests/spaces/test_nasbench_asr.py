@@ -197,13 +197,6 @@ def test_path_tokens_are_the_same_within_a_class_and_have_room():
     assert (before > 0).sum(axis=1).max() == PATHS_LENGTH
 
 
-def test_different_cells_never_share_tokens():
-    for sequence in SPACE.sequences:
-        tokens = SPACE.tokenize(ALL_CELLS, sequence)
-        assert len(np.unique(tokens, axis=0)) == len(ALL_CELLS)
-        np.testing.assert_array_equal(SPACE.detokenize(tokens[::7], sequence), ALL_CELLS[::7])
-
-
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [

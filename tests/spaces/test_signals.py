@@ -260,20 +260,11 @@ def basic(c_in, c_out, shortcut):
 
 
 C = 200
+CONV3, CONV1 = [conv(C, C, 3), norm(C)], [conv(C, C), norm(C)]
 LAYERS = {
-    "nasbench101": {
-        "conv3x3-bn-relu": [conv(C, C, 3), norm(C)],
-        "conv1x1-bn-relu": [conv(C, C), norm(C)],
-        "projection": [conv(C, C), norm(C)],
-    },
-    "nasbench201": {
-        "nor_conv_3x3": [conv(C, C, 3), norm(C)],
-        "nor_conv_1x1": [conv(C, C), norm(C)],
-    },
-    "transnasbench101_micro": {
-        "conv3x3": [conv(C, C, 3), norm(C)],
-        "conv1x1": [conv(C, C), norm(C)],
-    },
+    "nasbench101": {"conv3x3-bn-relu": CONV3, "conv1x1-bn-relu": CONV1, "projection": CONV1},
+    "nasbench201": {"nor_conv_3x3": CONV3, "nor_conv_1x1": CONV1},
+    "transnasbench101_micro": {"conv3x3": CONV3, "conv1x1": CONV1},
     "transnasbench101_macro": {
         "same": basic(C, C, False),
         "double_channels": basic(C // 2, C, True),
