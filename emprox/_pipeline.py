@@ -108,8 +108,8 @@ class ArchitecturePipeline(Pipeline):
             if value is not None:
                 params |= self._for_steps(name, value)
         # Another last step takes the anchor for a sample like others.
-        if n_anchors and has_fit_parameter(self.steps[-1][1], "n_anchors"):
-            params |= self._for_steps("n_anchors", n_anchors)
+        if n_anchors and isinstance(self.steps[-1][1], ProximityRegressor):
+            params |= _name_for(self.steps[-1:], "n_anchors", n_anchors)
         return super().fit(X, y, **params)
 
     def fit_transform(self, X: Any, y: ArrayLike | None = None, **params: Any) -> Floats:
@@ -138,17 +138,22 @@ class ArchitecturePipeline(Pipeline):
         return super().__getitem__(index)
 
     def _for_steps(self, name: str, value: Any) -> dict[str, Any]:
-        """Return a parameter of fit for all steps that take it, as scikit-learn reads it."""
+        """Return a parameter of fit for all steps that take it."""
         takers = [
             step
-            for step, made in self.steps
-            if hasattr(made, "fit") and has_fit_parameter(made, name)
+            for step in self.steps
+            if hasattr(step[1], "fit") and has_fit_parameter(step[1], name)
         ]
         if not takers:
             raise ValueError(f"no step of the pipeline takes {name}")
-        if sklearn.get_config()["enable_metadata_routing"]:
-            return {name: value}
-        return {f"{step}__{name}": value for step in takers}
+        return _name_for(takers, name, value)
+
+
+def _name_for(steps: list[tuple[str, Any]], name: str, value: Any) -> dict[str, Any]:
+    """Return a parameter of fit for some steps, as scikit-learn reads it."""
+    if sklearn.get_config()["enable_metadata_routing"]:
+        return {name: value}
+    return {f"{step}__{name}": value for step, _ in steps}
 
 
 def make_emprox_pipeline(
@@ -239,8 +244,8 @@ def make_emprox_pipeline(
         raise ValueError(f"unknown recipe {recipe!r}; there are {', '.join(map(repr, RECIPES))}")
     metric = None
     if recipe != "paper":
-        metric = ProximityMetric(4 if embedding_dim is None else embedding_dim)
-        metric.set_params(random_state=random_state)
+        size = 4 if embedding_dim is None else embedding_dim
+        metric = ProximityMetric(size, random_state=random_state)
     knn = ProximityRegressor(
         n_neighbors, metric=metric, weights=weights, n_jobs=n_jobs, random_state=random_state
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -106,13 +105,10 @@ class KernelMachine:
         self.column_weights = np.stack([self._weigh_columns(member) for member in self.emphasis])
         # One ridge for all, chosen on their mean: quicker, and no less accurate.
         some = slice(None, None, -(-len(points) // _SAMPLES_FOR_RIDGE))
-        mean_kernel = np.mean(
-            [kernel_between(known[some], known[some]) for known in self._known()], axis=0
-        )
-        spectrum = Spectrum(mean_kernel, targets[some, None], self.weights[some])
+        kernels = [kernel_between(known[some], known[some]) for known in self._known()]
+        spectrum = Spectrum(np.mean(kernels, axis=0), targets[some, None], self.weights[some])
         self.ridge = float(RIDGES[spectrum.choose()[0][0]])
-        self._factors = None
-        factors = self._inverse_factors()
+        factors = self._inverse_factors(kernels if len(kernels[0]) == len(points) else None)
         self.dual = np.stack([W.T @ (W @ targets) for W in factors])
         self.precision = np.stack([np.square(W).sum(axis=0) for W in factors])
         self._weigh_members()
@@ -193,12 +189,13 @@ class KernelMachine:
             factors = emphasis * (shares / (shares.max() or 1)) ** self.exponent
         return factors / (self.length_scale * root_mean_squared_distance(self.points * factors)[0])
 
-    def _inverse_factors(self) -> list[Floats]:
+    def _inverse_factors(self, kernels: list[Floats] | None = None) -> list[Floats]:
         """Return W, lower triangular, of all members: W' W is the inverse kernel matrix."""
         if self._factors is not None:
             return self._factors
         noise = np.diag(self.ridge / self.weights)
-        factors = [_invert_factor(kernel_between(known, known) + noise) for known in self._known()]
+        every = kernels or (kernel_between(known, known) for known in self._known())
+        factors = [_invert_factor(kernel + noise) for kernel in every]
         if sum(factor.size for factor in factors) <= _VALUES_KEPT:
             self._factors = factors
         return factors
@@ -221,15 +218,9 @@ class KernelMachine:
         # One more ratio of 1, the variance of standardised values, for when there are few.
         self.signal_variance = float((ratios.sum() + 1) / (len(ratios) + 1))
 
-    def without_points(self) -> KernelMachine:
-        """Return a copy without the known samples, for whoever has them anyway."""
-        machine = copy(self)
-        machine.points = np.empty((0, self.points.shape[1]))
-        return machine
-
     def __getstate__(self) -> dict[str, Any]:
-        # By far the largest part, and follows from the rest.
-        return {**self.__dict__, "_factors": None}
+        # The largest parts. Points are known to the metric, and factors follow from the rest.
+        return {**self.__dict__, "points": None, "_factors": None}
 
 
 class SharedKernelRidge:

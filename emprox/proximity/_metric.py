@@ -21,7 +21,7 @@ from ..utils._sklearn import Interval, StrOptions, fit_context
 from ..utils._threads import one_blas_thread
 from ..utils._versions import VersionedMixin
 from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
-from ._rows import DistinctRows, check_rows, pack, read_known, unpack
+from ._rows import DistinctRows, Known, check_rows, read_known
 from ._transform import TargetTransforms
 
 Floats = NDArray[np.float64]
@@ -169,7 +169,6 @@ class ProximityMetric(
         self.rank_share = rank_share
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> ProximityMetric:
@@ -194,9 +193,13 @@ class ProximityMetric(
         ValueError
             If X or y are empty, of different lengths, or not finite.
         """
-        known = read_known(self, X, y, sample_weight)
-        rows = DistinctRows(known.X, known.targets, known.weights)
-        self._X, self._rows, self._shape_of_y = known.X, rows, known.y.shape
+        return self._learn(read_known(self, X, y, sample_weight))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _learn(self, known: Known) -> ProximityMetric:
+        """Learn from what is checked already."""
+        self._known, self._rows = known, DistinctRows(known)
+        self.n_features_in_, rows = known.X.shape[1], self._rows
         distinct = known.X[rows.first]
         varying = np.ptp(distinct, axis=0) > 0
         self._varying = varying if varying.any() else ~varying
@@ -219,11 +222,10 @@ class ProximityMetric(
             ]
         self._n_features_out = self.embedding_dim * len(self._machines)
         self.ridges_ = np.array([machine.ridge for machine in self._machines])
-        self.feature_weights_ = np.zeros(known.X.shape[1])
+        self.feature_weights_ = np.zeros(self.n_features_in_)
         self.feature_weights_[self._varying] = np.mean(
             [machine.feature_weights() for machine in self._machines], axis=0
         )
-        self._added = np.empty((0, known.X.shape[1]))
         self._set_known()
         return self
 
@@ -324,13 +326,13 @@ class ProximityMetric(
             outputs than in `fit`.
         """
         check_is_fitted(self, "embedding_")
-        new = read_known(self, X, y, sample_weight, self._shape_of_y)
+        new = read_known(self, X, y, sample_weight, self._known.y.shape)
         values, points = self.target_transforms_.forward(new.targets), self._to_points(new.X)
         self.target_transforms_.extend(new.targets)
         with one_blas_thread():
             for machine, column in zip(self._machines, values.T, strict=True):
                 machine.extend(points, column, new.weights)
-        self._added = np.concatenate([self._added, new.X])
+        self._known = self._known.join(new)
         self._set_known()
         return self
 
@@ -353,11 +355,12 @@ class ProximityMetric(
         fitted = self._embed([machine.fitted() for machine in self._machines])
         self._known_numbers = [_without_repetitions(numbers) for numbers in fitted.T]
         left_out = self._embed([machine.leave_one_out() for machine in self._machines])
-        places = np.r_[self._rows.place, self._rows.place.max() + 1 + np.arange(len(self._added))]
+        n_learned, n_known = len(self._rows.place), len(self._known.X)
+        places = np.r_[self._rows.place, np.arange(n_known - n_learned) + len(self._rows.first)]
         self.embedding_, self.loo_embedding_ = self._snap(fitted)[places], left_out[places]
         unused = np.flatnonzero(places < 0)
         if len(unused):
-            found = self._evaluate_points(self._to_points(self._X[unused]))[0]
+            found = self._evaluate_rows(self._known.X[unused])[0]
             self.embedding_[unused] = self.loo_embedding_[unused] = found
 
     def _embed(self, values: Sequence[Floats]) -> Floats:
@@ -385,11 +388,12 @@ class ProximityMetric(
         """Return embedding, scores and their deviations, a row for each sample."""
         check_is_fitted(self, "embedding_")
         features = check_rows(validate_data(self, X, reset=False, dtype=np.float64))
-        return self._evaluate_points(self._to_points(features), return_std)
+        return self._evaluate_rows(features, return_std)
 
-    def _evaluate_points(
-        self, points: Floats, return_std: bool = False
+    def _evaluate_rows(
+        self, features: Floats, return_std: bool = False
     ) -> tuple[Floats, Floats, Floats]:
+        points = self._to_points(features)
         with one_blas_thread():
             predicted = [machine.predict(points, return_std) for machine in self._machines]
         embedding = self._snap(self._embed([values for values, _ in predicted]))
@@ -401,21 +405,13 @@ class ProximityMetric(
         return embedding, np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
 
     def _shape(self, columns: Floats) -> Floats:
-        return columns if len(self._shape_of_y) > 1 else columns[:, 0]
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        if "_machines" in state:
-            # Points follow from the features.
-            state["_machines"] = [machine.without_points() for machine in self._machines]
-            state["_X"] = pack(self._X)
-        return state
+        return columns if self._known.y.ndim > 1 else columns[:, 0]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_machines" in state:
-            self._X = unpack(state["_X"])
-            known = np.concatenate([self._X[self._rows.first], self._added])
+            features, n_learned = self._known.X, len(self._rows.place)
+            known = np.concatenate([features[self._rows.first], features[n_learned:]])
             points = self._to_points(known)
             for machine in self._machines:
                 machine.points = points

@@ -15,7 +15,7 @@ from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, usual_distance
 from ._predictor import ProximityPredictor
-from ._rows import DistinctRows, Known, check_rows, pack, read_known, unpack
+from ._rows import DistinctRows, Known, check_rows, read_known
 from ._transform import TargetTransforms
 from ._uncertainty import ResidualCalibration
 
@@ -32,6 +32,8 @@ _SAMPLES_FOR_ONE_PART = 500
 # partial_fit(refit="auto") learns anew when there are so many known samples for so many that
 # were learned from: a tenth more.
 _GROWTH = 11, 10
+# What follows from the rest, and is found again when it is asked for.
+_FOLLOWING = "_novelty", "_search"
 
 
 class ProximityRegressor(ProximityPredictor):
@@ -251,15 +253,15 @@ class ProximityRegressor(ProximityPredictor):
 
     def _learn(self, known: Known, n_neighbors: int | str | None) -> ProximityRegressor:
         """Learn the metric of known samples."""
-        metric, embedding = self._make_metric(), known.X
+        metric, embedding, rows = self._make_metric(), known.X, None
         if metric is not None:
-            embedding = metric.fit(known.X, known.y, known.weights).embedding_
+            embedding, rows = metric._learn(known).embedding_, metric._rows
         if n_neighbors is None:
             usual = _N_NEIGHBORS_OF_EMBEDDING if metric is None else _N_NEIGHBORS
             n_neighbors = min(usual, len(known.X))
         # Set all at once, so that an interrupt above leaves nothing half fitted.
         self.metric_, self._n_learned, self._calibration = metric, len(known.X), None
-        self._set_known(known, embedding, n_neighbors)
+        self._set_known(known, embedding, n_neighbors, rows)
         return self
 
     def _make_metric(self) -> ProximityMetric | None:
@@ -272,15 +274,22 @@ class ProximityRegressor(ProximityPredictor):
         # Whatever scikit-learn is told to put out elsewhere, here it is arrays.
         return metric.set_output(transform="default")
 
-    def _set_known(self, known: Known, embedding: Floats, n_neighbors: int | str) -> None:
-        targets = known.targets
-        rows = DistinctRows(known.X, targets, known.weights)
-        transforms = TargetTransforms(targets[rows.order], known.weights[rows.order])
-        if self.metric_ is not None:
+    def _set_known(
+        self,
+        known: Known,
+        embedding: Floats,
+        n_neighbors: int | str,
+        rows: DistinctRows | None = None,
+    ) -> None:
+        rows = rows or DistinctRows(known)
+        if self.metric_ is None:
+            order = rows.order
+            transforms = TargetTransforms(known.targets[order], known.weights[order])
+        else:
             transforms = self.metric_.target_transforms_
         means = NeighborMeans(
             embedding[rows.first],
-            rows.average(targets),
+            rows.average(known.targets),
             rows.weights,
             "distance" if self.weights == "kriging" else self.weights,
             self.n_jobs,
@@ -330,7 +339,7 @@ class ProximityRegressor(ProximityPredictor):
         """Predict parts of the known samples from the others, with deviations."""
         learned = self._known.take(slice(self._n_learned))
         # An anchor is never left out: how it is predicted says nothing about others.
-        rows = DistinctRows(learned.X, learned.targets, learned.weights).order
+        rows = DistinctRows(learned).order
         order = np.random.default_rng(0).permutation(rows[~learned.is_anchor[rows]])
         parts = np.array_split(order, min(_N_PARTS, len(order)))
         if len(order) > _SAMPLES_FOR_ONE_PART:
@@ -372,7 +381,7 @@ class ProximityRegressor(ProximityPredictor):
         if self.weights == "kriging":
             raise ValueError("weights='kriging' does not predict from neighbours")
         known = self._known
-        rows = DistinctRows(known.X, known.targets, known.weights)
+        rows = DistinctRows(known)
         places, weights = self._means.find(embedding, self.n_neighbors_)
         of_places = np.zeros((len(places), len(rows.first) + 1))
         np.put_along_axis(of_places, places, weights, axis=1)
@@ -385,17 +394,7 @@ class ProximityRegressor(ProximityPredictor):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        if "_known" in state:
-            # What follows from the rest is left out.
-            state |= {"_known": (pack(self._known.X), *self._known[1:])}
-            state |= {"_novelty": None, "_search": None}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_known" in state:
-            packed, *others = state["_known"]
-            self._known = Known(unpack(packed), *others)
+        return {name: None if name in _FOLLOWING else state[name] for name in state}
 
 
 def check_refit(refit: Any) -> None:

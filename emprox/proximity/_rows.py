@@ -31,17 +31,6 @@ def check_rows(X: Floats) -> Floats:
     return X
 
 
-def pack(X: Floats) -> tuple[bytes, tuple[int, ...]]:
-    """Return a matrix as what is small in a pickle: features repeat their numbers."""
-    return zlib.compress(np.ascontiguousarray(X.T).tobytes()), X.T.shape
-
-
-def unpack(packed: tuple[bytes, tuple[int, ...]]) -> Floats:
-    """Undo `pack`."""
-    columns = np.frombuffer(zlib.decompress(packed[0])).reshape(packed[1])
-    return np.array(columns.T, order="C")
-
-
 class Known(NamedTuple):
     """What is known: features, targets as they were given, weights, and which are anchors."""
 
@@ -62,6 +51,16 @@ class Known(NamedTuple):
     def join(self, other: Known) -> Known:
         """Return the rows of both."""
         return Known(*(np.concatenate(parts) for parts in zip(self, other, strict=True)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Features repeat their numbers, column by column.
+        columns = zlib.compress(np.ascontiguousarray(self.X.T).tobytes())
+        return _unpack, (columns, self.X.shape[1], *self[1:])
+
+
+def _unpack(columns: bytes, n_columns: int, *others: Any) -> Known:
+    X = np.frombuffer(zlib.decompress(columns)).reshape(n_columns, -1).T
+    return Known(np.array(X, order="C"), *others)
 
 
 def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
@@ -96,8 +95,9 @@ class DistinctRows:
     each place; `place` says where each row went, -1 if its weight is zero; `weights` add up.
     """
 
-    def __init__(self, X: Floats, targets: Floats, weights: Floats) -> None:
-        order = np.lexsort([weights, *targets.T[::-1], *X.T[::-1]])
+    def __init__(self, known: Known) -> None:
+        X, weights = known.X, known.weights
+        order = np.lexsort([weights, *known.targets.T[::-1], *X.T[::-1]])
         self.order = order[weights[order] > 0]
         rows = X[self.order]
         self._starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
