@@ -83,8 +83,8 @@ def wrong_default(documented_type, default):
     if match is None:
         return f"does not document default={default!r}"
     try:
-        text = repr(ast.literal_eval(match[1]))
-    except (ValueError, SyntaxError):
+        text = repr(eval(match[1], vars(emprox.spaces).copy()))
+    except (NameError, SyntaxError):
         text = match[1]
     # What a dataclass makes anew each time.
     expected = "{}" if repr(default) == "<factory>" else repr(default)
