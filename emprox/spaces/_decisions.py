@@ -63,10 +63,8 @@ class Decisions(ABC):
             True where valid.
         """
         matrix = np.asarray(decisions)
-        valid = np.ones(len(matrix), dtype=bool)
-        for wrong in self._faults(matrix).values():
-            valid &= ~wrong
-        return valid
+        faults = [*self._faults(matrix).values(), np.zeros(len(matrix), dtype=bool)]
+        return ~np.logical_or.reduce(faults)
 
     def sample(
         self, n_architectures: int, random_state: RandomState = None, replace: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -80,8 +80,8 @@ class CellPosition:
     Examples
     --------
     >>> from emprox.spaces import CellPosition
-    >>> CellPosition(width=64, resolution=8, strided=True).entry
-    'copy'
+    >>> CellPosition(width=64, resolution=8, strided=True)
+    CellPosition(width=64, resolution=8, strided=True)
     """
 
     kind: int = 0
@@ -89,6 +89,11 @@ class CellPosition:
     resolution: int = 32
     strided: bool = False
     entry: str = "copy"
+
+    def __repr__(self) -> str:
+        values = [(field, getattr(self, field.name)) for field in fields(self)]
+        given = [f"{field.name}={value!r}" for field, value in values if value != field.default]
+        return f"CellPosition({', '.join(given)})"
 
 
 @dataclass(frozen=True)

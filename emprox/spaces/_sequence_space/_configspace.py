@@ -33,12 +33,9 @@ def read_configuration_space(
             "the configuration space has forbidden combinations, which a SequenceSpace does not"
             " know; write them as conditions, or leave them out"
         )
-    choices: dict[str, list[Any]] = {}
-    ordinal = []
-    for hyperparameter in configuration_space.values():
-        choices[hyperparameter.name], has_order = _read_choices(hyperparameter)
-        if has_order:
-            ordinal.append(hyperparameter.name)
+    found = {each.name: _read_choices(each) for each in configuration_space.values()}
+    choices = {name: some for name, (some, _) in found.items()}
+    ordinal = [name for name, (_, has_order) in found.items() if has_order]
     conditions: dict[str, Rules] = {}
     for condition in configuration_space.conditions:
         child, rules = _read_condition(condition, choices)
