@@ -213,7 +213,8 @@ def flatten_graphs(adjacency: NDArray[np.bool_], node_tokens: IntArray) -> IntAr
     matrices = np.where(np.broadcast_to(adjacency, (n_graphs, n_nodes, n_nodes)), EDGE, NO_EDGE)
     targets, sources = np.tril_indices(n_nodes)
     matrices[:, range(n_nodes), range(n_nodes)] = node_tokens
-    return matrices[:, sources[1:], targets[1:]]
+    places = sources[1:] * n_nodes + targets[1:]
+    return matrices.reshape(n_graphs, n_nodes**2).take(places, axis=1)
 
 
 def unflatten_graphs(tokens: IntArray, n_nodes: int) -> tuple[NDArray[np.bool_], IntArray]:
