@@ -21,14 +21,10 @@ _USUAL_SHARE, _WIDTH = 0.5, 0.5
 
 
 def side_shares(structure: Floats, columns: Floats, targets: Floats, odds: Floats) -> Floats:
-    """Find how much each of `columns` counts: its squared distance over that of all `structure`.
-
-    For side columns of unit variance, averaged over the targets of shape (n_known, n_outputs).
-    Each has a probability of telling something about the target: the prior `odds` times the ratio
-    of the marginal likelihoods of two Gaussian processes, one with and one without this column
-    beside the structure. Their common factor is the mean of the candidates, weighted by prior and
-    marginal likelihood.
-    """
+    """Find how much each side column counts: its squared distance over that of all `structure`."""
+    # Of unit variance each; averaged over the targets, of shape (n_known, n_outputs). A column has
+    # a probability of telling something: the prior odds times the ratio of the marginal likelihoods
+    # with and without it. The common factor is the posterior mean of the candidates.
     structure = structure - structure.mean(axis=0)
     # Halved, so that the typical one is 1 for a column of unit variance.
     distances = np.square(columns.T[:, :, None] - columns.T[:, None, :]) / 2

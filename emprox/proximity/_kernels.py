@@ -52,11 +52,7 @@ def root_mean_squared_distance(points: Floats) -> Floats:
 
 
 def gradient_shares(points: Floats, targets: Floats, weights: Floats) -> Floats:
-    """Return how steeply a kernel machine of the targets changes along each column.
-
-    Points of shape (n, n_features) in length scales, targets of shape (n, n_targets): the mean
-    squared gradient over its largest one, averaged over the targets.
-    """
+    """Return the mean squared gradient along each column over the largest, mean of the targets."""
     # Single precision, twice as fast, is more than enough.
     points = points.astype(np.float32)
     distances = euclidean_distances(points, points)

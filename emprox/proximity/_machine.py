@@ -35,13 +35,10 @@ _WEIGHTS = 1e-6, 1e6
 
 
 class Spectrum:
-    """A kernel matrix with each of the `RIDGES` on its diagonal, by one eigendecomposition.
+    """A kernel matrix with each of the `RIDGES` on its diagonal, by one eigendecomposition."""
 
-    Kernel of shape (n, n), targets of shape (n, n_targets); the ridge of a sample is divided by
-    its weight. See Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006,
-    equations 5.12 (leave-one-out) and 5.8 (marginal likelihood).
-    """
-
+    # Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, equations 5.12
+    # (leave-one-out) and 5.8 (marginal likelihood). Ridges are divided by the samples' weights.
     def __init__(self, kernel: Floats, targets: Floats, weights: Floats) -> None:
         self._weights, self._targets = weights, targets
         self._scales = np.sqrt(weights)
@@ -67,10 +64,7 @@ class Spectrum:
         return best, dual[targets, best], residuals[targets, best]
 
     def evidence(self) -> float:
-        """Return the logarithm of the marginal likelihood, the best signal variance taken.
-
-        Of all targets together, and averaged over the ridges.
-        """
+        """Return the log marginal likelihood of all targets, averaged over the ridges."""
         n_samples = len(self._targets)
         squares = (np.square(self._rotated)[:, None, :] / self._eigenvalues).mean(axis=-1)
         logarithms = -0.5 * (n_samples * np.log(squares) + np.log(self._eigenvalues).sum(axis=-1))
@@ -78,17 +72,10 @@ class Spectrum:
 
 
 class KernelMachine:
-    """Kernel ridge regressions of the same values that weigh the columns differently.
+    """Kernel ridge regressions of the same values that weigh the columns differently."""
 
-    Members tell columns apart by `emphasis`, of shape (n_members, n_features). A column is
-    weighted by its `gradient_shares` ** `exponent`, times its emphasis, `n_rounds` times.
-
-    `fit` sets ``column_weights`` of shape (n_members, n_features), with which distances are in
-    units of the length scale; ``ridge``; ``member_weights``, whose sum is 1; the coefficients
-    ``dual`` and the diagonals of the inverse kernel matrices ``precision``, of shape (n_members,
-    n_samples); and ``signal_variance``, that of the Gaussian process per unit of the kernel.
-    """
-
+    # Members tell columns apart by `emphasis`, of shape (n_members, n_features): a column is
+    # weighted by its `gradient_shares` ** `exponent`, times its emphasis, `n_rounds` times.
     def __init__(
         self, emphasis: Floats, length_scale: float, exponent: float, n_rounds: int
     ) -> None:
@@ -116,11 +103,7 @@ class KernelMachine:
         return self
 
     def predict(self, X: Floats, return_variance: bool = False) -> tuple[Floats, Floats]:
-        """Return what each member predicts, and the variance of a new measurement (or NaN).
-
-        Of shapes (n_members, n) and (n,). The variance is that of the Gaussian process, noise
-        included, averaged over the members.
-        """
+        """Return what each member predicts, and the variance of a new measurement (or NaN)."""
         n_members, n_samples = self.dual.shape
         values = np.empty((n_members, len(X)))
         explained = np.full((n_members, len(X)), np.nan)
@@ -224,10 +207,7 @@ class KernelMachine:
 
 
 class SharedKernelRidge:
-    """Kernel ridge regressions of several targets that share everything but the ridge.
-
-    ``left_out`` holds what is predicted for each known sample from all others.
-    """
+    """Kernel ridge regressions of several targets that share everything but the ridge."""
 
     def __init__(self, samples: Floats, targets: Floats) -> None:
         self._center, self._means = samples.mean(axis=0), targets.mean(axis=0)
@@ -237,6 +217,7 @@ class SharedKernelRidge:
         self._known = centered * self._weights
         kernel = kernel_between(self._known, self._known)
         _, dual, residuals = Spectrum(kernel, values, np.ones(len(samples))).choose()
+        # What is predicted for each known sample from all others.
         self._dual, self.left_out = dual.T, targets - residuals.T
 
     def predict(self, samples: Floats) -> Floats:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 Floats = NDArray[np.float64]
@@ -14,8 +13,6 @@ Weights = str | Callable[[Floats], Floats]
 
 # A point is usual if it is no further from its nearest than this share of the known ones.
 _USUAL = 0.95
-# So many distances are computed at once.
-_DISTANCES_AT_ONCE = 2**22
 
 
 def make_search(points: Floats, n_neighbors: int, n_jobs: int | None) -> NearestNeighbors:
@@ -77,16 +74,6 @@ class NeighborMeans:
             weights = np.divide(nearest, distances, np.ones_like(distances), where=far)
         weights = weights * self.importance[places]
         return weights / weights.sum(axis=1, keepdims=True)
-
-
-def nearest_distances(points: Floats, others: Floats) -> Floats:
-    """Return how far each point is from the nearest of the others."""
-    size = max(1, _DISTANCES_AT_ONCE // len(others))
-    parts = [
-        cdist(points[start : start + size], others).min(axis=1)
-        for start in range(0, len(points), size)
-    ]
-    return np.concatenate(parts)
 
 
 def usual_distance(points: Floats) -> float:

@@ -15,7 +15,6 @@ from sklearn.base import (
 from sklearn.utils import Tags
 
 from ..utils._versions import VersionedMixin
-from ._neighbors import nearest_distances
 
 Floats = NDArray[np.float64]
 
@@ -154,7 +153,7 @@ class ProximityPredictor(
         """
         learner, features = self._look_at(X)
         scales, known, usual = learner._measure_novelty()
-        nearest = nearest_distances(features * scales, known)
+        nearest = known.kneighbors(features * scales)[0][:, 0]
         return np.divide(nearest, usual, np.where(nearest > 0, np.inf, 0), where=usual > 0)
 
     def is_novel(self, X: Any) -> NDArray[np.bool_]:

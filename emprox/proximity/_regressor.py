@@ -110,16 +110,9 @@ class ProximityRegressor(ProximityPredictor):
         "random_state": ["random_state"],
     }
 
-    embedding_: Floats
     metric_: Any
-    n_neighbors_: int
-    _known: Known
-    _embedding: Floats
-    _n_learned: int
-    _transforms: TargetTransforms
-    _means: NeighborMeans
     _calibration: ResidualCalibration | None
-    _novelty: tuple[Floats | float, Floats, float] | None
+    _novelty: tuple[Floats | float, Any, float] | None
     _search: Any
 
     def __init__(
@@ -360,13 +353,13 @@ class ProximityRegressor(ProximityPredictor):
     def _embed(self, features: Floats) -> Floats:
         return features if self.metric_ is None else self.metric_.transform(features)
 
-    def _measure_novelty(self) -> tuple[Floats | float, Floats, float]:
-        """Return what makes features distances, where known samples are, and how close usually."""
+    def _measure_novelty(self) -> tuple[Floats | float, Any, float]:
+        """Return what makes features distances, a search for known ones, and how close they are."""
         if self._novelty is None:
             scales = 1.0 if self.metric_ is None else np.sqrt(self.metric_.feature_weights_)
             evaluated = ~self._known.is_anchor & (self._known.weights > 0)
             points = np.unique(self._known.X[evaluated], axis=0) * scales
-            self._novelty = scales, points, usual_distance(points)
+            self._novelty = scales, make_search(points, 1, self.n_jobs), usual_distance(points)
         return self._novelty
 
     def _search_rows(self) -> tuple[Any, NDArray[np.intp]]:

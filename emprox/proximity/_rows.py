@@ -89,12 +89,10 @@ def read_known(
 
 
 class DistinctRows:
-    """The different rows of a matrix, sorted: each stands for all rows that equal it.
+    """The different rows of a matrix, sorted: each stands for all rows that equal it."""
 
-    `order` lists the rows that count, those of a place one after the other; `first` is one of
-    each place; `place` says where each row went, -1 if its weight is zero; `weights` add up.
-    """
-
+    # `order` lists the rows that count, those of a place one after the other; `first` is one of
+    # each place; `place` says where each row went, -1 if its weight is zero; `weights` add up.
     def __init__(self, known: Known) -> None:
         X, weights = known.X, known.weights
         order = np.lexsort([weights, *known.targets.T[::-1], *X.T[::-1]])

@@ -176,27 +176,6 @@ class SideInformation(ArchitectureTransformer):
         super().fit(X, y, side=side)
         return self
 
-    def fit_transform(  # type: ignore[override]
-        self, X: Any, y: ArrayLike | None = None, side: Any = None
-    ) -> Any:
-        """Learn from known architectures and describe them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples,)
-            Known architectures; see `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their accuracies in the target task; required.
-        side : mapping or pair, default=None
-            What is known of the side tasks; None takes `tasks`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_columns)
-            Structural and side columns.
-        """
-        return super().fit_transform(X, y, side=side)
-
     def _learn(self, decisions: IntArray, y: Any, side: Any = None) -> list[str]:
         targets = check_targets(y)
         check_consistent_length(decisions, targets)

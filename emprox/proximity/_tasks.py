@@ -15,11 +15,7 @@ from ..spaces._sequences import IntArray
 
 
 def read_tasks(space: SearchSpace, tasks: Any) -> pd.DataFrame:
-    """Return what is known of tasks: a row for each architecture, a column for each task.
-
-    The index holds the `keys` of different canonical forms. Accuracies are means where several
-    were given, and NaN where none was.
-    """
+    """Return accuracies (means, or NaN): a column for each task, `keys` of canonical forms."""
     if not isinstance(tasks, Mapping):
         parts = [_read(space, tasks, "side information")]
     elif tasks:

@@ -9,44 +9,15 @@ Floats = NDArray[np.float64]
 
 
 class TargetTransform:
-    """Stretch accuracies near the best known one, where differences matter, and standardise.
+    """Stretch accuracies near the best known one, where differences matter, and standardise."""
 
-    With c = best + `headroom` * (best - median) of the known values, a value y becomes
-
-        z = rank_share * rank(y) / sd(rank) + (1 - rank_share) * -log(c - y) / sd(log)
-
-    standardised over the known values; rank is the share of known values below y, interpolated.
-    z does not change if all values are multiplied by a positive number or shifted.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Known values; higher is better.
-    weights : ndarray of shape (n_samples,), default=None
-        How many times each counts.
-    rank_share : float, default=0.15
-        Share of the rank, from 0 to 1.
-    headroom : float, default=1.0
-        Where the logarithm ends, in units of the distance from median to best.
-
-    Notes
-    -----
-    `forward` is strictly increasing on all numbers, so that it also serves values that become
-    known later. Below the least known value the rank stays 0 and the logarithm goes on; once c is
-    e times as far as from the least known value, it goes on along its tangent, because it hardly
-    changes any more. Above the best the rank stays 1, and beyond half the headroom the logarithm
-    goes on along its tangent, because it ends at c. `inverse` interpolates linearly between the
-    known pairs, and stays within the known values. Where all known values are equal there is
-    nothing to learn, and all numbers are transformed back to that value.
-    """
-
-    def __init__(
-        self,
-        y: Floats,
-        weights: Floats | None = None,
-        rank_share: float = 0.15,
-        headroom: float = 1.0,
-    ) -> None:
+    # With c = 2 best - median of the known values, z is the standardised
+    #     rank_share * rank(y) / sd(rank) + (1 - rank_share) * -log(c - y) / sd(log)
+    # where rank is the share of known values below y, interpolated. It does not change if all
+    # values are multiplied by a positive number or shifted. The logarithm goes on along its tangent
+    # halfway from best to c, and where c is e times as far as from the least known value, so that
+    # `forward` strictly increases on all numbers.
+    def __init__(self, y: Floats, weights: Floats | None = None, rank_share: float = 0.15) -> None:
         self.rank_share = rank_share
         # Exact: numbers of any size become at most 1, and the best one 0.
         self._exponent = int(np.frexp(np.abs(y).max())[1])
@@ -56,7 +27,7 @@ class TargetTransform:
         counts = np.bincount(places, weights).astype(np.float64)
         spread = -values[0]
         # Where more than half of the values share the best one, its distance to the median is 0.
-        self._room = headroom * max(-_median(values, counts), 0.01 * spread) or 1.0
+        self._room = max(-_median(values, counts), 0.01 * spread) or 1.0
         self._far = np.e * (self._room + spread)
         self._values = values
         self._ranks = (np.cumsum(counts) - 0.5 * counts) / counts.sum()
@@ -74,12 +45,7 @@ class TargetTransform:
         return self._forward(self._scale_down(y))
 
     def inverse(self, z: Floats, clip: bool = True) -> Floats:
-        """Transform standardised values back.
-
-        With `clip`, they stay between the least and the best of the known values. Otherwise what
-        lies beyond them is what `forward` transforms to z, if there is such a value: with a rank
-        share of 1 there is none.
-        """
+        """Transform back, with `clip` to what lies between the known values."""
         values = np.interp(z, self._knots, self._knot_values)
         if not clip and self.rank_share < 1 and len(self._knots) > 1:
             beyond = z - np.clip(z, self._knots[0], self._knots[-1])
@@ -94,12 +60,9 @@ class TargetTransform:
         return np.clip(scaled, -largest, largest)
 
     def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
-        """Return half the distance of what lies one deviation above and below, transformed back.
-
-        Values above the best known one are allowed there, so that the deviation does not vanish
-        near it. Values below the least known one are not: there the logarithm would make a little
-        into very much.
-        """
+        """Return half the distance of what lies one deviation above and below, transformed back."""
+        # Beyond the best, so that it does not vanish there; but not below the least known value,
+        # where the logarithm would make a little into very much.
         above, below = self.inverse(z + deviation, clip=False), self.inverse(z - deviation)
         return 0.5 * above - 0.5 * below
 

@@ -18,20 +18,12 @@ _CALIBRATED_AT = 0.9
 
 
 class ResidualCalibration:
-    """What residuals of known architectures say about the errors of predictions.
+    """What residuals of known architectures say about the errors of predictions."""
 
-    Residuals and the standard deviations predicted for them, up to a common factor, are of
-    transformed accuracies and of shape (n_samples, n_outputs): there errors are about as large for
-    good as for bad architectures, while in percent those of bad ones are many times larger. An
-    interval there, transformed back, is wide below and narrow above, and ends where accuracies do.
-    With `add_mean_square`, the mean square of the residuals is added to all variances: for
-    deviations that say where errors are larger, but may be zero.
-
-    See Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-Free Predictive Inference for
-    Regression, JASA 2018, section 5.2 (scaled residuals). Those of a cross-validation take the
-    place of those of a split.
-    """
-
+    # Residuals and deviations (up to a common factor) are of transformed accuracies, where errors
+    # are about as large for good as for bad architectures. `add_mean_square` is for deviations that
+    # say where errors are larger, but may be zero. See Lei, G'Sell, Rinaldo, Tibshirani and
+    # Wasserman, Distribution-Free Predictive Inference for Regression, JASA 2018, section 5.2.
     def __init__(
         self,
         transforms: TargetTransforms,
@@ -48,36 +40,25 @@ class ResidualCalibration:
         self._ratios = np.sort(np.abs(residuals) / stds, axis=0)
 
     def intervals(self, scores: Floats, stds: Floats, coverage: float) -> Floats:
-        """Find intervals that hold accuracies, of shape (n, n_outputs, 2).
-
-        Infinite if there are too few samples for the coverage, with the correction for their
-        finite number.
-        """
-        n_samples = len(self._ratios)
+        """Find intervals of shape (n, n_outputs, 2); infinite if too few samples are known."""
         # Rounding, as of .55 * 100, must not take one more.
-        rank = math.ceil((n_samples + 1) * coverage - 1e-9)
-        if rank > n_samples:
-            return np.broadcast_to([-np.inf, np.inf], (*scores.shape, 2)).copy()
-        return self._between(scores, self._widen(stds) * self._ratios[rank - 1])
+        rank = math.ceil((len(self._ratios) + 1) * coverage - 1e-9)
+        return self._between(scores, stds, rank)
 
     def standard_deviations(self, scores: Floats, stds: Floats) -> Floats:
-        """Find standard deviations that are as wide as intervals with a coverage of 90 %.
-
-        With too few samples for that, as the interval that holds all residuals; with none,
-        infinite.
-        """
-        n_samples = len(self._ratios)
-        if not n_samples:
-            return np.full_like(scores, np.inf)
-        rank = min(math.ceil((n_samples + 1) * _CALIBRATED_AT), n_samples)
-        ends = self._between(scores, self._widen(stds) * self._ratios[rank - 1])
+        """Find deviations as wide as intervals with a coverage of 90 %, or of all residuals."""
+        rank = math.ceil((len(self._ratios) + 1) * _CALIBRATED_AT)
+        ends = self._between(scores, stds, min(rank, max(len(self._ratios), 1)))
         widths = 2 * norm.ppf((1 + _CALIBRATED_AT) / 2)
         return ends[..., 1] / widths - ends[..., 0] / widths
 
     def _widen(self, stds: Floats) -> Floats:
         return np.sqrt(np.square(stds) + self._added)
 
-    def _between(self, scores: Floats, reach: Floats) -> Floats:
-        """Transform back what is within reach of scores."""
+    def _between(self, scores: Floats, stds: Floats, rank: int) -> Floats:
+        """Transform back what is as close to the scores as residuals up to this rank are."""
+        if rank > len(self._ratios):
+            return np.broadcast_to([-np.inf, np.inf], (*scores.shape, 2)).copy()
+        reach = self._widen(stds) * self._ratios[rank - 1]
         ends = [self._transforms.inverse(scores + far, clip=False) for far in (-reach, reach)]
         return np.stack(ends, axis=-1)
