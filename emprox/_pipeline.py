@@ -9,7 +9,7 @@ from typing import Any
 import joblib
 import numpy as np
 import sklearn
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
@@ -17,9 +17,8 @@ from sklearn.utils.validation import has_fit_parameter
 from .properties import StructuralProperties
 from .proximity import ProximityMetric, ProximityRegressor
 from .proximity._anchors import add_chance_anchor, warn_without_anchor
+from .proximity._kernels import Floats
 from .spaces import SearchSpace, get_space
-
-Floats = NDArray[np.float64]
 
 RECIPES = ("best", "lstm", "paper")
 

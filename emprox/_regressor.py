@@ -14,14 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._pipeline import RECIPES, make_emprox_pipeline
 from .proximity import SideInformation
+from .proximity._kernels import Floats
 from .proximity._predictor import ProximityPredictor
-from .proximity._regressor import check_refit
 from .proximity._rows import check_rows, check_weights
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
-
-Floats = NDArray[np.float64]
 
 
 class EmProxRegressor(ProximityPredictor):
@@ -121,7 +119,6 @@ class EmProxRegressor(ProximityPredictor):
         "random_state": ["random_state"],
     }
 
-    pipeline_: Pipeline
     space_: Any
     X_: NDArray[Any]
     y_: Floats
@@ -225,7 +222,6 @@ class EmProxRegressor(ProximityPredictor):
             If X and y are of different lengths, not finite, or do not match those given to `fit`,
             or `refit` is something else.
         """
-        check_refit(refit)
         if not hasattr(self, "pipeline_"):
             return self.fit(X, y, sample_weight=sample_weight)
         space, known = self.space_, self.X_
@@ -237,9 +233,7 @@ class EmProxRegressor(ProximityPredictor):
         new = self._read_known(space, X, y, sample_weight, reset=False)
         pairs = zip((known, self.y_, self._weights), new, strict=True)
         joined = [np.concatenate(pair) for pair in pairs]
-        if refit == "auto":
-            refit = self._learner._has_outgrown(len(new[0]))
-        if refit:
+        if self._learner._has_to_learn(refit, len(new[0])):
             return self._learn(space, joined[0], joined[1], joined[2], self._side)
         features = self.pipeline_[:-1].transform(new[0] if space is self.space_ else X)
         self._learner.partial_fit(features, *new[1:], refit=False)

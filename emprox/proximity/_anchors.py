@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any
 
@@ -15,7 +14,6 @@ from ..utils._targets import check_targets
 
 # A guess may be better than the best known architecture, but not by a larger share.
 _MARGIN = 0.1
-_NOT_THE_CALLER = "emprox", "joblib", "sklearn"
 
 
 def add_chance_anchor(
@@ -91,13 +89,5 @@ def warn_without_anchor(space: SearchSpace, X: Any) -> None:
             " guess: set chance_level to the accuracy of a guess in the unit of y, such as 10 for"
             " ten classes in percent",
             UserWarning,
-            stacklevel=_level_of_the_caller(),
+            stacklevel=3,
         )
-
-
-def _level_of_the_caller() -> int:
-    """Return how far up the line is that the user wrote."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in _NOT_THE_CALLER:
-        frame, level = frame.f_back, level + 1
-    return level

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from ._kernels import CONSTANT, euclidean_distances, matern32
+from ._kernels import CONSTANT, Floats, euclidean_distances, matern32
 from ._machine import LENGTH_SCALE, Spectrum, column_weights
 from ._transform import TargetTransform
-
-Floats = NDArray[np.float64]
 
 # Candidates for how much all side columns together count, in terms of distance, against all
 # structural ones; each is tried alone with the probe.

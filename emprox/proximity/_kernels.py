@@ -43,12 +43,11 @@ def kernel_between(A: Floats, B: Floats) -> Floats:
     return kernel
 
 
-def root_mean_squared_distance(points: Floats) -> Floats:
-    """Return that between different samples, of shape (..., 1, 1); 1 where all are equal."""
-    n_samples = points.shape[-2]
-    variance = points.var(axis=-2, keepdims=True).sum(axis=-1, keepdims=True)
-    distance = np.sqrt(2 * variance * n_samples / max(n_samples - 1, 1))
-    return np.where(distance > 0, distance, 1.0)
+def root_mean_squared_distance(points: Floats) -> float:
+    """Return that between different samples; 1 where all are equal."""
+    n_samples = len(points)
+    variance = points.var(axis=0).sum()
+    return math.sqrt(2 * variance * n_samples / max(n_samples - 1, 1)) or 1.0
 
 
 def gradient_shares(points: Floats, targets: Floats, weights: Floats) -> Floats:

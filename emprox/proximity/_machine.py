@@ -11,12 +11,11 @@ from scipy.linalg import lapack
 
 from ._kernels import (
     CONSTANT,
+    Floats,
     gradient_shares,
     kernel_between,
     root_mean_squared_distance,
 )
-
-Floats = NDArray[np.float64]
 
 # In root mean squared distances between samples.
 LENGTH_SCALE = 2.0
@@ -170,7 +169,7 @@ class KernelMachine:
             # Along a column as emphasised: along the weighted one, times the weight.
             shares *= np.square(np.divide(factors, emphasis, where=emphasis > 0, out=0 * factors))
             factors = emphasis * (shares / (shares.max() or 1)) ** self.exponent
-        return factors / (self.length_scale * root_mean_squared_distance(self.points * factors)[0])
+        return factors / (self.length_scale * root_mean_squared_distance(self.points * factors))
 
     def _inverse_factors(self, kernels: list[Floats] | None = None) -> list[Floats]:
         """Return W, lower triangular, of all members: W' W is the inverse kernel matrix."""
@@ -213,7 +212,7 @@ class SharedKernelRidge:
         self._center, self._means = samples.mean(axis=0), targets.mean(axis=0)
         centered, values = samples - self._center, targets - self._means
         self._weights = column_weights(centered, values)
-        self._weights /= LENGTH_SCALE * root_mean_squared_distance(centered * self._weights)[0]
+        self._weights /= LENGTH_SCALE * root_mean_squared_distance(centered * self._weights)
         self._known = centered * self._weights
         kernel = kernel_between(self._known, self._known)
         _, dual, residuals = Spectrum(kernel, values, np.ones(len(samples))).choose()

@@ -7,36 +7,23 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
-from sklearn.utils import Tags, check_random_state
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
 from ..utils._threads import one_blas_thread
-from ..utils._versions import VersionedMixin
+from ._base import EmbeddingRegressor
+from ._kernels import Floats
 from ._machine import LENGTH_SCALE, KernelMachine, exponent_for
 from ._rows import DistinctRows, Known, check_rows, read_known
 from ._transform import TargetTransforms
-
-Floats = NDArray[np.float64]
 
 # Values of an embedding that differ by no more are equal but for rounding.
 _SAME = 1e-9
 
 
-class ProximityMetric(
-    VersionedMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class ProximityMetric(EmbeddingRegressor):
     """Learn from known accuracies in which features architectures have to be alike.
 
     A kernel machine learns the accuracies; how steeply it changes along a feature says how much
@@ -415,11 +402,6 @@ class ProximityMetric(
             points = self._to_points(known)
             for machine in self._machines:
                 machine.points = points
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _without_repetitions(numbers: Floats) -> Floats:

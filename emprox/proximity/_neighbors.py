@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-Floats = NDArray[np.float64]
+from ._kernels import Floats
+
 Weights = str | Callable[[Floats], Floats]
 
 # A point is usual if it is no further from its nearest than this share of the known ones.

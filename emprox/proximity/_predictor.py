@@ -6,26 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
-from sklearn.utils import Tags
 
-from ..utils._versions import VersionedMixin
-
-Floats = NDArray[np.float64]
+from ._base import EmbeddingRegressor
+from ._kernels import Floats
 
 
-class ProximityPredictor(
-    VersionedMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    RegressorMixin,
-    BaseEstimator,
-):
+class ProximityPredictor(EmbeddingRegressor):
     """Base class of what predicts with a fitted `ProximityRegressor`, after reading its samples."""
 
     def _look_at(self, X: Any) -> tuple[Any, Any]:
@@ -228,8 +214,3 @@ class ProximityPredictor(
         """
         learner, features = self._look_at(X)
         return learner._weigh_rows(learner._embed(features))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags

@@ -12,14 +12,13 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
+from ._kernels import Floats
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, usual_distance
 from ._predictor import ProximityPredictor
 from ._rows import DistinctRows, Known, check_rows, read_known
 from ._transform import TargetTransforms
 from ._uncertainty import ResidualCalibration
-
-Floats = NDArray[np.float64]
 
 # Neighbours that are taken if nothing is said: of a learned metric, and of an embedding.
 _N_NEIGHBORS, _N_NEIGHBORS_OF_EMBEDDING = 8, 10
@@ -214,14 +213,11 @@ class ProximityRegressor(ProximityPredictor):
             If X and y are of different lengths, not finite, or do not match those given to `fit`,
             or `refit` is something else.
         """
-        check_refit(refit)
         if not hasattr(self, "embedding_"):
             return self.fit(X, y, sample_weight)
         new = read_known(self, X, y, sample_weight, self._known.y.shape)
         known = self._known.join(new)
-        if refit == "auto":
-            refit = self._has_outgrown(len(new.X))
-        if refit:
+        if self._has_to_learn(refit, len(new.X)):
             return self._learn(known, self.n_neighbors)
         if self.metric_ is None:
             embedding = known.X
@@ -238,11 +234,16 @@ class ProximityRegressor(ProximityPredictor):
             return self, None
         return self, check_rows(validate_data(self, X, reset=False, dtype=np.float64))
 
-    def _has_outgrown(self, n_new: int) -> bool:
-        """Say whether with some new samples there are a tenth more than were learned from."""
+    def _has_to_learn(self, refit: bool | str, n_new: int) -> bool:
+        """Decide whether to learn anew with some new samples."""
+        if isinstance(refit, bool | np.bool_):
+            return bool(refit)
+        # 1 would be taken for True, and is not.
+        if not isinstance(refit, str) or refit != "auto":
+            raise ValueError(f"refit has to be True, False or 'auto', got {refit!r}")
         after, before = _GROWTH
         n_known = len(self.embedding_) + n_new
-        return before * n_known >= after * (self._n_learned - self._known.is_anchor.sum())
+        return bool(before * n_known >= after * (self._n_learned - self._known.is_anchor.sum()))
 
     def _learn(self, known: Known, n_neighbors: int | str | None) -> ProximityRegressor:
         """Learn the metric of known samples."""
@@ -388,12 +389,6 @@ class ProximityRegressor(ProximityPredictor):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: None if name in _FOLLOWING else state[name] for name in state}
-
-
-def check_refit(refit: Any) -> None:
-    """Refuse what is neither a bool nor "auto": 1 would be taken for True, and is not."""
-    if not (isinstance(refit, bool | np.bool_) or (isinstance(refit, str) and refit == "auto")):
-        raise ValueError(f"refit has to be True, False or 'auto', got {refit!r}")
 
 
 def _choose_n_neighbors(means: NeighborMeans, apart: Floats, transforms: TargetTransforms) -> int:

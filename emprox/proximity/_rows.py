@@ -12,8 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from ..utils._sklearn import check_sample_weight
 from ..utils._targets import check_targets
-
-Floats = NDArray[np.float64]
+from ._kernels import Floats
 
 # Squares of larger numbers, and sums of these, would overflow.
 _LARGEST = 1e150

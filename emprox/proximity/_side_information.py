@@ -18,11 +18,10 @@ from ..utils._sklearn import Interval
 from ..utils._targets import check_targets
 from ..utils._threads import one_blas_thread
 from ._evidence import side_shares
+from ._kernels import Floats
 from ._machine import SharedKernelRidge
 from ._tasks import keys, read_tasks
 from ._transform import TargetTransform
-
-Floats = NDArray[np.float64]
 
 # Prior odds that a side column tells something about the target, if its task is fully determined
 # by structure; and the least part of them that is left if it is not.

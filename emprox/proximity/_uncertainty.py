@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
+from ._kernels import Floats
 from ._transform import TargetTransforms
-
-Floats = NDArray[np.float64]
 
 # Standard deviations are made so that this share of accuracies lies within as many of them as in
 # a normal distribution. That of a normal distribution hardly depends on its tails.
