@@ -119,15 +119,6 @@ class TestOneChain:
         expected = {"attention": "encoder", "embedding_dim": 32, "max_epochs": 50, "dropout": 0.1}
         assert {name: embedder[name] for name in expected} == expected
 
-    def test_explicit_number_of_neighbors(self, data):
-        X, y = data
-        for kind in (make, chain):
-            with pytest.raises(ValueError, match="n_neighbors=6"):
-                kind(n_neighbors=6).fit(X[:5], y[:5])
-            for recipe in ("best", "lstm"):
-                predictions = kind(recipe=recipe, n_neighbors=5).fit(X[:5], y[:5]).predict(X)
-                assert np.isfinite(predictions).all()
-
     @pytest.mark.parametrize("kind", [make, chain])
     def test_predicts_unseen_cells(self, kind):
         X, y = load_nasbench201(return_X_y=True)
@@ -163,14 +154,6 @@ class TestChanceLevel:
         assert kind(weights=weights).fit(*passing).predict([PATHLESS]) < 13
         without = kind(weights=weights, chance_level=None).fit(*passing)
         assert without.predict([PATHLESS]) > 15
-
-    def test_is_no_row_of_what_was_given(self, passing):
-        model = make().fit(*passing)
-        distances, indices = model.kneighbors([*passing[0], PATHLESS])
-        assert indices.max() == 59
-        assert model.kneighbors()[1].shape == (60, 8)
-        assert distances[-1, 0] > 0
-        assert len(model.embedding_) == len(model.X_) == len(model.y_) == 60
 
     def test_warns_where_it_would_help(self, data, passing):
         X, y = data
@@ -247,8 +230,6 @@ class TestAddChanceAnchor:
             (self.CELLS, ["good", "bad"], 10),
             (self.CELLS, [91.5, None], 10),
             ([], [], 10),
-            (self.CELLS, [91.5, 88.0], np.nan),
-            (self.CELLS, [0.915, 0.88], 10),
         ):
             with pytest.raises(ValueError, match=r"sample|float|NaN|architectures|chance_level"):
                 add_chance_anchor("nasbench201", cells, y, level)
@@ -419,9 +400,6 @@ class TestScikitLearn:
     ("change", "word"),
     [
         (lambda X, y: (X, [*y[:-1], np.nan]), "NaN"),
-        (lambda X, y: (X, [*y[:-1], None]), "NaN"),
-        (lambda X, y: (X, [*y[:-1], np.inf]), "infinity"),
-        (lambda X, y: (X, [*y[:-1], 10**400]), "y "),
         (lambda X, y: (X, y[:-1]), "samples"),
         (lambda X, y: (X[:0], y[:0]), r"sample|architectures"),
         (lambda X, y: ([*X[:-1], "|conv~0|"], y), "architecture 29"),

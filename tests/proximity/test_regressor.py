@@ -211,17 +211,6 @@ class TestAnchors:
         assert np.isfinite(model.predict_interval(X[60:], 40 / 41)).all()
         assert np.isinf(model.predict_interval(X[60:], 0.98)).all()
 
-    @pytest.mark.parametrize("refit", [True, False])
-    @pytest.mark.parametrize("weights", ["distance", "kriging"])
-    def test_stays_in_partial_fit(self, data, refit, weights):
-        X, y = data
-        model = make(weights=weights, n_neighbors=1)
-        model.fit(np.vstack([X[:40], ANCHOR]), np.append(y[:40], 10), n_anchors=1)
-        for rows in (slice(40, 41), slice(41, 60)):
-            model.partial_fit(X[rows], y[rows], refit=refit)
-        np.testing.assert_array_equal(model.kneighbors(X[:60])[1][:, 0], np.arange(60))
-        assert model.predict(ANCHOR) == pytest.approx(10, abs=5)
-
     @pytest.mark.parametrize("n_anchors", [-1, 60])
     def test_wrong_number(self, data, n_anchors):
         with pytest.raises(ValueError, match="n_anchors"):
@@ -421,6 +410,9 @@ class TestSeveralTargets:
             for method in ("predict", "score_samples", "predict_interval"):
                 expected = getattr(alone, method)(X[60:])
                 np.testing.assert_allclose(getattr(both, method)(X[60:])[:, i], expected, rtol=1e-6)
+            if variant == "kriging":
+                columns = both.transform(X)[:, 4 * i : 4 * i + 4]
+                np.testing.assert_allclose(columns, alone.transform(X), atol=1e-9)
 
     @pytest.mark.parametrize("variant", VARIANTS)
     def test_shapes(self, data, variant):
