@@ -187,7 +187,11 @@ def draw(trials: pd.DataFrame, experiment: Experiment, folder: Path) -> None:
     here, bars = summary[score, "mean"].to_frame("here"), summary[score, "std"].to_frame("here")
     here["paper"] = [mean(published, name, score) for name in summary.index]
     bars["paper"] = [spread(published, name, score) for name in summary.index]
-    ax = here[::-1].plot.barh(xerr=bars[::-1], figsize=(7, 1.5 + 0.4 * len(here)), capsize=2)
+    # matplotlib 3.7 cannot draw bars none of which is known.
+    known = here[::-1].dropna(axis=1, how="all")
+    ax = known.plot.barh(
+        xerr=bars.loc[known.index, known.columns], figsize=(7, 1.5 + 0.4 * len(here)), capsize=2
+    )
     ax.set(xlabel=f"{title}; mean and standard deviation over trials", ylabel="")
     ax.figure.savefig(folder / f"{score.replace('_', '-')}.png", bbox_inches="tight")
     plt.close(ax.figure)

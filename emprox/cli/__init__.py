@@ -49,8 +49,10 @@ class _Commands(click.Group):
                 raise click.ClickException(one_line(str(error) or repr(error))) from error
 
 
-def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *args: Any) -> None:
     """Show a warning to somebody who has no use for the line of code that it comes from."""
+    if not issubclass(category, UserWarning):
+        return
     text = one_line(str(message)).replace("chance_level", "--chance-level")
     click.echo(f"Warning: {text}", err=True)
 

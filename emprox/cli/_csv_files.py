@@ -99,7 +99,9 @@ class CsvFile:
         except UnicodeEncodeError as error:
             raise self.error("not in UTF-8; save the file in that encoding", line) from error
         except csv.Error as error:
-            raise self.error(f"not well-formed CSV: {error}", line) from error
+            # What UTF-16 looks like to the reader of Python 3.10.
+            hint = "; save the file in UTF-8" if "NUL" in str(error) else ""
+            raise self.error(f"not well-formed CSV: {error}{hint}", line) from error
         finally:
             if not self._stream.closed:
                 text.detach()

@@ -202,4 +202,4 @@ def test_command(data, monkeypatch, tmp_path, name):
 def test_unknown_predictor():
     result = CliRunner().invoke(main, ["table1", "--predictors", "gpt"])
     assert result.exit_code == 2
-    assert "gpt" in result.stderr
+    assert "gpt" in result.output
