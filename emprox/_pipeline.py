@@ -130,12 +130,6 @@ class ArchitecturePipeline(Pipeline):
         """
         return self.fit(X, y, **params).transform(X)
 
-    def __getitem__(self, index: Any) -> Any:
-        """Return one step, or a plain pipeline of some."""
-        if isinstance(index, slice):
-            return Pipeline(self.steps, memory=self.memory, verbose=self.verbose)[index]
-        return super().__getitem__(index)
-
     def _for_steps(self, name: str, value: Any) -> dict[str, Any]:
         """Return a parameter of fit for all steps that take it."""
         takers = [

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, check_consistent_length, get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._pipeline import RECIPES, make_emprox_pipeline
 from .proximity import SideInformation
 from .proximity._kernels import Floats
 from .proximity._predictor import ProximityPredictor
-from .proximity._rows import check_rows, check_weights
+from .proximity._rows import Known, check_known, check_rows
 from .spaces import SearchSpace, get_space
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
@@ -122,7 +122,6 @@ class EmProxRegressor(ProximityPredictor):
     space_: Any
     X_: NDArray[Any]
     y_: Floats
-    _weights: Floats
 
     def __init__(
         self,
@@ -185,7 +184,7 @@ class EmProxRegressor(ProximityPredictor):
             known than there are neighbours to take; or if `side` is not as described.
         """
         space = None if self.space is None else get_space(self.space).learn(X)
-        return self._learn(space, *self._read_known(space, X, y, sample_weight), side)
+        return self._learn(space, self._read_known(space, X, y, sample_weight), side)
 
     def partial_fit(
         self,
@@ -224,22 +223,19 @@ class EmProxRegressor(ProximityPredictor):
         """
         if not hasattr(self, "pipeline_"):
             return self.fit(X, y, sample_weight=sample_weight)
-        space, known = self.space_, self.X_
+        space, decisions = self.space_, self.X_
         if space is not None:
             space = space.extend(X)
         if space is not self.space_:
             # What is new to a learned space changes its decisions, but not its architectures.
-            known = space.encode(self.space_.decode(self.X_))
+            decisions = space.encode(self.space_.decode(self.X_))
         new = self._read_known(space, X, y, sample_weight, reset=False)
-        pairs = zip((known, self.y_, self._weights), new, strict=True)
-        joined = [np.concatenate(pair) for pair in pairs]
-        if self._learner._has_to_learn(refit, len(new[0])):
-            return self._learn(space, joined[0], joined[1], joined[2], self._side)
-        features = self.pipeline_[:-1].transform(new[0] if space is self.space_ else X)
-        self._learner.partial_fit(features, *new[1:], refit=False)
-        self.space_ = space
-        self.X_, self.y_, self._weights = joined
-        return self
+        known = Known(decisions, *self._known[1:]).join(new)
+        if self._learner._has_to_learn(refit, len(new.X)):
+            return self._learn(space, known, self._side)
+        features = self.pipeline_[:-1].transform(new.X if space is self.space_ else X)
+        self._learner.partial_fit(features, new.y, new.weights, refit=False)
+        return self._remember(space, known)
 
     @property
     def metric_(self) -> Any:
@@ -266,20 +262,12 @@ class EmProxRegressor(ProximityPredictor):
         return self.pipeline_[-1]
 
     def _read_known(
-        self,
-        space: SearchSpace | None,
-        X: Any,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        reset: bool = True,
-    ) -> tuple[NDArray[Any], Floats, Floats]:
+        self, space: Any, X: Any, y: ArrayLike, weights: ArrayLike | None, reset: bool = True
+    ) -> Known:
         """Read known architectures as decisions, or check a matrix."""
         targets = check_targets(y)
         rows = self._read_matrix(X, reset) if space is None else space.encode(X, at_least=1)
-        check_consistent_length(rows, targets)
-        if not reset and targets.shape[1:] != self.y_.shape[1:]:
-            raise ValueError(f"y has the shape {targets.shape}, but fit was given {self.y_.shape}")
-        return rows, targets, check_weights(sample_weight, rows)
+        return check_known(rows, targets, weights, None if reset else self.y_.shape)
 
     def _read_matrix(self, X: Any, reset: bool) -> NDArray[Any]:
         is_list = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
@@ -287,17 +275,18 @@ class EmProxRegressor(ProximityPredictor):
             raise ValueError("X holds texts: say which search space they are of, as space=…")
         return check_rows(validate_data(self, X, reset=reset))
 
-    def _learn(
-        self, space: Any, X: NDArray[Any], y: Floats, weights: Floats, side: Any
-    ) -> EmProxRegressor:
+    def _learn(self, space: Any, known: Known, side: Any) -> EmProxRegressor:
         """Fit a new pipeline to known architectures."""
         pipeline = self._make_pipeline(space, side)
-        pipeline.fit(X, y, sample_weight=None if (weights == 1).all() else weights)
+        weights = None if (known.weights == 1).all() else known.weights
+        pipeline.fit(known.X, known.y, sample_weight=weights)
         # Set all at once, so that an interrupt above leaves nothing half fitted.
         self.__dict__.pop("_emprox_version", None)
         self.pipeline_, self._side = pipeline, side
-        self.X_, self.y_, self._weights = X, y, weights
-        self.space_ = space
+        return self._remember(space, known)
+
+    def _remember(self, space: Any, known: Known) -> EmProxRegressor:
+        self.space_, self._known, self.X_, self.y_ = space, known, known.X, known.y
         return self
 
     def _make_pipeline(self, space: Any, side: Any = None) -> Pipeline:

@@ -358,7 +358,6 @@ class TestScikitLearn:
         assert pipeline.fit(*passing).predict([PATHLESS]) == pytest.approx(20)
         assert pipeline.transform(passing[0]).shape == (60, 2)
         assert pipeline.fit_transform(*passing).shape == (60, 2)
-        assert type(pipeline[:-1]) is Pipeline
         model = clone(make(recipe="lstm", embedding_dim=3)).fit(*passing)
         assert model.embedding_.shape == (60, 3)
         assert "chance_level=10" in repr(make())

@@ -11,6 +11,8 @@ from sklearn.base import (
 from sklearn.utils import Tags
 
 from ..utils._versions import VersionedMixin
+from ._kernels import Floats
+from ._rows import Known
 
 
 class EmbeddingRegressor(
@@ -21,6 +23,11 @@ class EmbeddingRegressor(
     BaseEstimator,
 ):
     """Base class of what embeds samples, and predicts from where they are."""
+
+    _known: Known
+
+    def _shape(self, columns: Floats) -> Floats:
+        return columns if self._known.y.ndim > 1 else columns[:, 0]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

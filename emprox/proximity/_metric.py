@@ -391,9 +391,6 @@ class ProximityMetric(EmbeddingRegressor):
         variances = [np.maximum(variance, 0) for _, variance in predicted]
         return embedding, np.stack(scores, axis=1), np.sqrt(np.stack(variances, axis=1))
 
-    def _shape(self, columns: Floats) -> Floats:
-        return columns if self._known.y.ndim > 1 else columns[:, 0]
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_machines" in state:

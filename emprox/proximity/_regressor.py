@@ -383,9 +383,6 @@ class ProximityRegressor(ProximityPredictor):
         shares = known.weights / np.append(rows.weights, 1.0)[rows.place]
         return (of_places[:, rows.place] * shares)[:, ~known.is_anchor]
 
-    def _shape(self, columns: Floats) -> Floats:
-        return columns if self._known.y.ndim > 1 else columns[:, 0]
-
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: None if name in _FOLLOWING else state[name] for name in state}

@@ -54,20 +54,12 @@ class Known(NamedTuple):
     def __reduce__(self) -> tuple[Any, ...]:
         # Features repeat their numbers, column by column.
         columns = zlib.compress(np.ascontiguousarray(self.X.T).tobytes())
-        return _unpack, (columns, self.X.shape[1], *self[1:])
+        return _unpack, (columns, self.X.dtype, self.X.shape[::-1], *self[1:])
 
 
-def _unpack(columns: bytes, n_columns: int, *others: Any) -> Known:
-    X = np.frombuffer(zlib.decompress(columns)).reshape(n_columns, -1).T
+def _unpack(columns: bytes, dtype: Any, shape: tuple[int, ...], *others: Any) -> Known:
+    X = np.frombuffer(zlib.decompress(columns), dtype).reshape(shape).T
     return Known(np.array(X, order="C"), *others)
-
-
-def check_weights(sample_weight: ArrayLike | None, X: NDArray[Any]) -> Floats:
-    """Return how many times each row counts, not all of them zero."""
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.any():
-        raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
-    return weights
 
 
 def read_known(
@@ -80,11 +72,23 @@ def read_known(
     """Check what an estimator is fitted to; `before` is the shape that y had the last time."""
     targets = check_targets(y)
     features = validate_data(estimator, X, reset=before is None, dtype=np.float64, copy=True)
-    check_consistent_length(features, targets)
+    return check_known(check_rows(features), targets, sample_weight, before)
+
+
+def check_known(
+    X: NDArray[Any],
+    targets: Floats,
+    sample_weight: ArrayLike | None,
+    before: tuple[int, ...] | None,
+) -> Known:
+    """Check that rows, targets and weights belong together."""
+    check_consistent_length(X, targets)
     if before is not None and targets.shape[1:] != before[1:]:
         raise ValueError(f"y has the shape {targets.shape}, but fit was given {before}")
-    weights = check_weights(sample_weight, features)
-    return Known(check_rows(features), targets, weights, np.zeros(len(weights), dtype=bool))
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("sample_weight is zero everywhere: nothing is left to learn from")
+    return Known(X, targets, weights, np.zeros(len(weights), dtype=bool))
 
 
 class DistinctRows:

@@ -58,13 +58,6 @@ class TargetTransform:
             scaled = np.ldexp(values, self._exponent)
         return np.clip(scaled, -largest, largest)
 
-    def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
-        """Return half the distance of what lies one deviation above and below, transformed back."""
-        # Beyond the best, so that it does not vanish there; but not below the least known value,
-        # where the logarithm would make a little into very much.
-        above, below = self.inverse(z + deviation, clip=False), self.inverse(z - deviation)
-        return 0.5 * above - 0.5 * below
-
     def extend(self, y: Floats) -> None:
         """Let `inverse` reach further known values; `forward` stays as it is."""
         self._set_knots(np.union1d(self._knot_values, np.ldexp(y, -self._exponent)))
@@ -112,8 +105,10 @@ class TargetTransforms:
         return self._each("inverse", z, **options)
 
     def inverse_deviation(self, z: Floats, deviation: Floats) -> Floats:
-        """Transform standard deviations back."""
-        return self._each("inverse_deviation", z, deviation)
+        """Return half the distance of what lies one deviation above and below, transformed back."""
+        # Beyond the best, so that it does not vanish there; but not below the least known value,
+        # where the logarithm would make a little into very much.
+        return 0.5 * self.inverse(z + deviation, clip=False) - 0.5 * self.inverse(z - deviation)
 
     def extend(self, y: Floats) -> None:
         """Let `inverse` reach further known values."""

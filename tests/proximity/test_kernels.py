@@ -189,10 +189,10 @@ class TestTransform:
         np.testing.assert_allclose(TargetTransform(other).forward(other), expected, atol=1e-6)
 
     def test_deviations(self):
-        transform = TargetTransform(ACCURACIES)
-        z = transform.forward(ACCURACIES)
-        found = transform.inverse_deviation(z, np.full(5, 0.2))
-        below, above = transform.inverse(z - 0.2), transform.inverse(z + 0.2, clip=False)
+        transform = TargetTransforms(ACCURACIES[:, None], np.ones(5))
+        z = transform.forward(ACCURACIES[:, None])
+        found = transform.inverse_deviation(z, np.full((5, 1), 0.2))[:, 0]
+        below, above = (transform.inverse(z + far, clip=far < 0)[:, 0] for far in (-0.2, 0.2))
         np.testing.assert_allclose(found, (above - below) / 2)
         # Finer where accuracies are good, but not zero at the best.
         assert (np.diff(found[1:]) < 0).all()
