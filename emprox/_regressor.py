@@ -238,25 +238,6 @@ class EmProxRegressor(ProximityPredictor):
         return self._remember(space, known)
 
     @property
-    def metric_(self) -> Any:
-        """The learned metric."""
-        return self._learner.metric_
-
-    @property
-    def n_neighbors_(self) -> int:
-        """Number of neighbours."""
-        return self._learner.n_neighbors_
-
-    @property
-    def embedding_(self) -> Floats:
-        """Embeddings of the known architectures."""
-        return self._learner.embedding_
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._learner._n_features_out
-
-    @property
     def _learner(self) -> Any:
         check_is_fitted(self, "pipeline_")
         return self.pipeline_[-1]
@@ -287,6 +268,9 @@ class EmProxRegressor(ProximityPredictor):
 
     def _remember(self, space: Any, known: Known) -> EmProxRegressor:
         self.space_, self._known, self.X_, self.y_ = space, known, known.X, known.y
+        learner = self.pipeline_[-1]
+        self.metric_, self.n_neighbors_ = learner.metric_, learner.n_neighbors_
+        self.embedding_, self._n_features_out = learner.embedding_, learner._n_features_out
         return self
 
     def _make_pipeline(self, space: Any, side: Any = None) -> Pipeline:

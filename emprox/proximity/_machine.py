@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+from sklearn.utils import gen_batches
 
 from ._kernels import (
     CONSTANT,
@@ -110,8 +111,7 @@ class KernelMachine:
         factors = self._inverse_factors() if return_variance else [None] * n_members
         members = zip(self._known(), self.column_weights, self.dual, factors, strict=True)
         for member, (known, weights, dual, factor) in enumerate(members):
-            for start in range(0, len(X), size):
-                rows = slice(start, start + size)
+            for rows in gen_batches(len(X), size):
                 kernel = kernel_between(known, X[rows] * weights)
                 values[member, rows] = dual @ kernel
                 if factor is not None:
@@ -222,11 +222,8 @@ class SharedKernelRidge:
     def predict(self, samples: Floats) -> Floats:
         """Predict the values of samples, of shape (n, n_targets)."""
         points = (samples - self._center) * self._weights
-        size = max(1, _VALUES_AT_ONCE // len(self._known))
-        parts = [
-            kernel_between(points[start : start + size], self._known) @ self._dual
-            for start in range(0, len(points), size)
-        ]
+        batches = gen_batches(len(points), max(1, _VALUES_AT_ONCE // len(self._known)))
+        parts = [kernel_between(points[rows], self._known) @ self._dual for rows in batches]
         return self._means + np.concatenate(parts)
 
 

@@ -88,8 +88,7 @@ class ProximityMetric(EmbeddingRegressor):
     Put a `StandardScaler` before this step if they mean nothing.
 
     The best accuracy is the largest one; negate a loss. Samples of equal features are one, whose
-    target is their mean and whose ridge is divided by their number, or by the sum of their
-    weights. The order of the samples makes no difference, nor do features that do not vary.
+    target is their mean and whose ridge is divided by the sum of their weights.
 
     With c = 2 best - median of the known accuracies, the targets z are rank_share * rank +
     (1 - rank_share) * -log(c - y), both over their standard deviations, standardised. A member has
@@ -99,8 +98,7 @@ class ProximityMetric(EmbeddingRegressor):
     learned apart from one another.
 
     Time grows with the cube of the number of known samples and memory with its square: 100 take
-    some milliseconds, 3,000 some seconds. The value of a sample does not depend on what else is
-    transformed with it, to about 1e-12.
+    some milliseconds, 3,000 some seconds.
 
     References
     ----------
@@ -228,9 +226,7 @@ class ProximityMetric(EmbeddingRegressor):
         -------
         ndarray of shape (n_samples, embedding_dim * n_outputs)
             The embedding, in standard deviations of the transformed accuracies. The components
-            of an output stand side by side. Numbers that are those of a known sample but for
-            rounding are made equal to them, so that known samples are at distance zero of
-            themselves.
+            of an output stand side by side. Known samples are at distance zero of themselves.
         """
         return self._evaluate(X)[0]
 
@@ -249,9 +245,8 @@ class ProximityMetric(EmbeddingRegressor):
         mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted accuracies in the unit of y, between the least and the best known one.
         std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviation of a measured accuracy around the prediction, in the unit of y;
-            only with `return_std`. It is that of the Gaussian process, noise included, scaled such
-            that leave-one-out residuals are what the process expects, and transformed back.
+            Standard deviation of a measured accuracy around the prediction, in the unit of y, by
+            the Gaussian process, noise included; only with `return_std`.
         """
         _, scores, stds = self._evaluate(X, return_std)
         mean = self._shape(self.target_transforms_.inverse(scores))
@@ -288,9 +283,7 @@ class ProximityMetric(EmbeddingRegressor):
     ) -> ProximityMetric:
         """Add architectures whose accuracies have become known.
 
-        Weights, ridge, and the transformation of the accuracies stay as they are. The result is
-        that of solving for all known samples anew with these, in a time that grows with the square
-        of their number.
+        Weights, ridge, and the transformation of the accuracies stay as they are.
 
         Parameters
         ----------

@@ -47,17 +47,12 @@ class ProximityPredictor(EmbeddingRegressor):
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Floats:
         """Predict intervals that hold the accuracies of new samples.
 
-        Conformal: the intervals are so wide that they hold the accuracies of known samples as
-        often as `coverage` says, with the correction for a finite number of them, if these are
-        predicted from the others: in five parts, for each of which the metric is learned anew; of
-        more than 500 samples, one part. This is done when it is first asked for after learning. It
-        assumes that new samples come from where the known ones do; `is_novel` tells where that is
-        doubtful.
-
-        How wide intervals are relative to each other follows from the posterior variance of the
-        `metric_` or, if there is none, from how much the neighbours differ. All this is done with
-        transformed accuracies (see `ProximityMetric`), so that intervals are not symmetric: bad
-        architectures are harder to predict.
+        Conformal: so wide that they hold the accuracies of known samples as often as `coverage`
+        says if these are predicted from the others, in five parts (of more than 500 samples, one),
+        when it is first asked for. New samples have to come from where the known ones do;
+        `is_novel` tells where that is doubtful. Intervals are wider where the posterior variance
+        of the `metric_` is larger or, without one, where neighbours differ more, and are not
+        symmetric: bad architectures are harder to predict.
 
         Parameters
         ----------
@@ -86,8 +81,7 @@ class ProximityPredictor(EmbeddingRegressor):
     def score_samples(self, X: Any) -> Floats:
         """Rank samples, also beyond the best known accuracy.
 
-        No prediction is better than the best known accuracy, so that the most promising
-        architectures of a search may all be predicted alike. These scores have no such end.
+        Predictions end at the best known accuracy; these scores do not.
 
         Parameters
         ----------
@@ -133,9 +127,8 @@ class ProximityPredictor(EmbeddingRegressor):
         -------
         ndarray of shape (n_samples,)
             Distance to the nearest known sample, among the features as the metric weights them,
-            over the distance that 95 % of the known samples have at most to their nearest. 0 for a
-            known sample; for all others infinite if the known ones do not differ, or there is only
-            one.
+            over the distance that 95 % of the known samples have at most to their nearest. Infinite
+            for what is not known if the known ones do not differ.
         """
         learner, features = self._look_at(X)
         scales, known, usual = learner._measure_novelty()
@@ -203,9 +196,8 @@ class ProximityPredictor(EmbeddingRegressor):
         Returns
         -------
         ndarray of shape (n_samples, n_known)
-            The share of each row of what was given to `fit` and `partial_fit`. Predictions are the
-            means of their accuracies with these weights, and with those of anchors, which make up
-            what is missing to a sum of 1.
+            The share of each row of what was given to `fit` and `partial_fit` in the mean;
+            anchors make up what is missing to a sum of 1.
 
         Raises
         ------

@@ -224,7 +224,7 @@ class ProximityRegressor(ProximityPredictor):
         elif self.weights == "kriging":
             embedding = self.metric_.update(new.X, new.y, new.weights).embedding_
         else:
-            embedding = np.concatenate([self._embedding, self.metric_.transform(new.X)])
+            embedding = np.concatenate([self._embedding, self._embed(new.X)])
         self._set_known(known, embedding, self.n_neighbors_)
         return self
 
@@ -247,8 +247,11 @@ class ProximityRegressor(ProximityPredictor):
 
     def _learn(self, known: Known, n_neighbors: int | str | None) -> ProximityRegressor:
         """Learn the metric of known samples."""
-        metric, embedding, rows = self._make_metric(), known.X, None
+        metric: Any = self.metric
+        embedding, rows = known.X, None
         if metric is not None:
+            is_own = isinstance(metric, str)
+            metric = ProximityMetric(random_state=self.random_state) if is_own else clone(metric)
             embedding, rows = metric._learn(known).embedding_, metric._rows
         if n_neighbors is None:
             usual = _N_NEIGHBORS_OF_EMBEDDING if metric is None else _N_NEIGHBORS
@@ -257,16 +260,6 @@ class ProximityRegressor(ProximityPredictor):
         self.metric_, self._n_learned, self._calibration = metric, len(known.X), None
         self._set_known(known, embedding, n_neighbors, rows)
         return self
-
-    def _make_metric(self) -> ProximityMetric | None:
-        if self.metric is None:
-            return None
-        if isinstance(self.metric, str):
-            metric = ProximityMetric(random_state=self.random_state)
-        else:
-            metric = clone(self.metric)
-        # Whatever scikit-learn is told to put out elsewhere, here it is arrays.
-        return metric.set_output(transform="default")
 
     def _set_known(
         self,
@@ -352,7 +345,7 @@ class ProximityRegressor(ProximityPredictor):
         return np.concatenate(residuals), np.concatenate(stds)
 
     def _embed(self, features: Floats) -> Floats:
-        return features if self.metric_ is None else self.metric_.transform(features)
+        return features if self.metric_ is None else self.metric_._evaluate(features)[0]
 
     def _measure_novelty(self) -> tuple[Floats | float, Any, float]:
         """Return what makes features distances, a search for known ones, and how close they are."""

@@ -34,15 +34,12 @@ _MAX_KNOWN = 200
 class SideInformation(ArchitectureTransformer):
     """Describe architectures by their structure and by accuracies on other tasks.
 
-    Where many architectures of a space have been evaluated on other data sets, or with other
-    training schedules or measures, that says something about how good they are on a new one, of
-    which few accuracies are known. This transformer puts two columns for each such side task
-    beside the standardised structural properties: what a kernel ridge regression predicts from
-    structure for the task, and the accuracy itself where it is known (the prediction where not).
-    The first carries over what the tasks have in common as functions of the structure, the second
-    also what structure does not explain. How much each column counts is learned from the known
-    accuracies of the target; see Notes. It takes the place of `StructuralProperties` in front of
-    a `ProximityMetric`.
+    Accuracies on other data sets, or with other training schedules or measures, say something
+    about how good architectures are on a new task, of which few accuracies are known. For each such
+    side task there are two columns beside the standardised structural properties: what a kernel
+    ridge regression predicts from structure, and the accuracy itself where it is known (the
+    prediction where not). How much each counts is learned from the known accuracies of the target.
+    Takes the place of `StructuralProperties` in front of a `ProximityMetric`.
 
     Parameters
     ----------
@@ -52,10 +49,8 @@ class SideInformation(ArchitectureTransformer):
         What is known; needed in `fit`. Either one pair for each task: any number of architectures,
         in any form that the space reads, and their accuracies, of shape (n_known,). Or one pair for
         all tasks, with accuracies of shape (n_known, n_tasks) and NaN for what is not known; the
-        columns of a data frame give names. Any unit will do. What gets lower as architectures get
-        better is of use, too, but of more use negated, as differences between high values are
-        stretched. The architectures need not be those to be described; those of equal canonical
-        form are one.
+        columns of a data frame give names. Any unit will do; negate what gets lower as
+        architectures get better. Those of equal canonical form are one.
     n_reference : int, default=500
         The kernel ridge regression of a task learns from at most so many of its architectures,
         drawn at random.
@@ -89,12 +84,10 @@ class SideInformation(ArchitectureTransformer):
     leave-one-out prediction, so that it means the same for them as for all others.
 
     A side column has prior odds of telling something about the target that grow with
-    `predictability_`: what structure does not explain of a task is noise to other tasks as well,
-    as far as one can tell beforehand. They are multiplied by the ratio of the marginal likelihoods
-    of the target's known accuracies under two Gaussian processes, with this column and without.
-    The resulting probability is its share in a common factor, which is the posterior mean over a
-    few values. So tasks that have nothing to do with the target fade out as more accuracies are
-    known. As the kernel only sees distances, a task may as well be the target's reverse.
+    `predictability_`, times the ratio of the marginal likelihoods of the target's known accuracies
+    under two Gaussian processes, with this column and without. The resulting probability is its
+    share in a common factor, the posterior mean over a few values: tasks that have nothing to do
+    with the target fade out as more accuracies are known.
 
     References
     ----------

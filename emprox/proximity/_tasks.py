@@ -35,12 +35,9 @@ def keys(decisions: IntArray) -> list[bytes]:
 
 def _read(space: SearchSpace, pair: Any, what: str, name: str | None = None) -> pd.DataFrame:
     """Read the pair (architectures, accuracies) of the task with a name, or of several."""
-    alternative = " or a mapping of names to such pairs" if name is None else ""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        got = f"{len(pair)} items" if isinstance(pair, tuple | list) else type(pair).__name__
-        raise ValueError(
-            f"{what} has to be a pair (architectures, accuracies){alternative}, got {got}"
-        )
+        others = " or a mapping of names to such pairs" if name is None else ""
+        raise ValueError(f"{what} has to be a pair (architectures, accuracies){others}")
     try:
         values = check_array(
             pair[1],

@@ -56,7 +56,7 @@ class TestTasks:
         ("tasks", "word"),
         [
             (None, "pair"),
-            (([SAME[0]], [1.0], 3), "3 items"),
+            (([SAME[0]], [1.0], 3), "pair"),
             ({}, "no side tasks"),
             ({"a": [SAME[0]]}, "'a'.* pair"),
             ({"a": ([SAME[0]], [np.nan])}, "'a'.* NaN"),
