@@ -120,8 +120,6 @@ class EmProxRegressor(ProximityPredictor):
     }
 
     space_: Any
-    X_: NDArray[Any]
-    y_: Floats
 
     def __init__(
         self,
@@ -223,12 +221,12 @@ class EmProxRegressor(ProximityPredictor):
         """
         if not hasattr(self, "pipeline_"):
             return self.fit(X, y, sample_weight=sample_weight)
-        space, decisions = self.space_, self.X_
+        space, decisions = self.space_, self._known.X
         if space is not None:
             space = space.extend(X)
         if space is not self.space_:
             # What is new to a learned space changes its decisions, but not its architectures.
-            decisions = space.encode(self.space_.decode(self.X_))
+            decisions = space.encode(self.space_.decode(decisions))
         new = self._read_known(space, X, y, sample_weight, reset=False)
         known = Known(decisions, *self._known[1:]).join(new)
         if self._learner._has_to_learn(refit, len(new.X)):
@@ -248,7 +246,7 @@ class EmProxRegressor(ProximityPredictor):
         """Read known architectures as decisions, or check a matrix."""
         targets = check_targets(y)
         rows = self._read_matrix(X, reset) if space is None else space.encode(X, at_least=1)
-        return check_known(rows, targets, weights, None if reset else self.y_.shape)
+        return check_known(rows, targets, weights, None if reset else self._known.y.shape)
 
     def _read_matrix(self, X: Any, reset: bool) -> NDArray[Any]:
         is_list = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
@@ -274,8 +272,7 @@ class EmProxRegressor(ProximityPredictor):
         return self
 
     def _make_pipeline(self, space: Any, side: Any = None) -> Pipeline:
-        parameters = {**self.get_params(deep=False), "space": space}
-        pipeline = make_emprox_pipeline(**parameters)
+        pipeline = make_emprox_pipeline(**{**self.get_params(deep=False), "space": space})
         if side is not None:
             if "features" not in pipeline.named_steps:
                 raise ValueError("side information needs a space, and recipe='best'")

@@ -69,10 +69,9 @@ class NeighborMeans:
         elif self._weights == "uniform":
             weights = np.ones_like(distances)
         else:
-            nearest = distances[:, :1]
             # Relative to the nearest one, so that nothing overflows.
-            far = distances > 0
-            weights = np.divide(nearest, distances, np.ones_like(distances), where=far)
+            weights = np.ones_like(distances)
+            np.divide(distances[:, :1], distances, weights, where=distances > 0)
         weights = weights * self.importance[places]
         return weights / weights.sum(axis=1, keepdims=True)
 

@@ -219,9 +219,7 @@ class ProximityRegressor(ProximityPredictor):
         known = self._known.join(new)
         if self._has_to_learn(refit, len(new.X)):
             return self._learn(known, self.n_neighbors)
-        if self.metric_ is None:
-            embedding = known.X
-        elif self.weights == "kriging":
+        if self.weights == "kriging":
             embedding = self.metric_.update(new.X, new.y, new.weights).embedding_
         else:
             embedding = np.concatenate([self._embedding, self._embed(new.X)])
@@ -287,8 +285,7 @@ class ProximityRegressor(ProximityPredictor):
             n_neighbors = _choose_n_neighbors(means, apart[rows.first], transforms)
         self._known, self._embedding = known, embedding
         self._transforms, self._means = transforms, means
-        self._novelty = None
-        self._search = None
+        self._novelty = self._search = None
         self.n_neighbors_ = int(n_neighbors)
         self._n_features_out = embedding.shape[1]
         self.embedding_ = embedding[~known.is_anchor]

@@ -40,8 +40,7 @@ class ResidualCalibration:
     def intervals(self, scores: Floats, stds: Floats, coverage: float) -> Floats:
         """Find intervals of shape (n, n_outputs, 2); infinite if too few samples are known."""
         # Rounding, as of .55 * 100, must not take one more.
-        rank = math.ceil((len(self._ratios) + 1) * coverage - 1e-9)
-        return self._between(scores, stds, rank)
+        return self._between(scores, stds, math.ceil((len(self._ratios) + 1) * coverage - 1e-9))
 
     def standard_deviations(self, scores: Floats, stds: Floats) -> Floats:
         """Find deviations as wide as intervals with a coverage of 90 %, or of all residuals."""

@@ -16,7 +16,7 @@ from emprox.proximity._kernels import (
     matern32,
     root_mean_squared_distance,
 )
-from emprox.proximity._machine import RIDGES, SharedKernelRidge, Spectrum, column_weights
+from emprox.proximity._machine import RIDGES, SharedKernelRidge, Spectrum
 from emprox.proximity._transform import TargetTransform, TargetTransforms
 from emprox.proximity._uncertainty import ResidualCalibration
 
@@ -118,11 +118,6 @@ class TestSideInformation:
             for column in (0, 1):
                 assert np.corrcoef(found[:, column], expected[:, column])[0, 1] > 0.95
 
-    def test_columns_that_matter_weigh_most(self, rng):
-        samples = rng.normal(size=(100, 3)) * [1, 1, 0]
-        weights = column_weights(samples, np.sin(samples[:, :1]))
-        assert weights[0] == 1 > weights[1] > weights[2] == 0
-
     @pytest.mark.parametrize("seed", range(5))
     def test_a_column_that_tells_counts_and_noise_does_not(self, seed):
         rng = np.random.default_rng(seed)
@@ -180,23 +175,6 @@ class TestTransform:
         beyond = np.array([y.min(), y.max()]) + np.array([-1, 1]) * distance * np.ptp(y)
         inverted = transform.inverse(transform.forward(beyond), clip=False)
         np.testing.assert_allclose(inverted, beyond, rtol=1e-7, atol=1e-7)
-
-    @given(accuracies, st.floats(0.01, 100), st.floats(-100, 100))
-    def test_unit_and_origin_do_not_matter(self, y, unit, origin):
-        y = np.append(y, [0.0, 50.0])
-        other = unit * y + origin
-        expected = TargetTransform(y).forward(y)
-        np.testing.assert_allclose(TargetTransform(other).forward(other), expected, atol=1e-6)
-
-    def test_deviations(self):
-        transform = TargetTransforms(ACCURACIES[:, None], np.ones(5))
-        z = transform.forward(ACCURACIES[:, None])
-        found = transform.inverse_deviation(z, np.full((5, 1), 0.2))[:, 0]
-        below, above = (transform.inverse(z + far, clip=far < 0)[:, 0] for far in (-0.2, 0.2))
-        np.testing.assert_allclose(found, (above - below) / 2)
-        # Finer where accuracies are good, but not zero at the best.
-        assert (np.diff(found[1:]) < 0).all()
-        assert found[-1] > 0
 
 
 class Doubled:
