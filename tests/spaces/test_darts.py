@@ -78,11 +78,6 @@ def test_size_and_neighbors():
     assert ((around != DECISIONS).sum(axis=1) == 1).all()
 
 
-def test_there_are_too_many_genotypes_to_go_through():
-    with pytest.raises(ValueError, match="sample"):
-        next(SPACE.enumerate())
-
-
 def test_samples_are_uniform():
     decisions = SPACE.sample(20_000, random_state=0)
     for node in range(4):

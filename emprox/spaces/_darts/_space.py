@@ -41,8 +41,6 @@ SIGNAL_OPERATIONS = (
     SignalOperation("dil_conv_5x5", "renew", kernel_size=9, mixing=1, depthwise=27),
 )
 OPERATIONS = tuple(operation.name for operation in SIGNAL_OPERATIONS)
-_NUMBERS = {name: number for number, name in enumerate(OPERATIONS)}
-_N_CHOICES = (2, 7, 2, 7, 3, 7, 3, 7, 4, 7, 4, 7, 5, 7, 5, 7) * len(KINDS)
 SOURCES = ("c_{k-2}", "c_{k-1}", "node 2", "node 3", "node 4")
 # NAS-Bench-301: eight cells, 32 channels at first (its data_generation/configs/config_0.json),
 # reduction cells at a third and two thirds. Each cell passes both its inputs through ReLU,
@@ -278,13 +276,8 @@ class DARTSSpace(SearchSpace):
         return self._read_other(item) if hasattr(item, "normal") else super()._read(item)
 
     def _read_text(self, text: str) -> Sequence[int]:
-        if (items := read_usual(text)) is None:
-            return self._read_other(read_text(text))
-        numbers = [
-            _NUMBERS.get(item, -1) if place % 2 else item for place, item in enumerate(items)
-        ]
-        valid = all(0 <= n < n_choices for n, n_choices in zip(numbers, _N_CHOICES, strict=True))
-        return numbers if valid else read_choices(items, self.choices)
+        items = read_usual(text)
+        return read_choices(items, self.choices) if items else self._read_other(read_text(text))
 
     def _read_items(self, items: list[Any]) -> Sequence[int]:
         return self._read_other(items) if len(items) == 2 else read_choices(items, self.choices)

@@ -121,10 +121,12 @@ def read_nodes(tokens: IntArray) -> IntArray:
     for size in range(2, N_NODES + 1):
         rows = np.flatnonzero(lengths == 2 * size - 3)
         sets = np.maximum(tokens[rows, : 2 * size - 3 : 2] - _FIRST_SET, 0)
-        kept = [*range(size - 1), OUTPUT]
-        adjacency = np.zeros((len(rows), size, size), dtype=bool)
-        adjacency[:, :, 1:] = (sets[:, None, :] >> np.array(kept)[:, None]) & 1
-        decisions[rows] = _decisions(adjacency, tokens[rows, 1 : 2 * size - 3 : 2] - 1)
+        kept = np.array([*range(size - 1), OUTPUT])
+        adjacency = np.zeros((len(rows), N_NODES, N_NODES), dtype=np.int64)
+        adjacency[:, kept[:, None], kept[1:]] = (sets[:, None, :] >> kept[:, None]) & 1
+        decisions[rows, : len(EDGES)] = adjacency[:, SOURCES, TARGETS]
+        decisions[rows, len(EDGES) :] = NO_NODE
+        decisions[rows, len(EDGES) : len(EDGES) + size - 2] = tokens[rows, 1 : 2 * size - 3 : 2] - 1
     return decisions
 
 
@@ -132,13 +134,3 @@ def _adjacency(decisions: IntArray) -> IntArray:
     adjacency = np.zeros((len(decisions), N_NODES, N_NODES), dtype=np.int64)
     adjacency[:, SOURCES, TARGETS] = decisions[:, : len(EDGES)]
     return adjacency
-
-
-def _decisions(adjacency: NDArray[np.bool_], operations: IntArray) -> IntArray:
-    """Make decisions of cells with the same number of nodes."""
-    kept = [*range(adjacency.shape[1] - 1), OUTPUT]
-    complete = np.zeros((len(adjacency), N_NODES, N_NODES), dtype=np.int64)
-    complete[:, np.array(kept)[:, None], kept] = adjacency
-    missing = ((0, 0), (0, len(INNER) - operations.shape[1]))
-    operations = np.pad(operations, missing, constant_values=NO_NODE)
-    return np.hstack([complete[:, SOURCES, TARGETS], operations])

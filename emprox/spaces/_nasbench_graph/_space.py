@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...graphs import WIRE, Architecture, ArchitectureError, Graphs
+from ...graphs._architecture import load_json
 from ...utils._texts import shown
 from .._base import SearchSpace
 from .._parsing import read_choices, refuse
@@ -274,10 +274,7 @@ class NASBenchGraphSpace(SearchSpace):
 
     def _read_text(self, text: str) -> Sequence[int]:
         if text.startswith("["):
-            try:
-                return self._read_items(json.loads(text))
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise ArchitectureError(f"not a JSON list: {error}") from error
+            return self._read_items(load_json(text, self.accepted))
         entries = text.split("|")
         if len(entries) != N_NODES + 2 or entries[0] or entries[-1]:
             raise refuse(text, f"{N_NODES} nodes between '|'")

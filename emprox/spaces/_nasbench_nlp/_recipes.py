@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...graphs import Architecture, ArchitectureError
+from ...graphs._architecture import load_json
 from ...utils._texts import shown
 from .._parsing import refuse
 from ._cells import (
@@ -118,22 +119,7 @@ def read_graph(architecture: Architecture) -> list[int]:
 
 def read_text(text: str) -> list[int]:
     """Read a recipe from its JSON text."""
-    try:
-        recipe = json.loads(text, object_pairs_hook=_without_duplicates)
-    except ArchitectureError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise refuse(text, RECIPE) from error
-    return read_recipe(recipe)
-
-
-def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise ArchitectureError(f"{shown(name)} stands twice in the recipe")
-        fields[name] = value
-    return fields
+    return read_recipe(load_json(text, RECIPE))
 
 
 def read_recipe(recipe: Any) -> list[int]:
