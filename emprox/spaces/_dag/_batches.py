@@ -116,7 +116,7 @@ def draw_connected(n_graphs: int, n_nodes: int, rng: np.random.Generator) -> Boo
     partners = np.take_along_axis(order, places, axis=1)[:, 1:]
     joined = order[:, 1:]
     adjacency[rows, np.minimum(joined, partners), np.maximum(joined, partners)] = True
-    targets, sources = np.tril_indices(n_nodes, -1)
+    sources, targets = pairs(n_nodes)
     priority = np.where(adjacency[:, sources, targets], 2, rng.random((n_graphs, len(targets))))
     # On average half as many further edges as there are nodes; every graph has a chance.
     n_more = rng.geometric(1 / (1 + n_nodes / 2), (n_graphs, 1)) - 1

@@ -157,19 +157,18 @@ def _read_node(name: Any, node: Any) -> tuple[int, list[str]]:
             f"a node is called {shown(name)}, but names have to be texts other than 'x' and"
             " 'h_prev_...', which are given"
         )
-    if not isinstance(node, Mapping) or node.keys() != {"op", "input"}:
+    fields = dict(node) if isinstance(node, Mapping) else {}
+    operation, inputs = fields.pop("op", None), fields.pop("input", None)
+    is_list = isinstance(inputs, (list, tuple)) and all(isinstance(read, str) for read in inputs)
+    if not is_list or fields:
         raise ArchitectureError(
-            f"node {shown(name)} has to have an 'op' and an 'input', got {shown(node)}"
+            f"node {shown(name)} has to have an 'op' and a list of names as 'input', got"
+            f" {shown(node)}"
         )
-    operation, inputs = node["op"], node["input"]
     if operation not in OPERATIONS:
         raise ArchitectureError(
             f"node {shown(name)}: unknown operation {shown(operation)}; the operations are"
             f" {', '.join(OPERATIONS)}"
-        )
-    if not isinstance(inputs, (list, tuple)) or not all(isinstance(read, str) for read in inputs):
-        raise ArchitectureError(
-            f"node {shown(name)}: the input has to be a list of names, got {shown(inputs)}"
         )
     fewest, most = N_READ[operation]
     if not fewest <= len(inputs) <= most or len(set(inputs)) < len(inputs):
