@@ -198,7 +198,7 @@ class BudgetCurveDisplay:
         label = textwrap.fill(str(name), _LEGEND_WIDTH).replace("$", r"\$")
         if n_missing:
             label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
-        x, mean, spread = table.index * factor, table["mean"], table["spread"]
+        x, mean, spread = table.index.to_numpy(float) * factor, table["mean"], table["spread"]
         style: dict[str, Any] = {
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,9 +43,15 @@ def one_blas_thread() -> Iterator[None]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep OpenMP from using several threads as well, which it counts for each caller apart."""
-    openmp = ThreadpoolController().select(user_api="openmp")
-    with one_blas_thread(), openmp.limit(limits=1):
+    loaded = tuple(name for name in ("sklearn", "torch", "xgboost") if name in sys.modules)
+    with one_blas_thread(), _openmp(loaded).limit(limits=1):
         yield
+
+
+@cache
+def _openmp(loaded: tuple[str, ...]) -> ThreadpoolController:
+    # A library is only found once it is loaded, and these bring one each.
+    return ThreadpoolController().select(user_api="openmp")
 
 
 @cache
