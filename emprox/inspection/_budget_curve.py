@@ -198,7 +198,10 @@ class BudgetCurveDisplay:
         label = textwrap.fill(str(name), _LEGEND_WIDTH).replace("$", r"\$")
         if n_missing:
             label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
-        x, mean, spread = table.index.to_numpy(float) * factor, table["mean"], table["spread"]
+        x, (mean, spread) = (
+            table.index.to_numpy(float) * factor,
+            table[["mean", "spread"]].to_numpy().T,
+        )
         style: dict[str, Any] = {
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],
@@ -209,10 +212,10 @@ class BudgetCurveDisplay:
         style |= {"label": label.removeprefix("_"), "markersize": 7, **(line_kwargs or {})}
         self.lines_[name] = self.ax_.plot(x, mean, **style)[0]
         color = self.lines_[name].get_color()
-        if joined and spread.notna().any():
+        if joined and np.isfinite(spread).any():
             options = {"color": color, "alpha": 0.15, "linewidth": 0}
             self.bands_[name] = self.ax_.fill_between(x, mean - spread, mean + spread, **options)
-        elif spread.notna().any():
+        elif np.isfinite(spread).any():
             options = {"fmt": "none", "ecolor": color, "capsize": 3}
             self.bands_[name] = self.ax_.errorbar(x, mean, spread, **options)
 
