@@ -237,8 +237,10 @@ def make_emprox_pipeline(
         raise ValueError(f"unknown recipe {recipe!r}; there are {', '.join(map(repr, RECIPES))}")
     metric = None
     if recipe != "paper":
-        size = 4 if embedding_dim is None else embedding_dim
-        metric = ProximityMetric(size, random_state=random_state)
+        # What an encoder predicts is less sure than properties: more machines are averaged.
+        n_estimators = 16 if recipe == "lstm" else 4
+        size = n_estimators if embedding_dim is None else embedding_dim
+        metric = ProximityMetric(size, n_estimators=n_estimators, random_state=random_state)
     knn = ProximityRegressor(
         n_neighbors, metric=metric, weights=weights, n_jobs=n_jobs, random_state=random_state
     )
