@@ -6,7 +6,7 @@ Each command imports what it works with when it runs, so that ``emprox --help`` 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -49,7 +49,14 @@ class _Commands(click.Group):
                 raise click.ClickException(one_line(str(error) or repr(error))) from error
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *args: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Show a warning to somebody who has no use for the line of code that it comes from."""
     if not issubclass(category, UserWarning):
         return

@@ -74,11 +74,8 @@ class CsvFile:
         self, message: str, line: int | None = None, column: str | None = None
     ) -> click.ClickException:
         """Return the exception that says what is wrong where."""
-        place = self.name
-        if line is not None:
-            place += f", line {line}"
-        if column is not None:
-            place += f", column {column!r}"
+        place = self.name + (f", line {line}" if line else "")
+        place += f", column {column!r}" if column else ""
         return click.ClickException(f"{place}: {message}")
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
@@ -99,9 +96,7 @@ class CsvFile:
         except UnicodeEncodeError as error:
             raise self.error("not in UTF-8; save the file in that encoding", line) from error
         except csv.Error as error:
-            # What UTF-16 looks like to the reader of Python 3.10.
-            hint = "; save the file in UTF-8" if "NUL" in str(error) else ""
-            raise self.error(f"not well-formed CSV: {error}{hint}", line) from error
+            raise self.error(f"not well-formed CSV in UTF-8: {error}", line) from error
         finally:
             if not self._stream.closed:
                 text.detach()

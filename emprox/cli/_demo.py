@@ -73,7 +73,8 @@ def demo(output: Path, n_known: int, no_plots: bool, random_state: int) -> None:
     # The method as published does not use what a guess among ten classes is worth.
     for recipe, chance_level in (("paper", None), ("best", 10)):
         model = make_emprox_pipeline(
-            *("nasbench201", recipe),
+            "nasbench201",
+            recipe,
             chance_level=chance_level,
             verbose=int(sys.stderr.isatty()),
             random_state=random_state,
@@ -116,7 +117,6 @@ def _draw(true: Floats, predicted: Floats, vectors: Floats, output: Path) -> Non
     from matplotlib.figure import Figure
 
     from ..inspection import EmbeddingDisplay, RankAgreementDisplay
-    from ..utils._files import replacing
     from ._output import echo
 
     figures = {
@@ -129,6 +129,5 @@ def _draw(true: Floats, predicted: Floats, vectors: Floats, output: Path) -> Non
     for path, figure in figures.items():
         title = f"{len(true):,} unseen cells of NAS-Bench-201 (data: AnalogNAS-Bench)"
         figure.axes[0].set_title(title, fontsize="medium")
-        with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=150)
+        figure.savefig(path, dpi=150)
     echo("\n".join(["\nPictures:", *(f"  {path}" for path in figures)]))

@@ -11,9 +11,6 @@ import click
 if TYPE_CHECKING:
     from ..spaces import SearchSpace
 
-# Those of make_emprox_pipeline, which cannot be asked without importing scikit-learn.
-RECIPES = ("best", "lstm", "paper")
-
 
 def to_space(ctx: click.Context, param: click.Parameter, name: str | None) -> SearchSpace | None:
     """Look up the space that an option or argument names."""
@@ -25,19 +22,6 @@ def to_space(ctx: click.Context, param: click.Parameter, name: str | None) -> Se
         raise click.BadParameter(str(error)) from error
 
 
-recipe_option = click.option(
-    "--recipe",
-    type=click.Choice(RECIPES),
-    default="best",
-    show_default=True,
-    help="How architectures are embedded: 'best' learns a metric on properties of their structure,"
-    " 'lstm' a sequence model of their canonical forms, 'paper' is the method as published.",
-)
-n_neighbors_option = click.option(
-    "--n-neighbors",
-    type=click.IntRange(min=1),
-    help="How many known architectures a prediction is made from.  [default: the recipe's own]",
-)
 random_state_option = click.option(
     "--random-state",
     type=click.IntRange(0, 2**32 - 1),
@@ -75,8 +59,21 @@ _FILE_OPTIONS = (
         show_default=True,
         help="Column of the known file that holds the accuracies.",
     ),
-    recipe_option,
-    n_neighbors_option,
+    click.option(
+        "--recipe",
+        # Those of make_emprox_pipeline, which cannot be asked without importing scikit-learn.
+        type=click.Choice(("best", "lstm", "paper")),
+        default="best",
+        show_default=True,
+        help="How architectures are embedded: 'best' learns a metric on properties of their"
+        " structure, 'lstm' a sequence model of their canonical forms, 'paper' is the method as"
+        " published.",
+    ),
+    click.option(
+        "--n-neighbors",
+        type=click.IntRange(min=1),
+        help="How many known architectures a prediction is made from.  [default: the recipe's own]",
+    ),
     click.option(
         "--chance-level",
         type=float,

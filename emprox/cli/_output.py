@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +12,6 @@ from typing import Any
 import click
 from rich import box
 from rich.console import Console, JustifyMethod
-from rich.measure import Measurement
 from rich.status import Status
 from rich.table import Table
 
@@ -30,12 +27,8 @@ def print_table(columns: Mapping[str, JustifyMethod], rows: Sequence[Sequence[st
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    unlimited = console.options.update(max_width=10_000)
-    wanted = Measurement.get(console, unlimited, table).maximum
     if not console.is_terminal:
-        console.width = wanted
-    elif console.width < wanted:
-        table.padding = (0, 0, 0, 0)
+        console.width = 10_000
     with _checked_stdout(), console.capture() as capture:
         console.print(table)
     echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
@@ -88,12 +81,10 @@ def write_csv(
     output: str, header: Sequence[str], rows: Sequence[Sequence[str]], columns: Mapping[str, Any]
 ) -> None:
     """Write rows and columns of numbers beside them as CSV in UTF-8; a dash is standard output."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*header, *columns])
-    numbers = zip(*(column.tolist() for column in columns.values()), strict=True)
-    writer.writerows([*row, *own] for row, own in zip(rows, numbers, strict=True))
-    data = text.getvalue().encode()
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=header, dtype=object).assign(**columns)
+    data = table.to_csv(index=False, lineterminator="\n").encode()
     if output == "-":
         echo(data, nl=False)
     else:
