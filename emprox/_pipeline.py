@@ -184,7 +184,7 @@ def make_emprox_pipeline(
     n_neighbors : int, "auto" or None, default=None
         Number of neighbours, k; see `ProximityRegressor`.
     embedding_dim : int, default=None
-        Size of the embedding; None takes 4 for a learned metric and 32 for "paper".
+        Size of the embedding; None takes 4 for "best", 16 for "lstm" and 32 for "paper".
     weights : {"distance", "uniform", "kriging"} or callable, default="distance"
         Weights of the neighbours; see `ProximityRegressor`.
     chance_level : float, default=None
