@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from ..utils._texts import one_line
 from ._csv_files import CsvFile, open_csv, to_number
 
 if TYPE_CHECKING:
     from .. import EmProxRegressor
-    from ..spaces import ArchitectureError, SearchSpace
+    from ..spaces import SearchSpace
 
 PREDICTED_COLUMNS = ("predicted_accuracy", "predicted_std")
 
@@ -33,7 +32,7 @@ class Known:
             if self._in_columns:
                 self._columns = [name for name in header if name != accuracy_column]
             numbered = list(self.read(self._file))
-        self.lines = [line for line, _ in numbered]
+        self._lines = [line for line, _ in numbered]
         self.architectures = [architecture for _, architecture in numbered]
 
     def read(self, file: CsvFile) -> Iterator[tuple[int, Any]]:
@@ -53,22 +52,26 @@ class Known:
 
         with status(f"Learning from {len(self.accuracies):,} known architectures"):
             from .. import EmProxRegressor
-            from ..spaces import ArchitectureError
 
             model = EmProxRegressor(self.space, **parameters)
             try:
-                return model.fit(self.architectures, self.accuracies)
-            except ArchitectureError as error:
-                raise self.explain(error, self._file, self.lines) from error
+                with self.explaining(self._file, self._lines):
+                    return model.fit(self.architectures, self.accuracies)
             except ValueError as error:
                 raise self._file.error(one_line(str(error))) from error
 
-    def explain(
-        self, error: ArchitectureError, file: CsvFile, lines: Sequence[int]
-    ) -> click.ClickException:
-        """Return the exception that says which line of a file is no architecture, and why."""
-        message = one_line(error.message)
-        if self._in_columns:
-            message += f" (no column {self.column!r}, so that all columns are read as decisions)"
-        line = None if error.index is None else lines[error.index]
-        return file.error(message, line, None if self._in_columns else self.column)
+    @contextmanager
+    def explaining(self, file: CsvFile | None, lines: Iterable[int]) -> Iterator[None]:
+        """Say which line of a file is no architecture, and why."""
+        from ..spaces import ArchitectureError
+
+        try:
+            yield
+        except ArchitectureError as error:
+            if file is None:
+                raise
+            message, column = one_line(error.message), self.column
+            if self._in_columns:
+                message += f" (no column {column!r}, so that all columns are read as decisions)"
+            line = None if error.index is None else list(lines)[error.index]
+            raise file.error(message, line, None if self._in_columns else column) from error

@@ -36,7 +36,6 @@ def predict(known: Known, candidates: str, output: str, **parameters: Any) -> No
     the known accuracies: predicted_accuracy, and predicted_std, which is about how far the
     prediction is off.
     """
-    from ..spaces import ArchitectureError
     from ._output import status, write_csv
 
     with open_csv(candidates) as file:
@@ -45,10 +44,8 @@ def predict(known: Known, candidates: str, output: str, **parameters: Any) -> No
         numbered = list(known.read(file))
     model = known.learn(**parameters)
     with status(f"Predicting {len(rows):,} architectures"):
-        try:
+        with known.explaining(file, (line for line, _ in numbered)):
             X = model.space_.encode([architecture for _, architecture in numbered])
-        except ArchitectureError as error:
-            raise known.explain(error, file, [line for line, _ in numbered]) from error
         predictions = model.predict(X, return_std=True)
     write_csv(output, file.header, rows, dict(zip(PREDICTED_COLUMNS, predictions, strict=True)))
     n_known = len(known.accuracies)

@@ -38,7 +38,6 @@ _COLUMNS = ("score", *PREDICTED_COLUMNS)
     show_default=True,
     help="How many architectures to write.",
 )
-@click.option("--include-known", is_flag=True, help="Do not leave out known architectures.")
 @click.option(
     "--skip-broken",
     is_flag=True,
@@ -58,7 +57,6 @@ def rank(
     output: str,
     sample: int | None,
     top: int,
-    include_known: bool,
     skip_broken: bool,
     n_jobs: int,
     random_state: int,
@@ -81,24 +79,20 @@ def rank(
             next(known.read(file))  # complain before learning
         model = known.learn(random_state=random_state, **parameters)
         from ..search import rank_architectures
-        from ..spaces import ArchitectureError
 
-        try:
+        lines = () if file is None else (line for line, _ in file.rows())
+        with known.explaining(file, lines):
             ranking = rank_architectures(
                 model,
                 None if file is None else (item for _, item in known.read(file)),
                 n_architectures=sample,
                 random_state=random_state,
                 top=top,
-                exclude=None if include_known else known.architectures,
+                exclude=known.architectures,
                 errors="skip" if skip_broken else "raise",
                 n_jobs=n_jobs,
                 verbose=int(sys.stderr.isatty()),
             )
-        except ArchitectureError as error:
-            if file is None:
-                raise
-            raise known.explain(error, file, [line for line, _ in file.rows()]) from error
         found = ranking.architectures
         std = model.predict(found, return_std=True)[1] if len(found) else ranking.scores
         if file is None:

@@ -18,16 +18,14 @@ _LABELS = {
     "pearson_r": "Pearson r",
     "spearman_rho": "Spearman \N{GREEK SMALL LETTER RHO}",
     "kendall_tau": "Kendall τ",
+    "fit_time": "time to fit (s)",
+    "score_time": "time to predict (s)",
 }
-_LABELS |= {"fit_time": "time to fit (s)", "score_time": "time to predict (s)"}
-_TIMES = ("fit_time", "score_time")
-_NO_METRICS = ("predictor", "train_size", "split", "error")
 _BANDS = {"standard error": "sem", "standard deviation": "std"}
 
 # After Okabe and Ito (2008), without yellow, which is hard to see on white. Colours come again with
-# another line style; markers tell apart what is printed in grey.
+# another marker, which also tells apart what is printed in grey.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_LINE_STYLES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 # The legend stands beside the axes.
 _FIGURE_SIZE, _LEGEND_WIDTH = (8.2, 4.2), 34
@@ -99,7 +97,6 @@ class BudgetCurveDisplay:
         trials: pd.DataFrame,
         metric: str = "kendall_tau",
         *,
-        predictors: Sequence[str] | None = None,
         band: str | None = "standard error",
         ax: Any = None,
         line_kwargs: dict[str, Any] | None = None,
@@ -114,8 +111,6 @@ class BudgetCurveDisplay:
             and the metric. A metric that is not finite counts as missing.
         metric : str, default="kendall_tau"
             Name of the column; also ``"fit_time"`` or ``"score_time"``.
-        predictors : sequence of str, default=None
-            Names of the predictors to draw; None takes all.
         band : {"standard error", "standard deviation"} or None, default="standard error"
             What to show around each mean: the standard error of the mean, or the standard deviation
             of the splits, or nothing.
@@ -132,20 +127,14 @@ class BudgetCurveDisplay:
         Raises
         ------
         ValueError
-            If there are no rows or a column is missing, there is no such metric, predictor or
-            band, or no split has a value of the metric.
+            If a column is missing, there is no such band, or no split has a value of the metric.
         """
         check_libraries(cls)
         columns = list(getattr(trials, "columns", ()))
-        _check_names("column", ["predictor", "train_size"], columns)
-        _check_names("metric", [metric], [name for name in columns if name not in _NO_METRICS])
-        names = trials["predictor"].unique().tolist()
-        if predictors is not None:
-            _check_names("predictor", predictors, names)
-            names = list(predictors)
-        _check_names("band", [band], [*_BANDS, None])
-        trials = trials[trials["predictor"].isin(names)]
-        values = trials[metric].astype(float).where(np.isfinite(trials[metric].astype(float)))
+        for column in ("predictor", "train_size", metric):
+            _check_name("column", column, columns)
+        _check_name("band", band, [*_BANDS, None])
+        values = trials[metric].astype(float).replace([np.inf, -np.inf], np.nan)
         if not values.notna().any():
             raise ValueError(f"no split has a {metric}; the column 'error' may say why")
         groups = values.groupby([trials["predictor"], trials["train_size"]])
@@ -153,8 +142,8 @@ class BudgetCurveDisplay:
         summary["n_missing"] = groups.size() - summary["n_splits"]
         if band is None:
             summary["spread"] = np.nan
-        display = cls(metric=metric, summary=summary.loc[names], band=band)
-        return display.plot(ax, line_kwargs=line_kwargs)
+        summary = summary.loc[trials["predictor"].unique().tolist()]
+        return cls(metric=metric, summary=summary, band=band).plot(ax, line_kwargs=line_kwargs)
 
     def plot(
         self, ax: Any = None, *, line_kwargs: dict[str, Any] | None = None
@@ -198,18 +187,18 @@ class BudgetCurveDisplay:
         label = textwrap.fill(str(name), _LEGEND_WIDTH).replace("$", r"\$")
         if n_missing:
             label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
-        x, (mean, spread) = (
-            table.index.to_numpy(float) * factor,
-            table[["mean", "spread"]].to_numpy().T,
-        )
+        x = table.index.to_numpy(float) * factor
+        mean, spread = table[["mean", "spread"]].to_numpy().T
         style: dict[str, Any] = {
             "color": _COLORS[number % len(_COLORS)],
             "marker": _MARKERS[number % len(_MARKERS)],
             "markeredgecolor": "white",
-            "linestyle": _LINE_STYLES[number // len(_COLORS) % len(_LINE_STYLES)] * joined,
+            "linestyle": "-" * joined,
+            # matplotlib leaves out of legends what begins with an underscore.
+            "label": label.removeprefix("_"),
+            "markersize": 7,
+            **(line_kwargs or {}),
         }
-        # matplotlib leaves out of legends what begins with an underscore.
-        style |= {"label": label.removeprefix("_"), "markersize": 7, **(line_kwargs or {})}
         self.lines_[name] = self.ax_.plot(x, mean, **style)[0]
         color = self.lines_[name].get_color()
         if joined and np.isfinite(spread).any():
@@ -223,7 +212,7 @@ class BudgetCurveDisplay:
         ax = self.ax_
         label = _LABELS.get(self.metric, self.metric.replace("_", " "))
         ax.set(xlabel="number of known architectures", ylabel=label, xscale="log")
-        if self.metric in _TIMES and self.summary["mean"].min() > 0:
+        if self.metric.endswith("_time") and self.summary["mean"].min() > 0:
             ax.set_yscale("log")
         low, high = sizes[[0, -1]]
         margin = (high / low) ** _MARGIN if high > low else np.exp(2 * _MARGIN)
@@ -237,10 +226,8 @@ class BudgetCurveDisplay:
         ax.grid(alpha=0.25)
 
     def _place_legend(self) -> dict[str, Any]:
-        least, most = self.summary["n_splits"].min(), self.summary["n_splits"].max()
-        splits = (
-            f"{least:,} to {most:,} splits" if least < most else f"{most:,} split{'s'[: most - 1]}"
-        )
+        least, most = self.summary["n_splits"].agg(["min", "max"]).tolist()
+        splits = f"{least:,} to " * (least < most) + f"{most:,} split" + "s" * (most > 1)
         title = f"mean of {splits}" + f"\n± {self.band}" * bool(self.bands_)
         options: dict[str, Any] = {"title": title, "title_fontsize": "small", "alignment": "left"}
         # Beside the axes if the figure makes room for it.
@@ -249,7 +236,6 @@ class BudgetCurveDisplay:
         return options
 
 
-def _check_names(kind: str, names: Sequence[Any], known: Sequence[Any]) -> None:
-    for name in [names] if isinstance(names, str) else names:
-        if name not in known:
-            raise ValueError(f"unknown {kind} {name!r}; there are {', '.join(map(repr, known))}")
+def _check_name(kind: str, name: str | None, known: Sequence[str | None]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown {kind} {name!r}; there are {', '.join(map(repr, known))}")

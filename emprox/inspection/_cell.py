@@ -21,7 +21,8 @@ _ROOM, _MARGIN = (750.0, 430.0), 8.0
 class CellDisplay:
     """Drawing of an architecture as a graph.
 
-    Operations are boxes; a chain or a deep network that is too long for one row has several. An
+    Operations are boxes; edges lead to the right or down, whichever fits the axes better, and a
+    chain or a deep network that is too long for one row has several. An
     operation has the same colour in all drawings of a space; those that compute nothing, such as
     skip connections, are grey. What is on no path from an input to an output is dashed.
 
@@ -83,7 +84,6 @@ class CellDisplay:
         architecture: Any,
         *,
         show_dead: bool = True,
-        direction: str | None = None,
         ax: Any = None,
     ) -> CellDisplay:
         """Draw an architecture.
@@ -96,9 +96,6 @@ class CellDisplay:
             The architecture in any form that the space reads.
         show_dead : bool, default=True
             Whether to show what is on no path from an input to an output, dashed and grey.
-        direction : {"right", "down"} or None, default=None
-            Where edges lead. None takes what fits the axes better. Several cells stand below each
-            other if their edges lead to the right, and else beside each other.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure, in the size of the drawing.
 
@@ -112,33 +109,29 @@ class CellDisplay:
         ArchitectureError
             If it is not an architecture of the space.
         ValueError
-            If the space or the direction does not exist.
+            If the space does not exist.
         """
         check_libraries(cls, "networkx")
         space = get_space(space).learn(as_batch(architecture))
         graphs = to_graphs(space, architecture, show_dead)
         colors = operation_colors(space, graphs)
-        return cls(graphs=graphs, colors=colors).plot(ax, direction=direction)
+        return cls(graphs=graphs, colors=colors).plot(ax)
 
-    def plot(self, ax: Any = None, *, direction: str | None = None) -> CellDisplay:
+    def plot(self, ax: Any = None) -> CellDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure, in the size of the drawing.
-        direction : {"right", "down"} or None, default=None
-            Where edges lead; see `from_architecture`.
 
         Returns
         -------
         CellDisplay
             The display itself.
         """
-        if direction not in ("right", "down", None):
-            raise ValueError(f"direction has to be 'right', 'down' or None, got {direction!r}")
         room = _ROOM if ax is None else size_in_points(ax)
-        drawing = fit(self.graphs, room, direction)
+        drawing = fit(self.graphs, room)
         scale = 1.0 if ax is None else drawing.scale(room)
         ax = fill_figure(drawing.size + 2 * _MARGIN) if ax is None else ax
         self.boxes_, self.lines_, self.texts_ = drawing.draw(ax, self.colors, scale)

@@ -95,12 +95,10 @@ class Drawing:
         return boxes, lines, texts
 
 
-def fit(
-    graphs: Sequence[networkx.DiGraph], room: tuple[float, float], direction: str | None = None
-) -> Drawing:
+def fit(graphs: Sequence[networkx.DiGraph], room: tuple[float, float]) -> Drawing:
     """Arrange graphs so that they can be drawn as large as possible in this room, in points."""
     best: tuple[float, Drawing] | None = None
-    for downward in (False, True) if direction is None else (direction == "down",):
+    for downward in (False, True):
         layers = [Layers(graph, _node_sizes(graph, downward), downward) for graph in graphs]
         for n_rows in range(1, max(one.layer.max() for one in layers) + 2):
             layouts = [one.fold(n_rows) for one in layers]

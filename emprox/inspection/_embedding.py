@@ -22,8 +22,9 @@ _AXES = {"tsne": "t-SNE dimension", "pca": "principal component"}
 class EmbeddingDisplay:
     """Map of an embedding in two dimensions, coloured by accuracy.
 
-    Where predictions from neighbours work, architectures of the same colour lie together. This
-    is Figure 5 of the paper [1]_.
+    Where predictions from neighbours work, architectures of the same colour lie together.
+    Accuracies far from the bulk of them, such as those at chance level, have the colour at the end
+    of the scale. This is Figure 5 of the paper [1]_.
 
     Use `from_estimator` or `from_embedding` to make one.
 
@@ -96,8 +97,7 @@ class EmbeddingDisplay:
         y : array-like of shape (n_samples,)
             Their accuracies.
         **options : dict
-            Arguments of `from_embedding`: `method`, `random_state`, `target_name`, `ax`, `robust`
-            and `scatter_kwargs`.
+            Arguments of `from_embedding`.
 
         Returns
         -------
@@ -111,7 +111,6 @@ class EmbeddingDisplay:
         TypeError
             If the estimator has no embedding.
         """
-        check_libraries(cls)
         steps, last = unwrap(estimator)
         if hasattr(last, "transform"):
             steps = [*steps, last]
@@ -151,7 +150,7 @@ class EmbeddingDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
         **options : dict
-            Arguments of `plot`: `robust` and `scatter_kwargs`.
+            Arguments of `plot`: `scatter_kwargs`.
 
         Returns
         -------
@@ -175,11 +174,7 @@ class EmbeddingDisplay:
         return display.plot(ax, **options)
 
     def plot(
-        self,
-        ax: Any = None,
-        *,
-        robust: bool = True,
-        scatter_kwargs: dict[str, Any] | None = None,
+        self, ax: Any = None, *, scatter_kwargs: dict[str, Any] | None = None
     ) -> EmbeddingDisplay:
         """Draw.
 
@@ -187,11 +182,8 @@ class EmbeddingDisplay:
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether accuracies far from the bulk of them, such as those at chance level, get the
-            colour at the end of the scale instead of stretching it.
         scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``, such as `cmap`.
+            Further arguments of ``ax.scatter``, such as `cmap`, `vmin` and `vmax`.
 
         Returns
         -------
@@ -199,16 +191,15 @@ class EmbeddingDisplay:
             The display itself.
         """
         ax = get_axes(ax)
-        low, high = robust_limits(self.y, 1.5) if robust else (self.y.min(), self.y.max())
+        low, high = robust_limits(self.y, 1.5)
         # Light colours are hard to see on white without an edge.
         look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": "viridis"}
         options = {**look, "vmin": low, "vmax": high, **(scatter_kwargs or {})}
         self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, **options)
         beyond = {(True, False): "min", (False, True): "max", (True, True): "both"}
         extend = beyond.get((self.y.min() < low, self.y.max() > high), "neither")
-        self.colorbar_ = ax.figure.colorbar(
-            self.scatter_, ax=ax, label=self.target_name, extend=extend
-        )
+        bar = {"label": self.target_name, "extend": extend}
+        self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax, **bar)
         axis = _AXES[self.method]
         ax.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2", xticks=[], yticks=[])
         self.ax_, self.figure_ = ax, ax.figure

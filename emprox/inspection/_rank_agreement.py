@@ -17,9 +17,10 @@ from ._axes import check_column, check_libraries, get_axes, robust_limits
 class RankAgreementDisplay:
     """Predicted against true accuracies, and how well they agree on the order.
 
-    On the dashed line predictions are exact. For a search the order counts: it agrees where the
-    points rise from left to right, which Kendall's rank correlation tau sums up, 1 being the
-    same order.
+    On the dashed line predictions are exact. What is far from the bulk of the accuracies, such as
+    those of architectures at chance level, is marked on the edge and counted in the legend. For a
+    search the order counts: it agrees where the points rise from left to right, which Kendall's
+    rank correlation tau sums up, 1 being the same order.
 
     Use `from_estimator` or `from_predictions` to make one.
 
@@ -83,15 +84,13 @@ class RankAgreementDisplay:
         y : array-like of shape (n_samples,)
             Their true accuracies.
         **options : dict
-            Arguments of `from_predictions`: `name`, `target_name`, `ax`, `robust` and
-            `scatter_kwargs`.
+            Arguments of `from_predictions`.
 
         Returns
         -------
         RankAgreementDisplay
             The display.
         """
-        check_libraries(cls)
         return cls.from_predictions(y, estimator.predict(X), **options)
 
     @classmethod
@@ -120,7 +119,7 @@ class RankAgreementDisplay:
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
         **options : dict
-            Arguments of `plot`: `robust` and `scatter_kwargs`.
+            Arguments of `plot`: `scatter_kwargs`.
 
         Returns
         -------
@@ -140,11 +139,7 @@ class RankAgreementDisplay:
         return display.plot(ax, **options)
 
     def plot(
-        self,
-        ax: Any = None,
-        *,
-        robust: bool = True,
-        scatter_kwargs: dict[str, Any] | None = None,
+        self, ax: Any = None, *, scatter_kwargs: dict[str, Any] | None = None
     ) -> RankAgreementDisplay:
         """Draw.
 
@@ -152,9 +147,6 @@ class RankAgreementDisplay:
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        robust : bool, default=True
-            Whether the axes leave out what is far from the bulk of the accuracies, such as those of
-            architectures at chance level. Those are marked on the edge and counted in the legend.
         scatter_kwargs : dict, default=None
             Further arguments of ``ax.scatter``.
 
@@ -165,7 +157,7 @@ class RankAgreementDisplay:
         """
         ax = get_axes(ax)
         values = np.concatenate([self.y_true, self.y_pred])
-        low, high = robust_limits(values, 3) if robust else (values.min(), values.max())
+        low, high = robust_limits(values, 3)
         margin = 0.04 * (high - low) or 0.5
         low, high = low - margin, high + margin
         points = np.stack([self.y_true, self.y_pred])

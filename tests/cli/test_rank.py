@@ -61,15 +61,6 @@ class TestRanking:
         check(Path("best.csv").read_text("utf-8"), model, ranking)
         assert not set(ranking.indices) & set(range(30))
 
-    def test_include_known(self, run, files):
-        X, _ = load_nasbench201(return_X_y=True)
-        model = learn()
-        ranking = rank_architectures(model, X[:300], top=300)
-        result = run(*FILE, "--include-known", "--top", 300)
-        check(result.stdout, model, ranking)
-        assert set(ranking.indices) & set(range(30))
-        assert result.stderr == DONE.format(300, len(ranking.indices))
-
     @pytest.mark.parametrize(
         "parameters",
         [

@@ -128,7 +128,7 @@ class TestStyle:
 
     def test_options(self, plt):
         display = BudgetCurveDisplay.from_evaluation(
-            make_trials(("a", "b", "c")), predictors=["c", "a"], line_kwargs={"linewidth": 5}
+            make_trials(("c", "a")), line_kwargs={"linewidth": 5}
         )
         assert list(display.lines_) == ["c", "a"]
         assert display.lines_["a"].get_linewidth() == 5
@@ -143,8 +143,6 @@ class TestStyle:
     ("trials", "options"),
     [
         (make_trials(), {"metric": "kendal_tau"}),
-        (make_trials(), {"predictors": ["EmPorx"]}),
-        (make_trials(), {"predictors": []}),
         (make_trials(), {"band": "range"}),
         (make_trials().drop(columns="train_size"), {}),
         (make_trials().assign(kendall_tau=np.nan), {}),

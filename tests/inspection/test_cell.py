@@ -74,11 +74,12 @@ def check_texts_fit(display):
     assert n_outside == titles, "a text is wider than its box"
 
 
-@pytest.mark.parametrize("direction", ["right", "down", None])
+@pytest.mark.parametrize("size", [(12, 4), (4, 12), None])
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_every_space(plt, space, direction):
+def test_every_space(plt, space, size):
     for architecture in space.sample(2, random_state=1):
-        display = draw(space, architecture, direction=direction)
+        ax = None if size is None else plt.subplots(figsize=size)[1]
+        display = draw(space, architecture, ax=ax)
         assert len(display.boxes_) == sum(map(len, display.graphs))
         assert len(display.lines_) == sum(graph.number_of_edges() for graph in display.graphs)
         check_drawing(display)
@@ -170,7 +171,7 @@ class TestRows:
         display = draw("nasbench_macro", "01222211", ax=axes[0])
         assert len(np.unique(boxes(display)[:, 1].round(3))) > 1
         check_drawing(display)
-        assert display.plot(axes[1], direction="down") is display
+        assert display.plot(axes[1]) is display
         assert display.ax_ is axes[1]
 
 
@@ -217,9 +218,7 @@ def test_bad_input(plt, space, architecture, error):
     assert not plt.get_fignums()
 
 
-def test_bad_options(monkeypatch):
-    with pytest.raises(ValueError, match="direction"):
-        draw("nasbench201", CELL, direction="up")
+def test_missing_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(ImportError, match="needs networkx"):
         draw("nasbench201", CELL)

@@ -59,11 +59,8 @@ def test_plots_again(plt, accuracies):
     display = RankAgreementDisplay.from_predictions(*accuracies)
     first = display.ax_
     _, ax = plt.subplots()
-    assert display.plot(ax, robust=False, scatter_kwargs={"s": 3}) is display
+    assert display.plot(ax, scatter_kwargs={"s": 3}) is display
     assert display.ax_ is ax is not first
-    assert display.outside_ is None
-    assert len(display.scatter_.get_offsets()) == 200
-    assert display.ax_.get_xlim()[0] < 10
     assert display.scatter_.get_sizes() == [3]
 
 
