@@ -21,6 +21,13 @@ All of them return a :class:`~sklearn.utils.Bunch` with at least these attribute
 ``DESCR``          what the data are, what to know about the labels, and their licence
 =================  =================================================================================
 
+All take ``return_X_y=True``, for ``(data, target)`` instead of a Bunch, and ``as_frame=True``, for
+pandas objects instead of arrays. All that fetch look for the file in ``data_home``, where your own
+copy is used as well; ``download_if_missing=False`` makes it an error that there is none, and
+``verbose=True`` shows a progress bar. They raise an OSError that says what to do by hand if the
+file cannot be had or is not the published one, and an ImportError if it has to be downloaded and
+pooch is not installed.
+
 What was downloaded or is a file of yours also has ``filename``, the path of what was read; what was
 downloaded has its address ``url``.
 """

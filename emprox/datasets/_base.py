@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -14,20 +13,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 
+from ..utils._options import check_option
+
 
 def choose_targets(target: str | Sequence[str], allowed: Iterable[str]) -> list[str]:
     """Return the names of the targets asked for, or raise a ValueError that lists them all."""
-    allowed = list(allowed)
     chosen = [target] if isinstance(target, str) else list(target)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"target has to be a name, or a list of different names, got {target!r}")
     for name in chosen:
-        if name not in allowed:
-            close = difflib.get_close_matches(str(name), allowed, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(
-                f"unknown target {name!r}.{hint} Allowed are: {', '.join(map(repr, allowed))}"
-            )
+        check_option("target", name, allowed)
     return chosen
 
 

@@ -44,14 +44,12 @@ def load_digits_cells(
         - ``"parameters"``: number of trained parameters.
         - ``"multiply_adds"``: multiply-adds of the convolutions and the linear layer for an image.
         - ``"training_seconds"``: processor time of the training, without validating, in seconds.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The 5,425 cells are official
         strings. There are also
 
@@ -66,8 +64,6 @@ def load_digits_cells(
             Positions of the cells that were trained three times, with different seeds.
         repeated_test_accuracy : ndarray of shape (400, 3)
             Their test accuracies, in percent; those of the first column are also in the target.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------

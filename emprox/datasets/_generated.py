@@ -45,18 +45,14 @@ def make_architectures(
         Standard deviation of the normal noise added to the accuracy, in percentage points.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the architectures and the noise.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The accuracy is in percent;
         ``noise_free_target`` of shape (n_architectures,) is the same before noise was added.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..spaces import ArchitectureError, NASBench101Space
+from ..utils._options import check_option
 from ..utils._texts import one_line
 from ._base import choose_targets, common_chance_level, finite, make_bunch, percentage, shape_bunch
 from ._download import fetch_file
@@ -75,20 +76,16 @@ def read_nasbench101(
     repeat : int, default=None
         Every network was trained three times. 0, 1 or 2 takes one of the trainings, in the order
         of the file; None takes the mean of all.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are in the order of the
         file, as the adjacency matrix row by row, a colon and the operations, such as
         ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
         benchmark's own keys of the cells.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
@@ -112,8 +109,7 @@ def read_nasbench101(
     >>> data = read_nasbench101("nasbench_full.tfrecord", epochs=12)  # doctest: +SKIP
     """
     chosen = choose_targets(target, _TARGETS)
-    if stage not in _STAGES:
-        raise ValueError(f"stage has to be one of {', '.join(_STAGES)}, got {stage!r}")
+    check_option("stage", stage, _STAGES)
     cells, values, hashes = _read_official(path, chosen, epochs, _STAGES.index(stage), repeat)
     bunch = make_bunch(
         cells,
@@ -159,40 +155,29 @@ def fetch_nasbench101(
         ``"epe_nas"``, ``"fisher"``, ``"grad_norm"``, ``"grasp"``, ``"jacov"``, ``"l2_norm"``,
         ``"plain"``, ``"snip"`` and ``"synflow"``.
     data_home : str or path-like, default=None
-        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
+        As in :func:`get_data_home`.
     download_if_missing : bool, default=True
-        If False, a file that is not there is an error.
-    verbose : bool, default=False
-        Show a progress bar while downloading.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+        As for all that fetch.
+    verbose, return_X_y, as_frame : bool, default=False
+        As for all that fetch.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are in the order of the
         file, as the adjacency matrix row by row, a colon and the operations, such as
         ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
         benchmark's own keys of the cells, with ``subset="all"``.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If there is no such subset or target.
-    OSError
-        If the file cannot be had, or is not the published one; says what to do by hand.
-    ImportError
-        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
     read_nasbench101 : Read a file that you have; also one of the three trainings, the full file
         with shorter ones, and what was measured halfway.
-    clear_data_home : Delete the downloaded files.
 
     References
     ----------
@@ -210,8 +195,7 @@ def fetch_nasbench101(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((500,), (500,))
     """
-    if subset not in ("all", "naslib"):
-        raise ValueError(f"subset has to be 'all' or 'naslib', got {subset!r}")
+    check_option("subset", subset, ("all", "naslib"))
     official = subset == "all"
     chosen = choose_targets(target, _TARGETS if official else _NASLIB_TARGETS)
     filename = "nasbench_only108.tfrecord" if official else "zc_nasbench101.json"

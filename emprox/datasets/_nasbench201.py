@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ..spaces import get_space
+from ..utils._options import check_option
 from ._base import choose_targets, common_chance_level, make_bunch, read_table, shape_bunch
 from ._download import fetch_file
 
@@ -79,19 +80,15 @@ def load_nasbench201(
           its weights have drifted for 60 s, an hour, a day, 30 days; with ``_uncertainty``
           appended, the uncertainty of that accuracy in percentage points.
         - ``"analog_drift_60s"``, …: the same for the network of ``"analog_accuracy"``.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The 15,625 cells are official
         strings, such as
         ``|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|none~2|``.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
@@ -164,37 +161,26 @@ def fetch_nasbench201(
     split : {"validation", "test"}, default="validation"
         The images that the accuracy was measured on.
     data_home : str or path-like, default=None
-        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
+        As in :func:`get_data_home`.
     download_if_missing : bool, default=True
-        If False, a file that is not there is an error.
-    verbose : bool, default=False
-        Show a progress bar while downloading.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+        As for all that fetch.
+    verbose, return_X_y, as_frame : bool, default=False
+        As for all that fetch.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are official strings, the
         accuracies in percent; their name is, for example, ``"cifar10_validation_accuracy"``.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If there is no such combination of `dataset` and `split`.
-    OSError
-        If the file cannot be had, or is not the published one; says what to do by hand.
-    ImportError
-        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
     load_nasbench201 : Accuracies that need no download.
-    clear_data_home : Delete the downloaded files.
 
     References
     ----------
@@ -212,7 +198,7 @@ def fetch_nasbench201(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((15625,), (15625,))
     """
-    check_dataset(dataset, split, _SOURCES)
+    check_option("(dataset, split)", (dataset, split), _SOURCES)
     filename, net, accuracy = _SOURCES[dataset, split]
     file = fetch_file(filename, data_home, download_if_missing, verbose)
     table = read_table(Path(file["filename"]), filename, [net, accuracy])
@@ -222,13 +208,3 @@ def fetch_nasbench201(
     columns, level = {name: table[accuracy]}, CHANCE_LEVELS[dataset]
     bunch = make_bunch(architectures, columns, "nasbench201_official.rst", _SPACE, level, **file)
     return shape_bunch(bunch, name, return_X_y, as_frame)
-
-
-def check_dataset(dataset: str, split: str, allowed: Iterable[tuple[str, str]]) -> None:
-    """Raise a ValueError if there are no results for a data set and a split."""
-    allowed = list(allowed)
-    if (dataset, split) not in allowed:
-        raise ValueError(
-            f"no results for dataset={dataset!r} and split={split!r}. The combinations (dataset,"
-            f" split) that exist are: {', '.join(map(str, allowed))}"
-        )

@@ -40,39 +40,28 @@ def fetch_nasbench301(
         What the networks were trained on: house numbers, electromyograms of hand movements, or
         CIFAR-100 projected onto a sphere. Several give a target of as many columns.
     data_home : str or path-like, default=None
-        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
+        As in :func:`get_data_home`.
     download_if_missing : bool, default=True
-        If False, a file that is not there is an error.
-    verbose : bool, default=False
-        Show a progress bar while downloading.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+        As for all that fetch.
+    verbose, return_X_y, as_frame : bool, default=False
+        As for all that fetch.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The networks are genotypes, such as
         ``Genotype(normal=[('dil_conv_3x3', 0), ...], normal_concat=range(2, 6), reduce=[...],
         reduce_concat=range(2, 6))``, the accuracies in percent; the chance level is None, because
         no network of the space is without a path.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If there is no such data set.
-    OSError
-        If the file cannot be had, or is not the published one; says what to do by hand.
-    ImportError
-        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
     fetch_nasbench201 : All cells of a smaller search space.
-    clear_data_home : Delete the downloaded files.
 
     References
     ----------

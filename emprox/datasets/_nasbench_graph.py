@@ -58,19 +58,15 @@ def load_nasbench_graph(
           the area under the ROC curve in percent.
         - ``"latency"``: time of a forward pass in seconds.
         - ``"parameters"``: number of parameters in millions.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The architectures are in canonical
         form, as text such as ``|gcn~0|gin~1|fc~2|cheb~1|``: for each of four nodes the operation
         and the node that it reads, 0 being the input.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------

@@ -55,37 +55,23 @@ def fetch_nasbench_macro(
         - ``"params"``: number of parameters.
         - ``"flops"``: number of multiplications and additions, each pair counted once.
     data_home : str or path-like, default=None
-        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
+        As in :func:`get_data_home`.
     download_if_missing : bool, default=True
-        If False, a file that is not there is an error.
-    verbose : bool, default=False
-        Show a progress bar while downloading.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+        As for all that fetch.
+    verbose, return_X_y, as_frame : bool, default=False
+        As for all that fetch.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The networks are eight digits, such
         as ``21020211``: 0 identity, 1 block with kernel size 3 and expansion ratio 3, 2 block with
         kernel size 5 and expansion ratio 6.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If a target does not exist.
-    OSError
-        If the file cannot be had, or is not the published one; says what to do by hand.
-    ImportError
-        If the file has to be downloaded and pooch is not installed.
-
-    See Also
-    --------
-    clear_data_home : Delete the downloaded files.
 
     References
     ----------

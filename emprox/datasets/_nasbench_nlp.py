@@ -39,19 +39,15 @@ def read_nasbench_nlp(
         What to read of each run: ``"validation_loss"``, the lowest of all epochs;
         ``"test_loss"`` and ``"training_loss"`` of that epoch; ``"last_validation_loss"`` of the
         last epoch; ``"n_parameters"`` of the model, embedding included; ``"seconds"`` of training.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are recipes in JSON, as
         the logs have them; one that was trained several times stands there as often. ``failed``
         is a list of the recipes whose training failed.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------

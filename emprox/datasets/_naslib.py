@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..spaces import ArchitectureError, SearchSpace, get_space
+from ..spaces import SearchSpace, get_space
 from ._base import choose_targets, finite, make_bunch, shape_bunch
 from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
@@ -71,14 +71,12 @@ def read_naslib(
         None tells NAS-Bench-201 and DARTS from their form.
     with_curves : bool, default=False
         Whether to return the learning curves too.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The architectures are in the space's
         text form, in the order of the file, the target in the file's unit, which is percent for
         accuracies. There are also
@@ -88,8 +86,6 @@ def read_naslib(
             has as a learning curve. Shorter curves are padded with NaN.
         dataset : str or None
             The data set, if the file says which.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
@@ -129,21 +125,19 @@ def read_naslib(
     if target is None:
         target = next(filter(first.__contains__, _DEFAULT_TARGETS), _DEFAULT_TARGETS[0])
     numeric = [name for name in first if _is_numeric(first[name])]
-    try:
-        chosen = choose_targets(target, numeric)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    chosen = choose_targets(target, numeric)
     resolved = get_space(_guess_space(path, architectures[0]) if space is None else space)
-    try:
-        decisions = resolved.encode(architectures)
-    except ArchitectureError as error:
-        raise ArchitectureError(f"{path}: {error.message}", error.index) from error
+    texts = resolved.format(resolved.encode(architectures))
     curves = None
     if with_curves:
         names = [name for name, value in first.items() if _is_curve(value) and _is_numeric(value)]
-        curves = {name: _pad(_read_result(path, records, name)) for name in names}
+        columns = {
+            name: zip_longest(*_read_result(path, records, name), fillvalue=np.nan)
+            for name in names
+        }
+        curves = {name: np.array(list(values)).T.copy() for name, values in columns.items()}
     bunch = make_bunch(
-        resolved.format(decisions),
+        texts,
         {name: [curve[-1] for curve in _read_result(path, records, name)] for name in chosen},
         "naslib.rst",
         resolved.name,
@@ -231,10 +225,3 @@ def _read_result(path: Path, records: Sequence[Mapping[str, Any]], name: str) ->
         except ValueError as error:
             raise ValueError(f"{path}, architecture {number}, {name}: {error}") from error
     return curves
-
-
-def _pad(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    padded = np.full((len(curves), max(map(len, curves))), np.nan)
-    for row, curve in zip(padded, curves, strict=True):
-        row[: len(curve)] = curve
-    return padded

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, cast
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
+from ..utils._options import check_option
 from ..utils._texts import one_line
 from ._base import choose_targets, common_chance_level, finite, make_bunch, shape_bunch
-from ._nasbench201 import CHANCE_LEVELS, check_dataset
+from ._nasbench201 import CHANCE_LEVELS
 from ._numpy_stand_ins import numpy_stand_ins
 from ._restricted_pickle import load_restricted_pickle
 
@@ -92,19 +93,15 @@ def read_nats_bench(
         - ``"training_time"``: time of all epochs, in seconds.
     n_jobs : int, default=None
         How many processes read the files of a folder; -1 stands for all processors.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+    return_X_y, as_frame : bool, default=False
+        As for all loaders.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The architectures are official
         strings, in the order of their indices, the name of a target is, for example,
         ``"cifar10_validation_accuracy"``. ``epochs`` is the length of the training.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
@@ -137,7 +134,7 @@ def read_nats_bench(
     >>> X.shape, y.shape  # doctest: +SKIP
     ((32768,), (32768,))
     """
-    check_dataset(dataset, split, _SPLITS)
+    check_option("(dataset, split)", (dataset, split), _SPLITS)
     chosen = choose_targets(target, _TARGETS)
     path = Path(path)
     read = _read_folder if path.is_dir() else _read_file

@@ -7,6 +7,7 @@ reach numpy, whose own functions trust what they are given.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pickle import UnpicklingError
 from typing import Any
 
@@ -18,26 +19,27 @@ def numpy_stand_ins() -> dict[tuple[str, str], Any]:
     """Return what a pickle may ask for so that it can hold numbers and arrays of numpy."""
     allowed: dict[tuple[str, str], Any] = {
         ("numpy", "ndarray"): "stands only among arguments",
-        ("numpy", "dtype"): _MakeDtype(),
-        ("_codecs", "encode"): _EncodeLatin1(),
+        ("numpy", "dtype"): _stand_in(_make_dtype),
+        ("_codecs", "encode"): _stand_in(_encode_latin1),
         ("collections", "OrderedDict"): dict,
     }
     for core in ("numpy.core", "numpy._core"):  # the latter since numpy 2
-        allowed[f"{core}.multiarray", "scalar"] = _MakeScalar()
-        allowed[f"{core}.multiarray", "_reconstruct"] = _MakeArray()
-        allowed[f"{core}.numeric", "_frombuffer"] = _FromBuffer()
+        allowed[f"{core}.multiarray", "scalar"] = _stand_in(_make_scalar)
+        allowed[f"{core}.multiarray", "_reconstruct"] = _stand_in(lambda *_: _Array())
+        allowed[f"{core}.numeric", "_frombuffer"] = _stand_in(_make_nested)  # of protocol 5
     return allowed
 
 
-class _EncodeLatin1:
-    """How protocols 0 to 2 write bytes."""
+def _stand_in(function: Callable[..., Any]) -> Any:
+    """Return an instance that does nothing but call a function."""
+    return type("StandIn", (), {"__slots__": (), "__call__": staticmethod(function)})()
 
-    __slots__ = ()
 
-    def __call__(self, text: str, encoding: str) -> bytes:
-        if not isinstance(text, str) or encoding != "latin1":
-            raise UnpicklingError("another encoding than latin1 is not allowed")
-        return text.encode("latin1")
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    """Make bytes, which protocols 0 to 2 write so."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise UnpicklingError("another encoding than latin1 is not allowed")
+    return text.encode("latin1")
 
 
 class _Dtype:
@@ -58,21 +60,15 @@ class _Dtype:
         return np.frombuffer(content, np.dtype(self.order + self.code))
 
 
-class _MakeDtype:
-    __slots__ = ()
-
-    def __call__(self, code: Any, *flags: Any) -> _Dtype:
-        if not isinstance(code, str) or not re.fullmatch("[biu]1|[iuf][248]", code):
-            raise UnpicklingError("other types than numbers are not allowed")
-        return _Dtype(code)
+def _make_dtype(code: Any, *flags: Any) -> _Dtype:
+    if not isinstance(code, str) or not re.fullmatch("[biu]1|[iuf][248]", code):
+        raise UnpicklingError("other types than numbers are not allowed")
+    return _Dtype(code)
 
 
-class _MakeScalar:
-    __slots__ = ()
-
-    def __call__(self, dtype: _Dtype, content: bytes) -> Any:
-        (number,) = dtype.read(content).tolist()
-        return number
+def _make_scalar(dtype: _Dtype, content: bytes) -> Any:
+    (number,) = dtype.read(content).tolist()
+    return number
 
 
 class _Array(list[Any]):
@@ -82,26 +78,10 @@ class _Array(list[Any]):
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, content = state
-        self[:] = _nested(content, dtype, shape, "F" if fortran else "C")
+        self[:] = _make_nested(content, dtype, shape, "F" if fortran else "C")
 
 
-class _MakeArray:
-    __slots__ = ()
-
-    def __call__(self, *arguments: Any) -> _Array:
-        return _Array()
-
-
-class _FromBuffer:
-    """How protocol 5 writes arrays."""
-
-    __slots__ = ()
-
-    def __call__(self, content: bytes, dtype: _Dtype, shape: Any, order: str) -> list[Any]:
-        return _nested(content, dtype, shape, order)
-
-
-def _nested(content: bytes, dtype: _Dtype, shape: Any, order: str) -> list[Any]:
+def _make_nested(content: bytes, dtype: _Dtype, shape: Any, order: str) -> list[Any]:
     array = dtype.read(content).reshape(shape, order="F" if order == "F" else "C")
     # Without a number in it, an array can still have any number of rows.
     if array.ndim == 0 or (array.ndim > 1 and array.size == 0):

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from ..spaces import TransNASBench101MicroSpace
+from ..utils._options import check_option
 from ._base import choose_targets, common_chance_level, make_bunch, read_table, shape_bunch
 from ._download import fetch_file
 from ._json_files import read_archive
@@ -76,40 +77,29 @@ def fetch_transnasbench101(
         ``"valid"`` leaves out the cells with an edge that is on no path from input to output:
         2,128 cells remain. ``"all"`` keeps all 4,096.
     data_home : str or path-like, default=None
-        The folder of the file, as in :func:`get_data_home`; your own copy in it is used as well.
+        As in :func:`get_data_home`.
         The valid cells on ``class_scene`` alone are in ``tnb101_micro_valid_nets.csv`` [2]_,
         everything is in ``all_benchmarks_zen.zip`` [3]_.
     download_if_missing : bool, default=True
-        If False, a file that is not there is an error.
-    verbose : bool, default=False
-        Show a progress bar while downloading.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
-    as_frame : bool, default=False
-        Return pandas objects instead of arrays.
+        As for all that fetch.
+    verbose, return_X_y, as_frame : bool, default=False
+        As for all that fetch.
 
     Returns
     -------
-    data : :class:`~sklearn.utils.Bunch`
+    :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are official strings, such
         as ``64-41414-1_02_333``; the name of a target is, for example,
         ``"class_scene_validation_top1"``. The chance level is what cells without a path have.
-    (data, target) : tuple
-        With ``return_X_y=True``.
 
     Raises
     ------
     ValueError
         If a task or a choice of cells does not exist.
-    OSError
-        If the file cannot be had, or is not the published one; says what to do by hand.
-    ImportError
-        If the file has to be downloaded and pooch is not installed.
 
     See Also
     --------
     fetch_nasbench201 : Cells of the same form with five operations.
-    clear_data_home : Delete the downloaded files.
 
     References
     ----------
@@ -133,8 +123,7 @@ def fetch_transnasbench101(
     >>> split = GroupShuffleSplit(random_state=0).split(X, y, groups)  # doctest: +SKIP
     """
     tasks = choose_targets(task, _METRICS)
-    if cells not in ("valid", "all"):
-        raise ValueError(f"cells has to be 'valid' or 'all', got {cells!r}")
+    check_option("cells", cells, ("valid", "all"))
     small = cells == "valid" and tasks == ["class_scene"]
     filename = "tnb101_micro_valid_nets.csv" if small else "all_benchmarks_zen.zip"
     file = fetch_file(filename, data_home, download_if_missing, verbose)

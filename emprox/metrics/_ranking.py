@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, check_scalar
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -79,12 +79,10 @@ def kendall_tau(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, or any score that should rank as they do.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, and predictions or any score that should rank as they do.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        Whether to return the mean over the outputs or the value of each.
+        Return the mean over the outputs, or the value of each.
 
     Returns
     -------
@@ -127,12 +125,10 @@ def spearman_rho(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, or any score that should rank as they do.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, and predictions or any score that should rank as they do.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        Whether to return the mean over the outputs or the value of each.
+        Return the mean over the outputs, or the value of each.
 
     Returns
     -------
@@ -183,12 +179,10 @@ def pearson_r(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, or any score that should grow linearly with them.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, and predictions or any score that should grow linearly with them.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        Whether to return the mean over the outputs or the value of each.
+        Return the mean over the outputs, or the value of each.
 
     Returns
     -------
@@ -256,11 +250,7 @@ def _at_k(
     multioutput: MultiOutput,
 ) -> float | FloatArray:
     true, pred = _check_targets(y_true, y_pred)
-    # True is an Integral, but k=True is surely a mistake.
-    if isinstance(k, bool) or not isinstance(k, Integral):
-        raise TypeError(f"k must be an integer, got {k!r} of type {type(k).__name__}.")
-    if not 1 <= k <= len(true):
-        raise ValueError(f"k must be from 1 to the number of samples, {len(true)}; got {k}.")
+    check_scalar(k, "k", Integral, min_val=1, max_val=len(true))
     return _combine([metric(t, p, k) for t, p in zip(true.T, pred.T, strict=True)], multioutput)
 
 
@@ -278,14 +268,12 @@ def precision_at_k(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, or any score that should rank as they do.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, and predictions or any score that should rank as they do.
     k : int, default=10
         How many architectures make the top, from 1 to ``n_samples``.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        Whether to return the mean over the outputs or the value of each.
+        Return the mean over the outputs, or the value of each.
 
     Returns
     -------
@@ -297,8 +285,7 @@ def precision_at_k(
     TypeError
         If ``k`` is not an integer.
     ValueError
-        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
-        or infinity, or differ in shape.
+        If ``k`` is out of range, or the inputs are empty, not finite or differ in shape.
 
     Notes
     -----
@@ -336,14 +323,12 @@ def regret_at_k(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, or any score that should rank as they do.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True accuracies, and predictions or any score that should rank as they do.
     k : int, default=10
         How many architectures are trained, from 1 to ``n_samples``.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        Whether to return the mean over the outputs or the value of each.
+        Return the mean over the outputs, or the value of each.
 
     Returns
     -------
@@ -355,8 +340,7 @@ def regret_at_k(
     TypeError
         If ``k`` is not an integer.
     ValueError
-        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
-        or infinity, or differ in shape.
+        If ``k`` is out of range, or the inputs are empty, not finite or differ in shape.
 
     Notes
     -----

@@ -1,13 +1,13 @@
 """The list of all metrics, and what is made of it: scorers and a report."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn import metrics
 from sklearn.metrics import make_scorer
 
+from ..utils._options import check_option
 from ._ranking import kendall_tau, pearson_r, precision_at_k, regret_at_k, spearman_rho
 
 Metric = Callable[..., Any]
@@ -70,8 +70,6 @@ def get_scorer(name: str) -> Scorer:
 
     Raises
     ------
-    TypeError
-        If ``name`` is not a string.
     ValueError
         If there is no scorer of that name.
 
@@ -94,15 +92,8 @@ def get_scorer(name: str) -> Scorer:
     >>> scores["test_precision_at_5"].shape
     (3,)
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}.")
-    if name in _SCORERS:
-        return _SCORERS[name]
-    known = get_scorer_names()
-    if name in known:
-        return metrics.get_scorer(name)
-    close = " or ".join(map(repr, get_close_matches(name, known))) or "get_scorer_names()"
-    raise ValueError(f"there is no scorer named {name!r}; see {close}")
+    check_option("scorer", name, get_scorer_names())
+    return _SCORERS[name] if name in _SCORERS else metrics.get_scorer(name)
 
 
 def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> dict[str, float]:
@@ -110,10 +101,8 @@ def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> d
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        True accuracies, in any unit.
-    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Predicted accuracies, in the same unit.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True and predicted accuracies, in the same unit.
     k : int, default=10
         How many architectures make the top, from 1 to ``n_samples``, for ``precision_at_k`` and
         ``regret_at_k``.
@@ -129,8 +118,7 @@ def regression_report(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> d
     TypeError
         If ``k`` is not an integer.
     ValueError
-        If ``k`` is below 1 or above the number of samples, or if the inputs are empty, hold NaN
-        or infinity, or differ in shape.
+        If ``k`` is out of range, or the inputs are empty, not finite or differ in shape.
 
     Warns
     -----

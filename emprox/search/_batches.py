@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -28,8 +28,6 @@ def read_in_batches(candidates: Any, size: int) -> Iterator[Batch]:
             f"expected several architectures, got one {type(candidates).__name__}: put it into a"
             " list; if it is the path of a file, open that and give the file"
         )
-    if not isinstance(candidates, Iterable) and not hasattr(candidates, "__array__"):
-        raise TypeError(f"expected architectures to go through, got {type(candidates).__name__}")
     if hasattr(candidates, "iloc"):
         starts = range(0, len(candidates), size)
         yield from (_read_frame(candidates.iloc[start : start + size]) for start in starts)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from ..spaces import ArchitectureError, SearchSpace, get_space
+from ..utils._options import check_option
 from ..utils._random import RandomState
 from ..utils._threads import one_thread
 from ._batches import Batch, draw_in_batches, read_in_batches
@@ -139,13 +140,15 @@ def rank_architectures(
     """
     for name, number in (("top", top), ("batch_size", batch_size)):
         check_scalar(number, name, Integral, min_val=1)
-    _check_option("errors", errors, ("raise", "skip"))
-    _check_option("response_method", response_method, ("auto", "score_samples", "predict"))
+    check_option("errors", errors, ("raise", "skip"))
+    check_option("response_method", response_method, ("auto", "score_samples", "predict"))
     if (candidates is None) == (n_architectures is None):
         raise ValueError("give either candidates or n_architectures, how many to draw")
     model = getattr(model, "best_estimator_", model)
     if isinstance(model, BaseEstimator) and hasattr(model, "fit"):
         check_is_fitted(model)
+    if response_method == "auto":
+        response_method = "score_samples" if hasattr(model, "score_samples") else "predict"
     own_space = _find_space(model)
     space = _check_space(space, own_space)
     if n_architectures is None:
@@ -157,7 +160,7 @@ def rank_architectures(
     ranker = BatchRanker(
         space=space,
         scorer=model,
-        method=_choose_method(model, response_method),
+        method=response_method,
         reads_decisions=own_space is not None,
         writes_texts=candidates is None and own_space is None,
         top=top,
@@ -212,11 +215,6 @@ def _rank(ranker: BatchRanker, start: int, batch: Batch) -> BatchResult:
         return ranker(start, batch)
 
 
-def _check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} has to be {' or '.join(map(repr, allowed))}, got {value!r}")
-
-
 def _find_space(model: Any) -> SearchSpace | None:
     """Return the space of a model that reads decision matrices of it."""
     first = model[0] if isinstance(model, Pipeline) else model
@@ -232,14 +230,6 @@ def _check_space(space: str | SearchSpace | None, own_space: SearchSpace | None)
     if given is not None and given.name != found.name:
         raise ValueError(f"space is {given.name!r}, but the model is for {found.name!r}")
     return found
-
-
-def _choose_method(model: Any, response_method: str) -> str:
-    if response_method == "auto":
-        return "score_samples" if hasattr(model, "score_samples") else "predict"
-    if not hasattr(model, response_method):
-        raise ValueError(f"{type(model).__name__} has no method {response_method}")
-    return response_method
 
 
 def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:

@@ -204,7 +204,7 @@ class TestFetch:
         assert "only 292" in bunch.DESCR
 
     def test_unknown_subset_or_target(self):
-        with pytest.raises(ValueError, match="'all' or 'naslib'"):
+        with pytest.raises(ValueError, match="'all', 'naslib'"):
             fetch_nasbench101("full")
         with pytest.raises(ValueError, match="unknown target 'snip'"):
             fetch_nasbench101(target="snip")

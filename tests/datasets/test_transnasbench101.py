@@ -98,7 +98,7 @@ def test_valid_cells_are_those_without_a_useless_edge(publish, archive):
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="Did you mean 'class_scene'"):
         fetch_transnasbench101("class_scenes")
-    with pytest.raises(ValueError, match="'valid' or 'all'"):
+    with pytest.raises(ValueError, match="'valid', 'all'"):
         fetch_transnasbench101(cells="unique")
 
 

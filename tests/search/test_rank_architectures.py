@@ -313,7 +313,7 @@ class TestModels:
         assert (np.diff(ranking.scores) <= 1e-7).all()
         found = ranking.architectures
         np.testing.assert_allclose(ranking.scores, model.predict(found), rtol=1e-10)
-        with pytest.raises(ValueError, match="score_samples"):
+        with pytest.raises(AttributeError, match="score_samples"):
             rank_architectures(Shape(), candidates, space=SPACE, response_method="score_samples")
 
     def test_several_targets(self, data, candidates):
