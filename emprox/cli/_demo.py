@@ -39,8 +39,7 @@ _N_CANDIDATES = 1000
     help="Number of cells whose accuracy is known.",
 )
 @random_state_option
-@click.option("--no-plots", is_flag=True, help="Draw no pictures.")
-def demo(output: Path, n_known: int, no_plots: bool, random_state: int) -> None:
+def demo(output: Path, n_known: int, random_state: int) -> None:
     """Predict real accuracies, and compare.
 
     Cells of NAS-Bench-201 are drawn at random from the data that come with emprox. The accuracies
@@ -50,8 +49,7 @@ def demo(output: Path, n_known: int, no_plots: bool, random_state: int) -> None:
     """
     from ._output import can_draw, echo
 
-    draw = not no_plots and can_draw()
-    if draw:
+    if draw := can_draw():
         output.mkdir(parents=True, exist_ok=True)
 
     from sklearn.model_selection import train_test_split
@@ -80,30 +78,21 @@ def demo(output: Path, n_known: int, no_plots: bool, random_state: int) -> None:
             random_state=random_state,
         )
         predictions[recipe] = model.fit(cells, accuracies).predict(candidates)
-    _print_metrics(true, predictions)
-    _print_best(candidates, true, predictions[recipe])
+    _report(candidates, true, predictions)
     if draw:
         _draw(true, predictions[recipe], model.transform(candidates), output)
 
 
-def _print_metrics(true: Floats, predictions: dict[str, Floats]) -> None:
+def _report(cells: NDArray[Any], true: Floats, predictions: dict[str, Floats]) -> None:
     from ..metrics import regression_report
-    from ._output import print_table
-
-    reports = [regression_report(true, predicted, k=10) for predicted in predictions.values()]
-    rows = [
-        (
-            name.replace("_k", " 10").replace("_", " "),
-            *(f"{report[name]:.3f}" for report in reports),
-        )
-        for name in reports[0]
-    ]
-    print_table({"metric": "left", **dict.fromkeys(predictions, "right")}, rows)
-
-
-def _print_best(cells: NDArray[Any], true: Floats, predicted: Floats) -> None:
     from ._output import echo, print_table
 
+    reports = [regression_report(true, predicted, k=10) for predicted in predictions.values()]
+    names = [name.replace("_k", " 10").replace("_", " ") for name in reports[0]]
+    columns = [[f"{value:.3f}" for value in report.values()] for report in reports]
+    rows = list(zip(names, *columns, strict=True))
+    print_table({"metric": "left", **dict.fromkeys(predictions, "right")}, rows)
+    predicted = predictions["best"]
     best = (-predicted).argsort(kind="stable")[:10].tolist()
     rows = [
         (cells[i], f"{predicted[i]:.2f}", f"{true[i]:.2f}", f"{1 + (true > true[i]).sum():,}")
@@ -119,10 +108,8 @@ def _draw(true: Floats, predicted: Floats, vectors: Floats, output: Path) -> Non
     from ..inspection import EmbeddingDisplay, RankAgreementDisplay
     from ._output import echo
 
-    figures = {
-        output / "predicted-against-true.png": Figure((6, 6), layout="constrained"),
-        output / "embedding.png": Figure((7, 6), layout="constrained"),
-    }
+    paths = [output / "predicted-against-true.png", output / "embedding.png"]
+    figures = {path: Figure((6.5, 6), layout="constrained") for path in paths}
     agreement, embedding = (figure.subplots() for figure in figures.values())
     RankAgreementDisplay.from_predictions(true, predicted, ax=agreement)
     EmbeddingDisplay.from_embedding(vectors, true, random_state=0, ax=embedding)

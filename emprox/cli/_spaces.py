@@ -32,12 +32,12 @@ def spaces(space: SearchSpace | None) -> None:
 
     if space is None:
         spaces = map(get_space, list_spaces())
-        rows = [(one.name, one.title, _size(one), _sequences(one)) for one in spaces]
+        rows = [(one.name, one.title, *_summary(one).values()) for one in spaces]
         headings = ("Name", "Search space", "Architectures", "Sequences")
         print_table(dict.fromkeys(headings, "left"), rows)
         return
     echo(f"{space.title}\n")
-    table = {"Architectures": _size(space), "Sequences": _sequences(space)}
+    table = _summary(space)
     if not space.is_open:
         table |= {"Operations": "\n".join(space.operations), "Embedded": space.proximity_sequence}
     print_table({"Name": "left", space.name: "left"}, list(table.items()))
@@ -45,13 +45,9 @@ def spaces(space: SearchSpace | None) -> None:
         echo(f"\nFor example:\n{space.format(space.sample(1, random_state=0))[0]}")
 
 
-def _size(space: SearchSpace) -> str:
+def _summary(space: SearchSpace) -> dict[str, str]:
     if space.is_open:
-        return "any"
-    return f"{space.size:,}" if space.size < 1e12 else f"{space.size:.0e}"
-
-
-def _sequences(space: SearchSpace) -> str:
-    if space.is_open:
-        return "learned"
-    return "\n".join(f"{name} ({spec.length})" for name, spec in space.sequences.items())
+        return {"Architectures": "any", "Sequences": "learned"}
+    size = f"{space.size:,}" if space.size < 1e12 else f"{space.size:.0e}"
+    sequences = [f"{name} ({spec.length})" for name, spec in space.sequences.items()]
+    return {"Architectures": size, "Sequences": "\n".join(sequences)}

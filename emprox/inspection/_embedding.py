@@ -169,7 +169,17 @@ class EmbeddingDisplay:
         vectors = check_array(embedding, dtype=np.float64, input_name="embedding")
         target = check_column(y, "y")
         check_consistent_length(vectors, target)
-        coordinates = _reduce(vectors, method, random_state)
+        n_distinct, n_dimensions = np.unique(vectors, axis=0).shape
+        if n_distinct < 3 or n_dimensions < 2:
+            raise ValueError("a map needs at least 3 different embeddings of at least 2 dimensions")
+        reducer = PCA(2, random_state=random_state)
+        if method == "tsne":
+            perplexity = min(30, (len(vectors) - 1) / 3)
+            reducer = TSNE(perplexity=perplexity, random_state=random_state)
+        # The steps of t-SNE are so short that threads cost more than they bring; and with one, the
+        # map does not depend on how many processors there are.
+        with one_thread():
+            coordinates = reducer.fit_transform(vectors).astype(np.float64)
         display = cls(coordinates=coordinates, y=target, method=method, target_name=target_name)
         return display.plot(ax, **options)
 
@@ -204,19 +214,3 @@ class EmbeddingDisplay:
         ax.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2", xticks=[], yticks=[])
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _reduce(
-    embedding: NDArray[np.float64], method: str, random_state: int | np.random.RandomState | None
-) -> NDArray[np.float64]:
-    n_distinct, n_dimensions = np.unique(embedding, axis=0).shape
-    if n_distinct < 3 or n_dimensions < 2:
-        raise ValueError("a map needs at least 3 different embeddings of at least 2 dimensions")
-    if method == "pca":
-        return PCA(2, random_state=random_state).fit_transform(embedding)
-    perplexity = min(30, (len(embedding) - 1) / 3)
-    # Its steps are so short that threads cost more than they bring; and with one, the map does
-    # not depend on how many processors there are.
-    with one_thread():
-        tsne = TSNE(perplexity=perplexity, random_state=random_state)
-        return tsne.fit_transform(embedding).astype(np.float64)
