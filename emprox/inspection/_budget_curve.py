@@ -99,7 +99,6 @@ class BudgetCurveDisplay:
         *,
         band: str | None = "standard error",
         ax: Any = None,
-        line_kwargs: dict[str, Any] | None = None,
     ) -> BudgetCurveDisplay:
         """Average over the splits and draw.
 
@@ -116,8 +115,6 @@ class BudgetCurveDisplay:
             of the splits, or nothing.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        line_kwargs : dict, default=None
-            Further arguments of ``ax.plot``.
 
         Returns
         -------
@@ -143,19 +140,15 @@ class BudgetCurveDisplay:
         if band is None:
             summary["spread"] = np.nan
         summary = summary.loc[trials["predictor"].unique().tolist()]
-        return cls(metric=metric, summary=summary, band=band).plot(ax, line_kwargs=line_kwargs)
+        return cls(metric=metric, summary=summary, band=band).plot(ax)
 
-    def plot(
-        self, ax: Any = None, *, line_kwargs: dict[str, Any] | None = None
-    ) -> BudgetCurveDisplay:
+    def plot(self, ax: Any = None) -> BudgetCurveDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        line_kwargs : dict, default=None
-            Further arguments of ``ax.plot``.
 
         Returns
         -------
@@ -170,7 +163,7 @@ class BudgetCurveDisplay:
         # With one size, points stand beside each other.
         shifts = np.linspace(-_MARGIN, _MARGIN, 2 * len(names) + 1)[1::2] * (len(sizes) == 1)
         for number, shift in enumerate(shifts):
-            self._draw_line(number, names[number], np.exp(shift), len(sizes) > 1, line_kwargs)
+            self._draw_line(number, names[number], np.exp(shift), len(sizes) > 1)
         self._set_axes(np.sort(sizes.to_numpy(dtype=float)))
         # In the order of their last points that there are.
         last = {name: self.summary.loc[name, "mean"].dropna() for name in self.lines_}
@@ -179,9 +172,7 @@ class BudgetCurveDisplay:
         self.legend_ = ax.legend(handles=order, fontsize="small", **self._place_legend())
         return self
 
-    def _draw_line(
-        self, number: int, name: str, factor: float, joined: bool, line_kwargs: Any
-    ) -> None:
+    def _draw_line(self, number: int, name: str, factor: float, joined: bool) -> None:
         table = self.summary.loc[name]
         n_missing = table["n_missing"].sum()
         label = textwrap.fill(str(name), _LEGEND_WIDTH).replace("$", r"\$")
@@ -189,18 +180,11 @@ class BudgetCurveDisplay:
             label += f"\n({n_missing:,} of {n_missing + table['n_splits'].sum():,} missing)"
         x = table.index.to_numpy(float) * factor
         mean, spread = table[["mean", "spread"]].to_numpy().T
-        style: dict[str, Any] = {
-            "color": _COLORS[number % len(_COLORS)],
-            "marker": _MARKERS[number % len(_MARKERS)],
-            "markeredgecolor": "white",
-            "linestyle": "-" * joined,
-            # matplotlib leaves out of legends what begins with an underscore.
-            "label": label.removeprefix("_"),
-            "markersize": 7,
-            **(line_kwargs or {}),
-        }
-        self.lines_[name] = self.ax_.plot(x, mean, **style)[0]
-        color = self.lines_[name].get_color()
+        color, marker = _COLORS[number % len(_COLORS)], _MARKERS[number % len(_MARKERS)]
+        style = {"marker": marker, "markeredgecolor": "white", "markersize": 7}
+        # matplotlib leaves out of legends what begins with an underscore.
+        style |= {"label": label.removeprefix("_"), "linestyle": "-" * joined}
+        self.lines_[name] = self.ax_.plot(x, mean, color=color, **style)[0]
         if joined and np.isfinite(spread).any():
             options = {"color": color, "alpha": 0.15, "linewidth": 0}
             self.bands_[name] = self.ax_.fill_between(x, mean - spread, mean + spread, **options)

@@ -131,7 +131,6 @@ class EmbeddingDisplay:
         random_state: int | np.random.RandomState | None = None,
         target_name: str = "accuracy",
         ax: Any = None,
-        **options: Any,
     ) -> EmbeddingDisplay:
         """Draw the map of an embedding.
 
@@ -149,8 +148,6 @@ class EmbeddingDisplay:
             What y is, with its unit if it is to be written: ``"latency (ms)"``.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        **options : dict
-            Arguments of `plot`: `scatter_kwargs`.
 
         Returns
         -------
@@ -181,19 +178,15 @@ class EmbeddingDisplay:
         with one_thread():
             coordinates = reducer.fit_transform(vectors).astype(np.float64)
         display = cls(coordinates=coordinates, y=target, method=method, target_name=target_name)
-        return display.plot(ax, **options)
+        return display.plot(ax)
 
-    def plot(
-        self, ax: Any = None, *, scatter_kwargs: dict[str, Any] | None = None
-    ) -> EmbeddingDisplay:
+    def plot(self, ax: Any = None) -> EmbeddingDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``, such as `cmap`, `vmin` and `vmax`.
 
         Returns
         -------
@@ -204,8 +197,7 @@ class EmbeddingDisplay:
         low, high = robust_limits(self.y, 1.5)
         # Light colours are hard to see on white without an edge.
         look = {"s": 16, "edgecolors": "0.3", "linewidths": 0.3, "cmap": "viridis"}
-        options = {**look, "vmin": low, "vmax": high, **(scatter_kwargs or {})}
-        self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, **options)
+        self.scatter_ = ax.scatter(*self.coordinates.T, c=self.y, vmin=low, vmax=high, **look)
         beyond = {(True, False): "min", (False, True): "max", (True, True): "both"}
         extend = beyond.get((self.y.min() < low, self.y.max() > high), "neither")
         bar = {"label": self.target_name, "extend": extend}

@@ -102,7 +102,6 @@ class RankAgreementDisplay:
         name: str | None = None,
         target_name: str = "accuracy",
         ax: Any = None,
-        **options: Any,
     ) -> RankAgreementDisplay:
         """Draw predictions that are there already.
 
@@ -118,8 +117,6 @@ class RankAgreementDisplay:
             What is predicted, with its unit if it is to be written: ``"latency (ms)"``.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        **options : dict
-            Arguments of `plot`: `scatter_kwargs`.
 
         Returns
         -------
@@ -136,19 +133,15 @@ class RankAgreementDisplay:
         check_consistent_length(true, pred)
         tau = float(compute_kendall_tau(true, pred))
         display = cls(y_true=true, y_pred=pred, kendall_tau=tau, name=name, target_name=target_name)
-        return display.plot(ax, **options)
+        return display.plot(ax)
 
-    def plot(
-        self, ax: Any = None, *, scatter_kwargs: dict[str, Any] | None = None
-    ) -> RankAgreementDisplay:
+    def plot(self, ax: Any = None) -> RankAgreementDisplay:
         """Draw.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure.
-        scatter_kwargs : dict, default=None
-            Further arguments of ``ax.scatter``.
 
         Returns
         -------
@@ -166,8 +159,7 @@ class RankAgreementDisplay:
         label = f"{len(self.y_true):,} architectures, Kendall τ = {self.kendall_tau:.2f}"
         label = label if self.name is None else f"{self.name}: {label}"
         look = {"s": 14, "alpha": 0.5, "edgecolors": "none", "label": label}
-        scatter_options = {**look, **(scatter_kwargs or {})}
-        self.scatter_ = ax.scatter(*points[:, ~outside], **scatter_options)
+        self.scatter_ = ax.scatter(*points[:, ~outside], **look)
         self.outside_ = None
         if outside.any():
             label = f"{np.count_nonzero(outside):,} of them beyond the edge"

@@ -126,12 +126,9 @@ class TestStyle:
         assert box.x0 >= display.ax_.get_window_extent().x1
         assert len(legend(display)) == 2
 
-    def test_options(self, plt):
-        display = BudgetCurveDisplay.from_evaluation(
-            make_trials(("c", "a")), line_kwargs={"linewidth": 5}
-        )
+    def test_plots_again_and_pickles(self, plt):
+        display = BudgetCurveDisplay.from_evaluation(make_trials(("c", "a")))
         assert list(display.lines_) == ["c", "a"]
-        assert display.lines_["a"].get_linewidth() == 5
         _, ax = plt.subplots()
         assert display.plot(ax) is display
         assert display.ax_ is ax
