@@ -83,7 +83,6 @@ class CellDisplay:
         space: str | SearchSpace,
         architecture: Any,
         *,
-        show_dead: bool = True,
         ax: Any = None,
     ) -> CellDisplay:
         """Draw an architecture.
@@ -94,8 +93,6 @@ class CellDisplay:
             The search space; ``"dag"`` draws any connected graph.
         architecture : Architecture, str, sequence or pandas.Series
             The architecture in any form that the space reads.
-        show_dead : bool, default=True
-            Whether to show what is on no path from an input to an output, dashed and grey.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw into; None makes a new figure, in the size of the drawing.
 
@@ -113,7 +110,7 @@ class CellDisplay:
         """
         check_libraries(cls, "networkx")
         space = get_space(space).learn(as_batch(architecture))
-        graphs = to_graphs(space, architecture, show_dead)
+        graphs = to_graphs(space, architecture)
         colors = operation_colors(space, graphs)
         return cls(graphs=graphs, colors=colors).plot(ax)
 

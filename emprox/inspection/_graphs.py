@@ -22,13 +22,13 @@ def as_batch(architecture: Any) -> Any:
     return frame
 
 
-def to_graphs(space: SearchSpace, architecture: Any, show_dead: bool) -> list[networkx.DiGraph]:
+def to_graphs(space: SearchSpace, architecture: Any) -> list[networkx.DiGraph]:
     """Write an architecture as graphs, one for each kind of cell, with nodes 0, 1, and so on."""
     decisions = space.encode(as_batch(architecture))
     cells = {f"{cell.kind} cell": cell.architectures()[0] for cell in space.graphs(decisions)}
     if len(cells) < 2:
         cells = {"": space.decode(decisions)[0]}
-    return [_to_graph(space, cell, title, show_dead) for title, cell in cells.items()]
+    return [_to_graph(space, cell, title) for title, cell in cells.items()]
 
 
 def name_graph(name: str) -> networkx.DiGraph:
@@ -40,9 +40,7 @@ def name_graph(name: str) -> networkx.DiGraph:
     return graph
 
 
-def _to_graph(
-    space: SearchSpace, architecture: Architecture, title: str, show_dead: bool
-) -> networkx.DiGraph:
+def _to_graph(space: SearchSpace, architecture: Architecture, title: str) -> networkx.DiGraph:
     import networkx as nx
 
     names, edges = architecture.operations, architecture.edges
@@ -65,10 +63,8 @@ def _to_graph(
     live = nx.descendants(passing, "start") & nx.ancestors(passing, "end")
     graph = nx.DiGraph(title=title)
     for node, (name, kind) in enumerate(zip(names, kinds, strict=True)):
-        if node in live or show_dead or kind in ends:
-            label = "+" if kind == "sum" else name
-            graph.add_node(node, label=label, kind=kind, live=node in live)
+        label = "+" if kind == "sum" else name
+        graph.add_node(node, label=label, kind=kind, live=node in live)
     for edge in edges:
-        if live.issuperset(edge) or show_dead:
-            graph.add_edge(*edge, live=live.issuperset(edge))
-    return nx.convert_node_labels_to_integers(graph)
+        graph.add_edge(*edge, live=live.issuperset(edge))
+    return graph

@@ -102,7 +102,6 @@ class NeighborsDisplay:
         *,
         X_known: Any = None,
         y_known: ArrayLike | None = None,
-        show_dead: bool = True,
         max_neighbors: int = 8,
         target_name: str = "accuracy",
         ax: Any = None,
@@ -123,8 +122,6 @@ class NeighborsDisplay:
             space, they are named by their number and not drawn.
         y_known : array-like of shape (n_known,), default=None
             Their accuracies. They go with `X_known`.
-        show_dead : bool, default=True
-            Whether to show what is on no path from an input to an output, dashed and grey.
         max_neighbors : int, default=8
             How many neighbours to draw at most. All of them are kept in the display.
         target_name : str, default="accuracy"
@@ -177,7 +174,7 @@ class NeighborsDisplay:
             graphs, colors = [[name_graph(name)] for name in names], {}
         else:
             cells = [architecture, *space.encode(known)[neighbors.index]]
-            graphs = [to_graphs(space, cell, show_dead) for cell in cells]
+            graphs = [to_graphs(space, cell) for cell in cells]
             colors = operation_colors(space, [graph for cell in graphs for graph in cell])
         parts = {"neighbors": neighbors, "graphs": graphs, "colors": colors}
         display = cls(prediction=float(predicted[0]), target_name=target_name, **parts)

@@ -115,17 +115,15 @@ class TestWhatIsLive:
         assert display.figure_ is display.ax_.figure is plt.gcf()
 
     def test_zero_lets_nothing_pass_in_nasbench_asr(self):
-        (graph,) = draw("nasbench_asr", "linear:0|zero:00|conv5:100", show_dead=False).graphs
-        assert nodes(graph, "label") == ["input", "output"]
-        assert graph.number_of_edges() == 1
+        (graph,) = draw("nasbench_asr", "linear:0|zero:00|conv5:100").graphs
+        live = [data["label"] for _, data in graph.nodes(data=True) if data["live"]]
+        assert live == ["input", "output"]
+        assert sum(live for *_, live in graph.edges(data="live")) == 1
 
-    def test_without_dead(self):
-        (graph,) = draw("nasbench201", CELL, show_dead=False).graphs
-        assert nodes(graph, "label") == ["input", "nor_conv_3x3", "avg_pool_3x3", "output"]
-        assert list(graph.edges) == [(0, 1), (1, 2), (2, 3)]
-        display = draw("nasbench201", PATHLESS, show_dead=False)
-        assert nodes(display.graphs[0], "label") == ["input", "output"]
-        assert display.lines_ == []
+    def test_pathless(self):
+        display = draw("nasbench201", PATHLESS)
+        assert not any(nodes(display.graphs[0], "live"))
+        assert {line.get_linestyle() for line in display.lines_}.isdisjoint(["-", "solid"])
         check_drawing(display)
 
     def test_input_and_output_of_the_space(self):
