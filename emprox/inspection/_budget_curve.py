@@ -169,7 +169,14 @@ class BudgetCurveDisplay:
         last = {name: self.summary.loc[name, "mean"].dropna() for name in self.lines_}
         ends = {name: means.iloc[-1] if len(means) else -np.inf for name, means in last.items()}
         order = [self.lines_[name] for name in sorted(ends, key=lambda name: -ends[name])]
-        self.legend_ = ax.legend(handles=order, fontsize="small", **self._place_legend())
+        least, most = self.summary["n_splits"].agg(["min", "max"]).tolist()
+        splits = f"{least:,} to " * (least < most) + f"{most:,} split" + "s" * (most > 1)
+        title = f"mean of {splits}" + f"\n± {self.band}" * bool(self.bands_)
+        style: dict[str, Any] = {"title_fontsize": "small", "alignment": "left"}
+        # Beside the axes if the figure makes room for it.
+        if self.figure_.get_layout_engine() is not None:
+            style |= {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
+        self.legend_ = ax.legend(handles=order, title=title, fontsize="small", **style)
         return self
 
     def _draw_line(self, number: int, name: str, factor: float, joined: bool) -> None:
@@ -208,16 +215,6 @@ class BudgetCurveDisplay:
         ax.set_xticks(sizes, labels)
         ax.minorticks_off()
         ax.grid(alpha=0.25)
-
-    def _place_legend(self) -> dict[str, Any]:
-        least, most = self.summary["n_splits"].agg(["min", "max"]).tolist()
-        splits = f"{least:,} to " * (least < most) + f"{most:,} split" + "s" * (most > 1)
-        title = f"mean of {splits}" + f"\n± {self.band}" * bool(self.bands_)
-        options: dict[str, Any] = {"title": title, "title_fontsize": "small", "alignment": "left"}
-        # Beside the axes if the figure makes room for it.
-        if self.figure_.get_layout_engine() is not None:
-            options |= {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False}
-        return options
 
 
 def _check_name(kind: str, name: str | None, known: Sequence[str | None]) -> None:
