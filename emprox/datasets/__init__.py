@@ -21,7 +21,8 @@ All of them return a :class:`~sklearn.utils.Bunch` with at least these attribute
 ``DESCR``          what the data are, what to know about the labels, and their licence
 =================  =================================================================================
 
-All take ``return_X_y=True``, for ``(data, target)`` instead of a Bunch, and ``as_frame=True``, for
+Whatever option, target or data set does not exist is a ValueError that lists those that do. All
+take ``return_X_y=True``, for ``(data, target)`` instead of a Bunch, and ``as_frame=True``, for
 pandas objects instead of arrays. All that fetch look for the file in ``data_home``, where your own
 copy is used as well; ``download_if_missing=False`` makes it an error that there is none, and
 ``verbose=True`` shows a progress bar. They raise an OSError that says what to do by hand if the

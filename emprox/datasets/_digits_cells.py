@@ -50,7 +50,7 @@ def load_digits_cells(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The 5,425 cells are official
+        As :mod:`emprox.datasets` says. The 5,425 cells are official
         strings. There are also
 
         train_loss : ndarray of shape (5425, 12)
@@ -64,11 +64,6 @@ def load_digits_cells(
             Positions of the cells that were trained three times, with different seeds.
         repeated_test_accuracy : ndarray of shape (400, 3)
             Their test accuracies, in percent; those of the first column are also in the target.
-
-    Raises
-    ------
-    ValueError
-        If a target does not exist.
 
     See Also
     --------
@@ -93,7 +88,8 @@ def load_digits_cells(
     architectures, table = read_bundled_table("digits_cells.csv.gz", columns)
     table.index = pd.Index(architectures)
     cells = table[table["seed"] == _SEED]
-    repeated, repeated_accuracies = _find_repeated(table, cells.index)
+    accuracies = table.groupby(level=0)["test_accuracy"].agg(list)[cells.index]
+    repeated = np.flatnonzero(accuracies.map(len) > 1)
     bunch = make_bunch(
         cells.index.tolist(),
         {name: cells[name] for name in chosen},
@@ -104,13 +100,6 @@ def load_digits_cells(
         validation_accuracy=cells[_ACCURACIES].to_numpy(),
         **{name: cells[name].to_numpy(dtype=float) for name in _TARGETS[1:]},
         repeated=repeated,
-        repeated_test_accuracy=repeated_accuracies,
+        repeated_test_accuracy=np.array(accuracies.iloc[repeated].tolist()),
     )
     return shape_bunch(bunch, target, return_X_y, as_frame)
-
-
-def _find_repeated(table: pd.DataFrame, cells: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the cells with several seeds, and their test accuracies."""
-    accuracies = table.groupby(level=0)["test_accuracy"].agg(list)[cells]
-    positions = np.flatnonzero(accuracies.map(len) > 1)
-    return positions, np.array(accuracies.iloc[positions].tolist())

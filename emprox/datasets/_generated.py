@@ -51,7 +51,7 @@ def make_architectures(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The accuracy is in percent;
+        As :mod:`emprox.datasets` says. The accuracy is in percent;
         ``noise_free_target`` of shape (n_architectures,) is the same before noise was added.
 
     Raises

@@ -82,7 +82,7 @@ def read_nasbench101(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The cells are in the order of the
+        As :mod:`emprox.datasets` says. The cells are in the order of the
         file, as the adjacency matrix row by row, a colon and the operations, such as
         ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
         benchmark's own keys of the cells.
@@ -169,11 +169,6 @@ def fetch_nasbench101(
         ``0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output``. ``module_hashes`` are the
         benchmark's own keys of the cells, with ``subset="all"``.
 
-    Raises
-    ------
-    ValueError
-        If there is no such subset or target.
-
     See Also
     --------
     read_nasbench101 : Read a file that you have; also one of the three trainings, the full file
@@ -201,16 +196,15 @@ def fetch_nasbench101(
     filename = "nasbench_only108.tfrecord" if official else "zc_nasbench101.json"
     file = fetch_file(filename, data_home, download_if_missing, verbose)
     path = Path(file["filename"])
-    attributes: dict[str, Any] = dict(file)
+    hashes = {}
     if official:
         last = _STAGES.index("final")
-        cells, values, hashes = _read_official(path, chosen, 108, last, repeat=None)
-        attributes["module_hashes"] = hashes
+        cells, values, hashes["module_hashes"] = _read_official(path, chosen, 108, last, None)
     else:
         cells, values = _read_naslib(path, chosen)
     description = f"nasbench101_{'official' if official else 'naslib'}.rst"
     level = common_chance_level(chosen, _CHANCE_LEVELS)
-    bunch = make_bunch(cells, values, description, _SPACE.name, level, **attributes)
+    bunch = make_bunch(cells, values, description, _SPACE.name, level, **hashes, **file)
     return shape_bunch(bunch, target, return_X_y, as_frame)
 
 

@@ -86,14 +86,9 @@ def load_nasbench201(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The 15,625 cells are official
+        As :mod:`emprox.datasets` says. The 15,625 cells are official
         strings, such as
         ``|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|none~2|``.
-
-    Raises
-    ------
-    ValueError
-        If a target does not exist.
 
     See Also
     --------
@@ -172,11 +167,6 @@ def fetch_nasbench201(
     :class:`~sklearn.utils.Bunch` or (data, target)
         With the attributes that :mod:`emprox.datasets` lists. The cells are official strings, the
         accuracies in percent; their name is, for example, ``"cifar10_validation_accuracy"``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such combination of `dataset` and `split`.
 
     See Also
     --------

@@ -54,11 +54,6 @@ def fetch_nasbench301(
         reduce_concat=range(2, 6))``, the accuracies in percent; the chance level is None, because
         no network of the space is without a path.
 
-    Raises
-    ------
-    ValueError
-        If there is no such data set.
-
     See Also
     --------
     fetch_nasbench201 : All cells of a smaller search space.

@@ -64,7 +64,7 @@ def load_nasbench_graph(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The architectures are in canonical
+        As :mod:`emprox.datasets` says. The architectures are in canonical
         form, as text such as ``|gcn~0|gin~1|fc~2|cheb~1|``: for each of four nodes the operation
         and the node that it reads, 0 being the input.
 

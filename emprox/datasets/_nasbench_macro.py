@@ -68,11 +68,6 @@ def fetch_nasbench_macro(
         as ``21020211``: 0 identity, 1 block with kernel size 3 and expansion ratio 3, 2 block with
         kernel size 5 and expansion ratio 6.
 
-    Raises
-    ------
-    ValueError
-        If a target does not exist.
-
     References
     ----------
     .. [1] Su, Huang, Li, You, Wang, Qian, Zhang and Xu, "Prioritized Architecture Sampling with

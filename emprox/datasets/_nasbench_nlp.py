@@ -45,7 +45,7 @@ def read_nasbench_nlp(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The cells are recipes in JSON, as
+        As :mod:`emprox.datasets` says. The cells are recipes in JSON, as
         the logs have them; one that was trained several times stands there as often. ``failed``
         is a list of the recipes whose training failed.
 

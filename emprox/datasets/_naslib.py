@@ -77,7 +77,7 @@ def read_naslib(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The architectures are in the space's
+        As :mod:`emprox.datasets` says. The architectures are in the space's
         text form, in the order of the file, the target in the file's unit, which is percent for
         accuracies. There are also
 

@@ -99,7 +99,7 @@ def read_nats_bench(
     Returns
     -------
     :class:`~sklearn.utils.Bunch` or (data, target)
-        With the attributes that :mod:`emprox.datasets` lists. The architectures are official
+        As :mod:`emprox.datasets` says. The architectures are official
         strings, in the order of their indices, the name of a target is, for example,
         ``"cifar10_validation_accuracy"``. ``epochs`` is the length of the training.
 

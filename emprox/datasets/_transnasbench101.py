@@ -92,11 +92,6 @@ def fetch_transnasbench101(
         as ``64-41414-1_02_333``; the name of a target is, for example,
         ``"class_scene_validation_top1"``. The chance level is what cells without a path have.
 
-    Raises
-    ------
-    ValueError
-        If a task or a choice of cells does not exist.
-
     See Also
     --------
     fetch_nasbench201 : Cells of the same form with five operations.

@@ -89,15 +89,10 @@ def kendall_tau(
     tau : float or ndarray of shape (n_outputs,)
         From -1, the reversed order, to 1, the same order; 0.0 where it is undefined.
 
-    Raises
-    ------
-    ValueError
-        If the inputs are empty, hold NaN or infinity, or differ in shape.
-
     Warns
     -----
     UndefinedMetricWarning
-        If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
+        If there are fewer than two samples, or all values of an input are equal.
 
     References
     ----------
@@ -135,15 +130,10 @@ def spearman_rho(
     rho : float or ndarray of shape (n_outputs,)
         From -1, the reversed order, to 1, the same order; 0.0 where it is undefined.
 
-    Raises
-    ------
-    ValueError
-        If the inputs are empty, hold NaN or infinity, or differ in shape.
-
     Warns
     -----
     UndefinedMetricWarning
-        If there are fewer than two samples, or all values of ``y_true`` or ``y_pred`` are equal.
+        If there are fewer than two samples, or all values of an input are equal.
 
     References
     ----------

@@ -8,6 +8,7 @@ from itertools import product
 import pandas as pd
 
 from ..metrics._scorers import METRICS
+from ..utils._options import check_option
 
 _LOSSES = {"fit_time", "score_time"} | {
     name for name, (_, is_gain) in METRICS.items() if not is_gain
@@ -66,13 +67,10 @@ def compare_predictors(
     0         a              0.3     3
     """
     scores = [scoring] if isinstance(scoring, str) else list(scoring)
-    if lacking := [
-        name for name in ("predictor", "split", "train_size", *scores) if name not in trials
-    ]:
-        raise ValueError(f"trials have no column {lacking[0]!r}, only {', '.join(trials)}")
+    for name in ("predictor", "split", "train_size", *scores):
+        check_option("column of trials", name, trials)
     names = trials["predictor"].unique()
-    if baseline not in names:
-        raise ValueError(f"there is no predictor {baseline!r}, only {', '.join(names)}")
+    check_option("predictor", baseline, names)
     # Splits of one draw are told apart by their rank, since sizes of folds may differ by one.
     rank = trials.groupby(["predictor", "split"])["train_size"].rank("dense")
     sizes = trials.groupby(rank)["train_size"].mean().round().astype(int)

@@ -96,7 +96,7 @@ def evaluate_predictors(
     Raises
     ------
     TypeError
-        If a predictor has no ``fit`` or ``predict``, or with `results` one holds something whose
+        If a predictor is no estimator, or with `results` one holds something whose
         content cannot be told, such as a lock.
     ValueError
         If there are no predictors, too few architectures, accuracies that are not finite, or
@@ -145,7 +145,8 @@ def evaluate_predictors(
     >>> trials.groupby("predictor")["kendall_tau"].agg(["mean", "std"]).round(2).shape
     (2, 2)
     """
-    _check_predictors(predictors)
+    if not isinstance(predictors, Mapping) or not predictors:
+        raise ValueError(f"give a mapping of names to predictors, not {predictors!r:.100}")
     if not (error_score == "raise" or isinstance(error_score, Real)):
         raise ValueError(f"error_score has to be 'raise' or a number, got {error_score!r}")
     scores = _check_scoring(scoring)
@@ -239,16 +240,6 @@ def _seeded(predictor: Any, seed: int | None) -> Any:
         names = [name for name in copy.get_params() if name.split("__")[-1] == "random_state"]
         copy.set_params(**dict.fromkeys(names, seed))
     return copy
-
-
-def _check_predictors(predictors: Mapping[str, Any]) -> None:
-    if not isinstance(predictors, Mapping) or not predictors:
-        raise ValueError(f"give a mapping of names to predictors, not {predictors!r:.100}")
-    for name, predictor in predictors.items():
-        if not isinstance(name, str):
-            raise TypeError(f"names of predictors have to be texts, got {name!r}")
-        if isinstance(predictor, type) or not hasattr(predictor, "predict"):
-            raise TypeError(f"{name!r} is no instance of a regressor, but {predictor!r:.100}")
 
 
 def _check_scoring(scoring: Any) -> Scores:

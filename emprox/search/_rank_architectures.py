@@ -183,8 +183,8 @@ def rank_architectures(
             f" {space.name!r} and were skipped; the first is {first}",
             stacklevel=2,
         )
-    counts = {"n_candidates": n_candidates, "n_skipped": len(broken)}
-    return Bunch(**_describe(ranker, best.sorted()), **counts)
+    described = _describe(ranker, best.sorted())
+    return Bunch(**described, n_candidates=n_candidates, n_skipped=len(broken))
 
 
 def _rank_batches(
@@ -205,14 +205,9 @@ def _rank_batches(
             failure = error
 
     parallel = Parallel(n_jobs, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
-    yield from parallel(delayed(_rank)(ranker, start, batch) for start, batch in number())
+    yield from parallel(delayed(ranker)(start, batch) for start, batch in number())
     if failure is not None:
         raise failure
-
-
-def _rank(ranker: BatchRanker, start: int, batch: Batch) -> BatchResult:
-    with one_thread():
-        return ranker(start, batch)
 
 
 def _find_space(model: Any) -> SearchSpace | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..spaces import ArchitectureError, SearchSpace
+from ..utils._threads import one_thread
 from ._batches import Batch
 
 Integers = NDArray[np.int64]
@@ -56,6 +57,7 @@ class BatchRanker:
     excluded: frozenset[bytes]
     skip_broken: bool
 
+    @one_thread()
     def __call__(self, start: int, batch: Batch) -> BatchResult:
         """Find the best networks of a batch that begins at an index among all candidates."""
         if self.writes_texts:

@@ -222,7 +222,7 @@ class TestFailures:
         pd.testing.assert_frame_equal(others[SCORES], expected[SCORES])
 
     def test_in_scoring(self, data):
-        with pytest.warns(FitFailedWarning, match="k must be"):
+        with pytest.warns(FitFailedWarning, match="k == 10, must be"):
             trials = evaluate_predictors(
                 {"a": Ridge()}, *data, cv=10, scoring="precision_at_k", error_score=-1
             )
@@ -238,9 +238,7 @@ class TestFailures:
     [
         ({"predictors": {}}, ValueError, "mapping"),
         ({"predictors": [Ridge()]}, ValueError, "mapping"),
-        ({"predictors": {1: Ridge()}}, TypeError, "texts"),
-        ({"predictors": {"a": Ridge}}, TypeError, "no instance"),
-        ({"predictors": {"a": StandardScaler()}}, TypeError, "regressor"),
+        ({"predictors": {"a": Ridge}}, TypeError, "class"),
         ({"X": np.zeros((79, 4))}, ValueError, "inconsistent"),
         ({"y": np.full(80, np.nan)}, ValueError, "y contains NaN"),
         ({"y": np.zeros((80, 2))}, ValueError, "1d"),
