@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import skorch
@@ -21,7 +21,6 @@ from ..utils._sklearn import Interval, StrOptions, fit_context
 from ._modules import (
     TYPICAL_DISTANCE,
     Autoencoder,
-    PropertyHead,
     PropertyLoss,
     TokenCrossEntropy,
     description_scales,
@@ -73,8 +72,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         Dropout after the token embeddings, in training.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
-    gradient_clip : float, default=5.0
-        Largest norm of the gradient; None does not clip.
     callbacks : list of skorch callbacks, default=None
         Further callbacks, for example a learning rate scheduler.
     device : str or torch.device, default="cpu"
@@ -144,7 +141,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
     batch_size: int = 100
     dropout: float = 0.1
     weight_decay: float = 1e-4
-    gradient_clip: float | None = 5.0
     callbacks: Sequence[Any] | None = None
     device: str | torch.device = "cpu"
     verbose: int = 0
@@ -158,7 +154,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         "attention": [StrOptions({"embedding", "encoder"})],
         "max_epochs": [Interval(Integral, 0, None, closed="left"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
         "callbacks": [list, tuple, None],
     }
 
@@ -412,7 +407,6 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             max_epochs=max_epochs,
             callbacks=self.callbacks or (),
         )
-        net.module_.encoder.average_unknown()
         self._learn_output(net, indices)
         self.net_ = net
 
@@ -426,9 +420,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
             n_properties=0 if properties is None else properties.shape[1],
         )
         if properties is not None:
-            head = cast("PropertyHead", module.property_head)
             typical = float((2 * properties.var(dim=0, unbiased=False).sum()).sqrt())
-            head.distance_unit.fill_(typical / TYPICAL_DISTANCE or 1.0)
+            module.property_head.distance_unit.fill_(typical / TYPICAL_DISTANCE or 1.0)
         return module
 
     def _learn_output(self, net: skorch.NeuralNet, indices: Tensor) -> None:

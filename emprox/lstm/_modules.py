@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,12 +70,6 @@ class Encoder(nn.Module):
     def pool(outputs: Tensor) -> Tensor:
         """Return the normalised mean of the outputs: the embedding."""
         return functional.normalize(outputs.mean(dim=1), dim=-1)
-
-    @torch.no_grad()
-    def average_unknown(self) -> None:
-        """Embed token 0, which stands for tokens that did not occur, like the average token."""
-        weight = self.token_embedding.weight
-        weight[0] = weight[1:].mean(dim=0)
 
 
 class Attention(nn.Module):
@@ -156,7 +150,7 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
         self.attend_encoder = attend_encoder
-        self.property_head: PropertyHead | None = None
+        self.property_head: Any = None
         # On the meta device no weight is drawn, so that the global generator is left alone.
         with torch.device("meta"):
             self.encoder = Encoder(n_tokens, embedding_dim, dropout, seed + 1)
@@ -193,7 +187,7 @@ class Autoencoder(nn.Module):
     def n_described(self, length: int) -> int:
         """Return the number of columns of `describe`."""
         if self.property_head is not None:
-            return cast("nn.Linear", self.property_head[-1]).out_features
+            return int(self.property_head[-1].out_features)
         return self.encoder.token_embedding.embedding_dim * (1 + min(N_STRETCHES, length))
 
     def decode(self, embedding: Tensor, memory: Tensor, illegal: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 import skorch
@@ -24,14 +24,15 @@ from torch.utils.data import TensorDataset
 
 from ..utils._sklearn import Interval
 
-Module = TypeVar("Module", bound=nn.Module)
-
 
 class NetEstimator(BaseEstimator):
     """Base class of estimators that train a torch module with Adam, silently, through skorch.
 
-    Subclasses have the parameters below, and may have `gradient_clip`.
+    Subclasses have the parameters below.
     """
+
+    # Largest norm of the gradient.
+    _gradient_clip: ClassVar[float | None] = None
 
     _net_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
@@ -67,7 +68,6 @@ class NetEstimator(BaseEstimator):
         callbacks: Sequence[Any] = (),
     ) -> skorch.NeuralNet:
         """Train on batches in an order that the seed decides; a single target is no tuple."""
-        clipping = GradientNormClipping(getattr(self, "gradient_clip", None))
         net = skorch.NeuralNet(
             module,
             criterion,
@@ -79,8 +79,8 @@ class NetEstimator(BaseEstimator):
             iterator_train=ShuffledBatches,
             iterator_train__seed=seed,
             train_split=None,
-            callbacks=[*callbacks, ("gradient_clip", clipping)],
-            device=check_device(self.device),
+            callbacks=[*callbacks, ("gradient_clip", GradientNormClipping(self._gradient_clip))],
+            device=self.device,
             verbose=int(self.verbose),
         )
         net.initialize()
@@ -117,19 +117,6 @@ class ShuffledBatches:
             yield inputs, targets[0] if len(targets) == 1 else tuple(targets)
 
 
-def check_device(device: str | torch.device) -> torch.device:
-    """Check that a torch device can be used on this machine."""
-    try:
-        torch.empty(1, device=device).fill_(0)
-    # torch raises AssertionError, RuntimeError or NotImplementedError, depending on the device.
-    except (AssertionError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"device={str(device)!r} cannot be used on this machine ({reason}); use device='cpu'"
-        ) from error
-    return torch.device(device)
-
-
 @contextmanager
 def use_one_torch_thread() -> Iterator[None]:
     """Keep torch from using several cores for one operation, in this Python thread only."""
@@ -157,30 +144,25 @@ def _thread_limits() -> tuple[ThreadpoolController, Callable[[int], int]]:
         return openmp, lambda n_threads: 0
 
 
-def in_batches(
-    function: Callable[[Tensor], Tensor], samples: Tensor, n_rows: int, device: torch.device
+def evaluate(
+    net: skorch.NeuralNet, function: Callable[[Any, Tensor], Tensor], samples: Tensor, n_rows: int
 ) -> Tensor:
-    """Apply a function, without gradients, to batches on a device; return its rows on the CPU.
+    """Apply a function of the evaluated module to batches; return its rows on the CPU.
+
+    In double precision: rounded back to single, what it says of a sample does not depend on what
+    else is in the batch.
 
     Each core works on a batch of its own. Torch's way, all cores on the same batch, makes them
     wait for each other at every step of an LSTM, for very long if the machine is busy.
     """
+    module = copy.deepcopy(net.module_).double().eval()
 
     def apply(batch: Tensor) -> Tensor:
         with torch.inference_mode(), use_one_torch_thread():
-            return function(batch.to(device)).cpu()
+            return function(module, batch.to(net.device)).cpu()
 
     batches = samples.split(n_rows)
     if len(batches) == 1:
         return apply(samples)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return torch.cat(list(pool.map(apply, batches)))
-
-
-def evaluated(module: Module) -> Module:
-    """Copy a module to evaluation mode and double precision.
-
-    Rounded back to single precision, what it says of a sample does not depend on what else is in
-    the batch.
-    """
-    return copy.deepcopy(module).double().eval()

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from ._net import NetEstimator, evaluated, in_batches
+from ._net import NetEstimator, evaluate
 
 Tokens = NDArray[np.int64]
 
@@ -29,8 +29,18 @@ class TokenNetEstimator(NetEstimator):
     the start.
     """
 
+    _gradient_clip = 5.0
+
     vocabulary_: Tokens
     legal_tokens_: NDArray[np.bool_]
+
+    def _train(self, *args: Any, **settings: Any) -> skorch.NeuralNet:
+        net = super()._train(*args, **settings)
+        with torch.no_grad():
+            # Tokens that did not occur are embedded like the average token.
+            weight = net.module_.encoder.token_embedding.weight
+            weight[0] = weight[1:].mean(dim=0)
+        return net
 
     def _learn_vocabulary(self, tokens: Tokens) -> None:
         self.vocabulary_ = np.unique(tokens)
@@ -60,8 +70,7 @@ class TokenNetEstimator(NetEstimator):
         self, net: skorch.NeuralNet, function: Callable[[Any, Tensor], Tensor], samples: Tensor
     ) -> Tensor:
         """Apply a function of the evaluated module to samples that stand for token sequences."""
-        module, n_rows = evaluated(net.module_), max(1, _TOKENS_AT_ONCE // len(self.legal_tokens_))
-        return in_batches(lambda batch: function(module, batch), samples, n_rows, net.device)
+        return evaluate(net, function, samples, max(1, _TOKENS_AT_ONCE // len(self.legal_tokens_)))
 
     def _known_indices(self, X: Any) -> Tensor:
         check_is_fitted(self, "net_")

@@ -44,31 +44,22 @@ class AccuracyHead(nn.Module):
 
 
 class AccuracyAutoencoder(Autoencoder):
-    """Encoder, decoder and accuracy predictor; takes six seeds that follow each other."""
+    """Encoder, decoder and the accuracy as the property; takes six seeds that follow each other."""
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
         super().__init__(n_tokens, embedding_dim, dropout, attend_encoder=True, seed=seed)
         with torch.device("meta"):
-            self.accuracy_head = AccuracyHead(embedding_dim, dropout, seed + 3)
-        draw_weights(self.accuracy_head, seed + 5)
+            self.property_head = AccuracyHead(embedding_dim, dropout, seed + 3)
+        draw_weights(self.property_head, seed + 5)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits of the tokens by teacher forcing, embeddings and accuracies."""
-        logits, embedding, _ = super().forward(tokens)
-        return logits, embedding, self.accuracy_head(embedding)
-
-    def predict(self, tokens: Tensor) -> Tensor:
-        """Return accuracies alone."""
-        return self.accuracy_head(self.embed(tokens))
-
-    def ascend(self, outputs: Tensor, step_size: float) -> tuple[Tensor, Tensor]:
+    def ascend(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Move the encoder's outputs towards higher accuracies; return them and their embedding."""
         # What is computed without gradients may be an inference tensor, which cannot have any.
         with torch.inference_mode(False), torch.enable_grad():
             outputs = outputs.clone().requires_grad_()
-            accuracy = self.accuracy_head(self.encoder.pool(outputs))
+            accuracy = self.property_head(self.encoder.pool(outputs))
             (gradient,) = torch.autograd.grad(accuracy.sum(), outputs)
-        steps = step_size * functional.normalize(gradient, dim=-1)
+        steps = functional.normalize(gradient, dim=-1)
         outputs = functional.normalize(outputs.detach() + steps, dim=-1)
         return outputs, self.encoder.pool(outputs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..encodings import PathEncoding
-from ..lstm._net import evaluated, in_batches
+from ..lstm._net import evaluate
 from ..spaces import SearchSpace
 from ..utils._sklearn import Interval, StrOptions
 from ._base import NetRegressor, draw_glorot_weights
-from ._targets import Floats, TargetScale
+from ._targets import Floats
 
 # So many rows go through the networks at once.
 _ROWS_AT_ONCE = 2**12
@@ -92,10 +92,8 @@ class BANANASRegressor(NetRegressor):
         Size of each hidden layer.
     loss : {"absolute_error", "percentage_error"}, default="absolute_error"
         What training minimises. ``"percentage_error"`` is the paper's: the absolute error, divided
-        by how far the true accuracy is from `upper_bound`, so that good architectures count most.
-    upper_bound : float, default=None
-        An accuracy that no architecture reaches, in the unit of y. None stands for the best known
-        one plus a standard deviation.
+        by how far the true one is from an upper bound, the best known plus a standard deviation, so
+        that good architectures count most.
     max_epochs : int, default=150
         Passes over the training data.
     learning_rate : float, default=0.01
@@ -147,7 +145,6 @@ class BANANASRegressor(NetRegressor):
     n_estimators: int = 3
     hidden_layer_sizes: Sequence[int] = (20,) * 10
     loss: str = "absolute_error"
-    upper_bound: float | None = None
     max_epochs: int = 150
     learning_rate: float = 0.01
     weight_decay: float = 0.0
@@ -163,7 +160,6 @@ class BANANASRegressor(NetRegressor):
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
         "loss": [StrOptions({"absolute_error", "percentage_error"})],
-        "upper_bound": [Interval(Real, None, None, closed="neither"), None],
         "n_paths": [Interval(Integral, 1, None, closed="left"), None],
     }
 
@@ -202,37 +198,25 @@ class BANANASRegressor(NetRegressor):
         return self.encoder_.transform(X)
 
     def _learn(self, rows: Floats, targets: Floats) -> None:
-        sizes = [rows.shape[1], *self._check_hidden_layer_sizes()]
-        self._scale = TargetScale(targets)
+        sizes = list(self.hidden_layer_sizes)
+        if not sizes or not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes has to hold whole numbers from 1, got {sizes}")
         seed = self._draw_seed(1)
         self.net_ = self._train(
-            Ensemble(int(self.n_estimators), sizes, seed),
+            Ensemble(int(self.n_estimators), [rows.shape[1], *sizes], seed),
             EnsembleLoss(self._bound(targets)),
             torch.from_numpy(rows).float(),
-            torch.from_numpy(self._scale.forward(targets)).float(),
+            self._standardize(targets),
             seed=seed,
         )
 
     def _predict_rows(self, rows: Floats) -> NDArray[np.float32]:
-        module = evaluated(self.net_.module_)
         columns = torch.from_numpy(rows)
-        members = in_batches(
-            lambda batch: module(batch).float(), columns, _ROWS_AT_ONCE, self.net_.device
-        )
-        return members.numpy()
-
-    def _check_hidden_layer_sizes(self) -> list[int]:
-        sizes = list(self.hidden_layer_sizes)
-        if not sizes or not all(isinstance(size, Integral) and size > 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes has to hold whole numbers from 1, got {sizes}")
-        return [int(size) for size in sizes]
+        return evaluate(self.net_, Ensemble.forward, columns, _ROWS_AT_ONCE).float().numpy()
 
     def _bound(self, targets: Floats) -> float | None:
         """Return the upper bound, standardised, if the loss has one."""
         if self.loss != "percentage_error":
             return None
-        best, unit = float(targets.max()), self._scale.unit or 1.0
-        bound = best + unit if self.upper_bound is None else float(self.upper_bound)
-        if bound <= best:
-            raise ValueError(f"upper_bound={bound} is not above all accuracies: one is {best}")
-        return (bound - self._scale.mean) / unit
+        unit = self._scale.unit or 1.0
+        return (float(targets.max()) + unit - self._scale.mean) / unit

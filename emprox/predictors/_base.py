@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from ..lstm import ArchitectureTokenizer
 from ..lstm._net import NetEstimator
@@ -30,6 +30,9 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         "space": [str, SearchSpace],
         "canonicalize": ["boolean"],
     }
+
+    # Whether architectures of unknown accuracy are of use.
+    _allow_nan: ClassVar[bool] = False
 
     space: str | SearchSpace
     canonicalize: bool
@@ -57,12 +60,16 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
             If a sample is not an architecture of the space; says which and why.
         ValueError
             If X or y are empty, of different lengths, or not finite, a parameter is out of its
-            range, or the device or the space does not exist.
+            range, or the space does not exist.
         """
         # What an interrupt leaves behind has to count as not fitted.
         self.__dict__.pop("net_", None)
         rows = self._read(X, reset=True)
-        self._learn(rows, self._check_accuracies(rows, y))
+        targets = check_accuracies(rows, y, allow_nan=self._allow_nan)
+        if np.isnan(targets).all():
+            raise ValueError(f"y is NaN for all {len(targets)} samples: one has to be known")
+        self._scale = TargetScale(targets[~np.isnan(targets)])
+        self._learn(rows, targets)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -78,15 +85,14 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         ndarray of shape (n_samples,)
             Accuracies, in the unit of y.
         """
-        standardized = self._predict_standardized(X)
-        return self._scale.inverse(standardized)
+        return self._scale.inverse(self._predict_standardized(X))
 
     def _predict_standardized(self, X: Any) -> Floats:
         check_is_fitted(self, "net_")
         return once_each(self._predict_rows, self._read(X, reset=False))
 
-    def _check_accuracies(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
-        return check_accuracies(rows, y)
+    def _standardize(self, targets: Floats) -> Tensor:
+        return torch.from_numpy(self._scale.forward(targets)).float()
 
     @abstractmethod
     def _read(self, X: Any, reset: bool) -> NDArray[Any]:

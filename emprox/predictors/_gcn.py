@@ -20,12 +20,12 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from ..encodings._base import operation_graphs, prefix_of
 from ..graphs import Graphs
 from ..lstm._modules import SeededDropout
-from ..lstm._net import evaluated, in_batches
+from ..lstm._net import evaluate
 from ..spaces import SearchSpace, get_space
 from ..spaces._transformer import read_extended
 from ..utils._sklearn import Interval, StrOptions
 from ._base import NetRegressor, draw_glorot_weights, once_each
-from ._targets import Floats, TargetScale
+from ._targets import Floats
 
 Ints = NDArray[np.int64]
 
@@ -209,7 +209,6 @@ class GCNRegressor(NetRegressor):
         nodes = self._nodes(self._space, rows)
         self.labels_ = nodes.labels[np.unique(nodes.codes[nodes.present])]
         self._n_nodes = nodes.codes.shape[1]
-        self._scale = TargetScale(targets)
         seed, n_labels = self._draw_seed(self.n_layers + 2), len(self.labels_)
         module = GraphPredictor(
             n_labels, int(self.n_layers), int(self.hidden_size), float(self.dropout), seed
@@ -219,7 +218,7 @@ class GCNRegressor(NetRegressor):
             module,
             LOSSES[self.loss](),
             nodes.to_tensor(self.labels_),
-            torch.from_numpy(self._scale.forward(targets)).float(),
+            self._standardize(targets),
             seed=seed,
             callbacks=[("learning_rate", schedule)],
         )
@@ -228,18 +227,17 @@ class GCNRegressor(NetRegressor):
         check_is_fitted(self, "net_")
         # Operations that the learned space lacks are unknown labels.
         space, decisions = read_extended(self._space, X)
-        module, device = evaluated(self.net_.module_), self.net_.device
         unknown: set[str] = set()
 
-        def predict(batch: Tensor) -> Tensor:
+        def predict(module: GraphPredictor, batch: Tensor) -> Tensor:
             nodes = self._nodes(space, batch.cpu().numpy())
             present = nodes.labels[np.unique(nodes.codes[nodes.present])]
             unknown.update(set(present) - set(self.labels_))
-            return module(nodes.to_tensor(self.labels_).to(device)).float()
+            return module(nodes.to_tensor(self.labels_).to(batch.device)).float()
 
         n_rows = max(1, _NODES_AT_ONCE // self._n_nodes)
         predicted = once_each(
-            lambda rows: in_batches(predict, torch.from_numpy(rows), n_rows, device).numpy(),
+            lambda rows: evaluate(self.net_, predict, torch.from_numpy(rows), n_rows).numpy(),
             self._canonical(space, decisions),
         )
         if unknown:

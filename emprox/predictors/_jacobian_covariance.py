@@ -43,8 +43,6 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
 
     Raises
     ------
-    TypeError
-        If `module` is no module, its output is no tensor, or `batch` is no tensor.
     ValueError
         If `batch` is no batch of finite floating-point numbers, the module has parameters that are
         not initialised, or an output that has no row for each sample or cannot be differentiated,
@@ -87,11 +85,6 @@ def jacobian_covariance(module: nn.Module, batch: Tensor) -> float:
 
 
 def _check_arguments(module: nn.Module, batch: Tensor) -> None:
-    if not isinstance(module, nn.Module) or not isinstance(batch, Tensor):
-        raise TypeError(
-            "expected a torch.nn.Module and a torch.Tensor, got"
-            f" {type(module).__name__} and {type(batch).__name__}"
-        )
     if not batch.is_floating_point() or not torch.isfinite(batch).all():
         raise ValueError(f"batch has to hold finite floating-point numbers, got {batch.dtype}")
     if batch.ndim < 2 or len(batch) < 2 or batch[0].numel() < 2:
@@ -115,8 +108,6 @@ def _input_gradients(module: nn.Module, batch: Tensor) -> Tensor:
         buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
         # The module gets a copy, as it could not change a leaf in place.
         outputs = functional_call(module, buffers, (inputs.clone(),))
-        if not isinstance(outputs, Tensor):
-            raise TypeError(f"module has to return a tensor, got {type(outputs).__name__}")
         if outputs.shape[:1] != batch.shape[:1]:
             raise ValueError(
                 f"module has to return a row for each of the {len(batch)} samples, got the shape"

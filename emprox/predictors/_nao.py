@@ -19,7 +19,7 @@ from ..spaces import ArchitectureError, SearchSpace
 from ..utils._sklearn import Interval
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
 from ._base import NetRegressor
-from ._targets import Floats, TargetScale
+from ._targets import Floats
 
 
 @dataclass(eq=False, repr=False)
@@ -54,8 +54,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         Dropout after the token embeddings and in the accuracy predictor, in training.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
-    gradient_clip : float, default=5.0
-        Largest norm of the gradient; None does not clip.
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
@@ -115,7 +113,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     batch_size: int = 100
     dropout: float = 0.1
     weight_decay: float = 1e-4
-    gradient_clip: float | None = 5.0
     device: str | torch.device = "cpu"
     verbose: int = 0
     random_state: int | np.random.RandomState | None = None
@@ -126,53 +123,41 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
         "trade_off": [Interval(Real, 0, 1, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def improve(self, X: Any, *, step_size: float = 1.0, n_steps: int = 10) -> NDArray[Any]:
+    def improve(self, X: Any, *, n_steps: int = 10) -> NDArray[Any]:
         """Change architectures such that higher accuracies are predicted for them.
 
-        The outputs of the encoder are moved along the gradient of the predicted accuracy and
-        normalised again, step by step. After each step an architecture is decoded from them. Of
-        the architectures on the way, the one with the highest prediction is returned, or the one
-        that it started from if none is predicted to be better.
+        The outputs of the encoder, of length 1, are moved by 1 along the gradient of the predicted
+        accuracy and normalised again, step by step. After each step an architecture is decoded from
+        them. Of the architectures on the way, the one with the highest prediction is returned, or
+        the one that it started from if none is predicted to be better.
 
         Parameters
         ----------
         X : array-like of shape (n_samples,)
             Architectures to start from, as in `fit`.
-        step_size : float, default=1.0
-            How far each output of the encoder, which has length 1, is moved in a step.
         n_steps : int, default=10
-            Number of steps.
+            Number of steps, at least 1.
 
         Returns
         -------
         ndarray of shape (n_samples,), dtype object
             Architectures in the text form of the space.
 
-        Raises
-        ------
-        ValueError
-            If `step_size` is not a finite number above 0, or `n_steps` not a whole one from 1.
-
         Notes
         -----
         Luo et al. decode after one step, whose size they raise until another architecture comes
         out, and do not ask what is predicted for that one.
         """
-        if not isinstance(step_size, Real) or not 0 < step_size < np.inf:
-            raise ValueError(f"step_size has to be a finite number above 0, got {step_size!r}")
-        if not isinstance(n_steps, Integral) or n_steps < 1:
-            raise ValueError(f"n_steps has to be a whole number from 1, got {n_steps!r}")
         check_is_fitted(self, "net_")
         start, illegal = self._to_indices(self._read(X, reset=False)), self._illegal()
 
         def climb(module: AccuracyAutoencoder, batch: Tensor) -> Tensor:
             outputs, _ = module.encoder(batch)
             written = []
-            for _ in range(int(n_steps)):
-                outputs, embedding = module.ascend(outputs, step_size)
+            for _ in range(n_steps):
+                outputs, embedding = module.ascend(outputs)
                 written.append(module.decode(embedding, outputs, illegal))
             return torch.stack(written, dim=1)
 
@@ -203,13 +188,12 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:
         seed = self._draw_seed(9)
-        module = self._make_module(rows, targets, seed)
-        self._set_fitted(self._train_net(module, self._to_indices(rows), targets, seed + 6))
+        module = self._make_module(rows, seed)
+        self.net_ = self._train_net(module, self._to_indices(rows), targets, seed + 6)
 
-    def _make_module(self, tokens: Tokens, targets: Floats, seed: int) -> AccuracyAutoencoder:
-        """Learn which tokens there are and the scale of the targets, and build the module."""
+    def _make_module(self, tokens: Tokens, seed: int) -> AccuracyAutoencoder:
+        """Learn which tokens there are, and build the module."""
         self._learn_vocabulary(tokens)
-        self._scale = TargetScale(targets)
         return AccuracyAutoencoder(
             n_tokens=len(self.vocabulary_) + 1,
             embedding_dim=int(self.embedding_dim),
@@ -220,20 +204,15 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     def _train_net(
         self, module: AccuracyAutoencoder, indices: Tensor, targets: Floats, seed: int
     ) -> skorch.NeuralNet:
-        accuracies = torch.from_numpy(self._scale.forward(targets)).float()
-        criterion = AccuracyLoss(float(self.trade_off))
+        accuracies, criterion = self._standardize(targets), AccuracyLoss(float(self.trade_off))
         return self._train(module, criterion, indices, indices, accuracies, seed=seed)
-
-    def _set_fitted(self, net: skorch.NeuralNet) -> None:
-        net.module_.encoder.average_unknown()
-        self.net_ = net
 
     def _predict_rows(self, rows: Tokens) -> NDArray[np.float32]:
         return self._predict_indices(self.net_, self._to_indices(rows))
 
     def _predict_indices(self, net: skorch.NeuralNet, indices: Tensor) -> NDArray[np.float32]:
         """Predict standardised accuracies, the same ones whatever else is predicted."""
-        return self._evaluate(net, AccuracyAutoencoder.predict, indices).float().numpy()
+        return self._evaluate(net, AccuracyAutoencoder.describe, indices).float().numpy()
 
     def _read_written(self, written: Tokens) -> tuple[NDArray[Any], Tokens, NDArray[np.bool_]]:
         """Return what token sequences say, the sequences to predict from, and which are legal."""

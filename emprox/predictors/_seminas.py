@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 
 from ..lstm._tokens import Tokens
 from ..utils._sklearn import Interval
 from ._nao import NAORegressor
-from ._targets import Floats, check_accuracies
+from ._targets import Floats
 
 
 @dataclass(eq=False, repr=False)
@@ -46,8 +45,6 @@ class SemiNASRegressor(NAORegressor):
         Dropout after the token embeddings and in the accuracy predictor, in training.
     weight_decay : float, default=1e-4
         Weight decay of Adam.
-    gradient_clip : float, default=5.0
-        Largest norm of the gradient; None does not clip.
     device : str or torch.device, default="cpu"
         Where to train and predict, for example ``"cuda"``.
     verbose : int, default=0
@@ -104,18 +101,14 @@ class SemiNASRegressor(NAORegressor):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def _check_accuracies(self, rows: NDArray[Any], y: ArrayLike) -> Floats:
-        targets = check_accuracies(rows, y, allow_nan=True)
-        if np.isnan(targets).all():
-            raise ValueError(f"y is NaN for all {len(targets)} samples: one has to be known")
-        return targets
+    _allow_nan = True
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:
         seed, is_known = self._draw_seed(9), ~np.isnan(targets)
         known, known_targets, others = rows[is_known], targets[is_known], rows[~is_known]
         if not len(others):
             others = self._draw_others(known, seed + 8)
-        module = self._make_module(np.concatenate([known, others]), known_targets, seed)
+        module = self._make_module(np.concatenate([known, others]), seed)
         known_indices, other_indices = self._to_indices(known), self._to_indices(others)
         net = self._train_net(module, known_indices, known_targets, seed + 6)
         labels = np.empty(0)
@@ -130,7 +123,7 @@ class SemiNASRegressor(NAORegressor):
             )
         self.transduction_ = targets.copy()
         self.transduction_[~is_known] = labels[: len(targets) - len(known)]
-        self._set_fitted(net)
+        self.net_ = net
 
     def _draw_others(self, known: Tokens, seed: int) -> Tokens:
         """Draw as many other architectures from the space as are known."""

@@ -336,9 +336,6 @@ class TestAsAnEstimator:
             ("learning_rate", 0),
             ("batch_size", 0),
             ("dropout", 1),
-            ("gradient_clip", 0),
-            ("device", "cuda:99"),
-            ("device", "toaster"),
             ("random_state", "seed"),
         ],
     )

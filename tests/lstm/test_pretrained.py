@@ -183,7 +183,6 @@ class TestFromPretrained:
             ({"embedding_dim": 16}, "has embedding_dim=32"),
             ({"attention": "encoder"}, "has attention='embedding'"),
             ({"output": "accuracy"}, "output"),
-            ({"device": "toaster"}, "toaster"),
         ],
     )
     def test_wrong_parameters(self, tokens, parameters, word):

@@ -124,7 +124,6 @@ def test_wrong_accuracies(model, y, word):
     [
         ("space", None),
         ("space", "nasbench2001"),
-        ("device", "cuda:77"),
         ("max_epochs", -1),
         ("learning_rate", 0),
         ("batch_size", 0),

@@ -209,18 +209,6 @@ class TestErrors:
             jacobian_covariance(HalfSquares(), torch.ones(4, 3).to(dtype))
 
     @pytest.mark.parametrize(
-        ("module", "batch"),
-        [
-            (torch.relu, torch.ones(4, 3)),
-            (HalfSquares(), np.ones((4, 3))),
-            (Function(lambda x: (x, x)), torch.ones(4, 3)),
-        ],
-    )
-    def test_types(self, module, batch):
-        with pytest.raises(TypeError, match=r"(?i)tensor"):
-            jacobian_covariance(module, batch)
-
-    @pytest.mark.parametrize(
         ("function", "word"),
         [
             (lambda x: x.detach(), "differentiated"),
