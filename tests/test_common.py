@@ -63,12 +63,9 @@ def test_estimators_of_token_matrices(estimator, check):
         EmProxRegressor(random_state=0),
         SoTLERegressor(),
         SoTLERegressor(None, calibrate=False),
-        SoTLERegressor(non_finite="worst"),
-        SoTLERegressor(calibrate=False, non_finite="worst"),
         EarlyStoppingRegressor(),
         EarlyStoppingRegressor(1),
         EarlyStoppingRegressor(calibrate=False),
-        EarlyStoppingRegressor(non_finite="worst"),
         LcSVR(n_iter=20, random_state=0),
     ]
 )

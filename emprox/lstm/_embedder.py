@@ -430,7 +430,8 @@ class ArchitectureEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, To
         self._center: Any = 0.0
         self._scale: Any = 1.0
         if not self._is_embedding:
-            self._n_features_out = net.module_.n_described(indices.shape[1])
+            example = torch.zeros((1, indices.shape[1]), dtype=torch.long)
+            self._n_features_out = self._evaluate(net, Autoencoder.describe, example).shape[1]
             if net.module_.property_head is None and len(indices):
                 described = self._evaluate(net, Autoencoder.describe, indices).numpy()
                 self._center = described.mean(axis=0)

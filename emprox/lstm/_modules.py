@@ -92,7 +92,10 @@ class Attention(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Map embeddings back to token sequences, one token after the other; 0 is the start token."""
+    """Map embeddings back to token sequences, one token after the other.
+
+    0 is the start token. The embedding is the first hidden and cell state; there is no other bridge.
+    """
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
         super().__init__()
@@ -111,12 +114,6 @@ class Decoder(nn.Module):
         hidden = (hidden + inputs) * RESIDUAL_SCALE
         hidden = (self.attention(hidden, memory) + hidden) * RESIDUAL_SCALE
         return self.output(hidden), state
-
-    @staticmethod
-    def initial_state(embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """Start with the embedding as hidden and as cell state; there is no other bridge."""
-        state = embedding[None].contiguous()
-        return state, state
 
 
 class PropertyHead(nn.Sequential):
@@ -163,8 +160,8 @@ class Autoencoder(nn.Module):
         """Return logits of the tokens by teacher forcing, embeddings and predicted properties."""
         outputs, embedding = self.encoder(tokens)
         previous = functional.pad(tokens[:, :-1], (1, 0))
-        state = self.decoder.initial_state(embedding)
-        logits = self.decoder(previous, state, self.memory(outputs, embedding))[0]
+        state = embedding[None].contiguous()
+        logits = self.decoder(previous, (state, state), self.memory(outputs, embedding))[0]
         properties = None if self.property_head is None else self.property_head(embedding)
         return logits, embedding, properties
 
@@ -184,15 +181,9 @@ class Autoencoder(nn.Module):
         stretches = outputs.tensor_split(min(N_STRETCHES, outputs.shape[1]), dim=1)
         return torch.cat([embedding, *(part.mean(dim=1) for part in stretches)], dim=1)
 
-    def n_described(self, length: int) -> int:
-        """Return the number of columns of `describe`."""
-        if self.property_head is not None:
-            return int(self.property_head[-1].out_features)
-        return self.encoder.token_embedding.embedding_dim * (1 + min(N_STRETCHES, length))
-
     def decode(self, embedding: Tensor, memory: Tensor, illegal: Tensor) -> Tensor:
         """Write the most likely sequences, without what `illegal` (length, n_tokens) marks."""
-        state = self.decoder.initial_state(embedding)
+        state = (embedding[None].contiguous(),) * 2
         token = torch.zeros(len(embedding), 1, dtype=torch.long, device=embedding.device)
         written = []
         for forbidden in illegal:

@@ -186,6 +186,8 @@ def _assemble(metadata: dict[str, Any], tensors: dict[str, Tensor], source: str)
         raise ValueError("the vocabulary holds tokens that have no meaning")
     if legal_tokens.dtype != bool or legal_tokens.shape[1:] != vocabulary.shape:
         raise ValueError("the legal tokens are not those of the vocabulary")
+    if metadata["attention"] not in ("embedding", "encoder"):
+        raise ValueError(f"there is no attention {metadata['attention']!r}")
     weights = {name: weight.to(torch.float32) for name, weight in tensors.items()}
     for name, weight in weights.items():
         if not weight.isfinite().all():

@@ -16,6 +16,8 @@ from ..lstm._modules import (
 
 # Size of the hidden layer between embedding and accuracy, of NAO as the EmProx paper ran it.
 HIDDEN_SIZE = 16
+# Weight of the accuracy in the loss.
+ACCURACY_WEIGHT = 0.8
 
 
 class AccuracyHead(nn.Module):
@@ -67,9 +69,8 @@ class AccuracyAutoencoder(Autoencoder):
 class AccuracyLoss(nn.Module):
     """Mean squared error of accuracies, and for the rest of the weight cross entropy of tokens."""
 
-    def __init__(self, trade_off: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.trade_off = trade_off
         self.cross_entropy = TokenCrossEntropy()
 
     def forward(
@@ -78,4 +79,6 @@ class AccuracyLoss(nn.Module):
         """Compare what `AccuracyAutoencoder` returns with tokens and standardised accuracies."""
         tokens, accuracies = targets
         errors = functional.mse_loss(outputs[2], accuracies)
-        return self.trade_off * errors + (1 - self.trade_off) * self.cross_entropy(outputs, tokens)
+        return ACCURACY_WEIGHT * errors + (1 - ACCURACY_WEIGHT) * self.cross_entropy(
+            outputs, tokens
+        )

@@ -18,7 +18,7 @@ from ..encodings import PathEncoding
 from ..lstm._net import evaluate
 from ..spaces import SearchSpace
 from ..utils._sklearn import Interval, StrOptions
-from ._base import NetRegressor, draw_glorot_weights
+from ._base import NetRegressor, draw_glorot_weights, read_by
 from ._targets import Floats
 
 # So many rows go through the networks at once.
@@ -193,9 +193,7 @@ class BANANASRegressor(NetRegressor):
             self.encoder_ = PathEncoding(
                 self.space, canonicalize=self.canonicalize, n_paths=self.n_paths
             )
-            self.encoder_.set_output(transform="default")
-            return self.encoder_.fit_transform(X)
-        return self.encoder_.transform(X)
+        return read_by(self.encoder_, X, reset)
 
     def _learn(self, rows: Floats, targets: Floats) -> None:
         sizes = list(self.hidden_layer_sizes)

@@ -112,6 +112,12 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         return tags
 
 
+def read_by(transformer: Any, X: Any, reset: bool) -> NDArray[Any]:
+    """Write architectures as rows of an array, whatever scikit-learn is set to."""
+    transformer.set_output(transform="default")
+    return transformer.fit_transform(X) if reset else transformer.transform(X)
+
+
 def once_each(predict: Callable[[NDArray[Any]], NDArray[np.float32]], rows: NDArray[Any]) -> Floats:
     """Predict from different rows: canonical forms repeat."""
     different, places = np.unique(rows, axis=0, return_inverse=True)

@@ -14,7 +14,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..utils._sklearn import Interval, StrOptions, fit_context
+from ..utils._sklearn import Interval, fit_context
 from ._targets import Floats, check_accuracies
 
 # Beyond the known scores accuracies rise at least by so many standard deviations for a standard
@@ -23,7 +23,7 @@ _LEAST_SLOPE = 0.01
 
 
 class MonotoneCalibration:
-    """A strictly increasing function from scores, where -inf stands for none, to accuracies.
+    """A strictly increasing function from scores to accuracies.
 
     Isotonic regression, but without its steps, which would make ties: the accuracies of its blocks
     are taken at the mean score of each, and between them interpolated linearly (Oron and Flournoy.
@@ -33,14 +33,6 @@ class MonotoneCalibration:
     """
 
     def __init__(self, scores: Floats, targets: Floats) -> None:
-        has_score = np.isfinite(scores)
-        if not has_score.any():
-            raise ValueError(
-                "all known learning curves have NaN or infinity where the score is read off: give"
-                " some that are finite, or set calibrate=False"
-            )
-        without_score = targets[~has_score]
-        scores, targets = scores[has_score], targets[has_score]
         distinct, of_sample, counts = np.unique(scores, return_inverse=True, return_counts=True)
         means = np.bincount(of_sample, targets) / counts
         fitted = isotonic_regression(means, sample_weight=counts.astype(np.float64))
@@ -49,16 +41,12 @@ class MonotoneCalibration:
         self._targets = np.unique(fitted)
         self._slope = _slope(scores, targets)
         self._range = np.ptp(targets) or 1.0
-        lowest = self._targets[0] - self._range
-        self._worst = min(lowest, without_score.mean()) if len(without_score) else lowest
 
     def __call__(self, scores: Floats) -> Floats:
-        """Return the accuracies that belong to scores; those without get less than all others."""
+        """Return the accuracies that belong to scores."""
         inside = np.interp(scores, self._scores, self._targets)
-        has_score = np.isfinite(scores)
-        above = self._level_off(np.where(has_score, scores - self._scores[-1], 0))
-        below = self._level_off(np.where(has_score, self._scores[0] - scores, 0))
-        return np.where(has_score, inside + above - below, self._worst)
+        above = self._level_off(scores - self._scores[-1])
+        return inside + above - self._level_off(self._scores[0] - scores)
 
     def _level_off(self, distance: Floats) -> Floats:
         rise = self._slope * np.maximum(distance, 0)
@@ -79,11 +67,9 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
 
     _: KW_ONLY
     calibrate: bool = True
-    non_finite: str = "error"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "calibrate": ["boolean"],
-        "non_finite": [StrOptions({"error", "worst"})],
     }
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -106,17 +92,14 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has fewer epochs than the parameters ask for, or holds NaN or infinity (see
-            `non_finite`), or y is missing, not finite, or of another length.
+            If X has fewer epochs than the parameters ask for, or holds NaN or infinity, or y is
+            missing, not finite, or of another length.
         """
-        curves = validate_data(self, X, dtype=np.float64, ensure_all_finite=False)
-        targets = None
-        if y is not None or self.calibrate:
-            targets = check_accuracies(curves, y)
-        scores = self._score(curves)
+        curves = validate_data(self, X, dtype=np.float64)
+        scores = self._read_off(curves)
         self._calibration: MonotoneCalibration | None = None
-        if self.calibrate and targets is not None:
-            self._calibration = MonotoneCalibration(scores, targets)
+        if self.calibrate:
+            self._calibration = MonotoneCalibration(scores, check_accuracies(curves, y))
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -146,22 +129,10 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores; the larger, the better. -inf for those that are not finite.
+            Scores; the larger, the better.
         """
         check_is_fitted(self)
-        return self._score(
-            validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite=False)
-        )
-
-    def _score(self, curves: Floats) -> Floats:
-        if self.non_finite == "error" and not np.isfinite(curves).all():
-            row, column = np.argwhere(~np.isfinite(curves))[0]
-            raise ValueError(
-                f"Input X contains NaN or infinity: {curves[row, column]} in row {row}, epoch"
-                f" {column + 1}; leave such rows out, or set non_finite='worst' to rank them last"
-            )
-        scores = self._read_off(curves)
-        return np.where(np.isfinite(scores), scores, -np.inf)
+        return self._read_off(validate_data(self, X, reset=False, dtype=np.float64))
 
     @abstractmethod
     def _read_off(self, curves: Floats) -> Floats:
@@ -169,7 +140,6 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.non_finite == "worst"
         tags.target_tags.required = self.calibrate
         # A rising function of a single number, which does not fit a target that depends on others.
         tags.regressor_tags.poor_score = True
@@ -189,9 +159,6 @@ class EarlyStoppingRegressor(CurveScoreRegressor):
         Whether `predict` gives final accuracies, by a strictly increasing function of the score
         that is fitted to the known ones. With False it gives the score, the validation accuracy
         itself, and `fit` needs no final accuracies.
-    non_finite : {"error", "worst"}, default="error"
-        What becomes of accuracies that are NaN or infinite: an error that says where, or the last
-        ranks, as for a training that diverged.
 
     Attributes
     ----------
@@ -255,9 +222,6 @@ class SoTLERegressor(CurveScoreRegressor):
         Whether `predict` gives accuracies, by a strictly increasing function of the score that is
         fitted to the known ones. With False it gives the score, minus the sum of the losses, and
         `fit` needs no accuracies.
-    non_finite : {"error", "worst"}, default="error"
-        What becomes of losses that are NaN or infinite: an error that says where, or the last
-        ranks, as for a training that diverged.
 
     Attributes
     ----------

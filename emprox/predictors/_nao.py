@@ -18,7 +18,7 @@ from ..lstm._tokens import TokenNetEstimator, Tokens
 from ..spaces import ArchitectureError, SearchSpace
 from ..utils._sklearn import Interval
 from ._accuracy_autoencoder import AccuracyAutoencoder, AccuracyLoss
-from ._base import NetRegressor
+from ._base import NetRegressor, read_by
 from ._targets import Floats
 
 
@@ -42,8 +42,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         Whether to read canonical forms. The paper does not; predictions are better with them.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
-    trade_off : float, default=0.8
-        Weight of the accuracy in the loss, between 0 and 1; the rest is for the reconstruction.
     max_epochs : int, default=50
         Passes over the training data. For `improve` some hundred are better.
     learning_rate : float, default=1e-3
@@ -77,8 +75,8 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
 
     Notes
     -----
-    Accuracies are standardised for the loss, which is ``trade_off`` times their mean squared error
-    plus ``1 - trade_off`` times the mean negative log-likelihood of the tokens. The accuracy
+    Accuracies are standardised for the loss, which is 0.8 times their mean squared error
+    plus 0.2 times the mean negative log-likelihood of the tokens. The accuracy
     predictor is a layer down to 16 numbers and one up again, each with ReLU and dropout, whose
     input is added to their output, and a linear layer.
 
@@ -107,7 +105,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     sequence: str | None = "adjacency"
     canonicalize: bool = False
     embedding_dim: int = 64
-    trade_off: float = 0.8
     max_epochs: int = 50
     learning_rate: float = 1e-3
     batch_size: int = 100
@@ -121,7 +118,6 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         **NetRegressor._parameter_constraints,
         "sequence": [str, None],
         "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "trade_off": [Interval(Real, 0, 1, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }
 
@@ -182,9 +178,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
             self._tokenizer = ArchitectureTokenizer(
                 self.space, sequence=self.sequence, canonicalize=self.canonicalize
             )
-            self._tokenizer.set_output(transform="default")
-            return self._tokenizer.fit_transform(X)
-        return self._tokenizer.transform(X)
+        return read_by(self._tokenizer, X, reset)
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:
         seed = self._draw_seed(9)
@@ -204,7 +198,7 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
     def _train_net(
         self, module: AccuracyAutoencoder, indices: Tensor, targets: Floats, seed: int
     ) -> skorch.NeuralNet:
-        accuracies, criterion = self._standardize(targets), AccuracyLoss(float(self.trade_off))
+        accuracies, criterion = self._standardize(targets), AccuracyLoss()
         return self._train(module, criterion, indices, indices, accuracies, seed=seed)
 
     def _predict_rows(self, rows: Tokens) -> NDArray[np.float32]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from numbers import Integral
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ..lstm._tokens import Tokens
-from ..utils._sklearn import Interval
 from ._nao import NAORegressor
 from ._targets import Floats
+
+# How often an architecture of known accuracy counts beside those that the regressor has labelled.
+_N_REPEATS = 10
 
 
 @dataclass(eq=False, repr=False)
@@ -33,8 +33,6 @@ class SemiNASRegressor(NAORegressor):
         Whether to read canonical forms. The paper does not.
     embedding_dim : int, default=64
         Size of the embedding and of every layer.
-    trade_off : float, default=0.8
-        Weight of the accuracy in the loss, between 0 and 1; the rest is for the reconstruction.
     max_epochs : int, default=50
         Passes over the known architectures, and then again over the known and the unlabelled ones.
     learning_rate : float, default=1e-3
@@ -51,9 +49,6 @@ class SemiNASRegressor(NAORegressor):
         0 is silent, 1 prints a line for each epoch.
     random_state : int, RandomState instance or None, default=None
         Determines weights, dropout, the order of the samples and which architectures are drawn.
-    n_repeats : int, default=10
-        How often each architecture of known accuracy counts beside those that the regressor has
-        labelled itself.
 
     Attributes
     ----------
@@ -70,7 +65,8 @@ class SemiNASRegressor(NAORegressor):
     Notes
     -----
     The unlabelled architectures are all those whose y is NaN. If there are none, as many as are
-    known are drawn from the space at random, which is what the paper does.
+    known are drawn from the space at random, which is what the paper does. Each architecture of
+    known accuracy counts ten times beside those that the regressor has labelled itself.
 
     References
     ----------
@@ -93,14 +89,6 @@ class SemiNASRegressor(NAORegressor):
     True
     """
 
-    _: KW_ONLY
-    n_repeats: int = 10
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **NAORegressor._parameter_constraints,
-        "n_repeats": [Interval(Integral, 1, None, closed="left")],
-    }
-
     _allow_nan = True
 
     def _learn(self, rows: Tokens, targets: Floats) -> None:
@@ -117,8 +105,8 @@ class SemiNASRegressor(NAORegressor):
             labels = self._scale.inverse(predicted.astype(np.float64))
             net = self._train_net(
                 net.module_,
-                torch.cat([known_indices.repeat(self.n_repeats, 1), other_indices]),
-                np.concatenate([np.tile(known_targets, self.n_repeats), labels]),
+                torch.cat([known_indices.repeat(_N_REPEATS, 1), other_indices]),
+                np.concatenate([np.tile(known_targets, _N_REPEATS), labels]),
                 seed + 7,
             )
         self.transduction_ = targets.copy()

@@ -42,13 +42,3 @@ def test_ranks_as_the_accuracies_do():
     assert error < np.abs(final[100:] - final[:100].mean()).mean()
     # Accuracies after an epoch are far from final ones, which is what calibration is for.
     assert error < np.abs(final[100:] - seen[100:, 1]).mean() / 4
-
-
-def test_non_finite():
-    curves = np.array([[np.nan, 50.0], [60, np.nan], [40, 45]])
-    with pytest.raises(ValueError, match="nan in row 0, epoch 1"):
-        EarlyStoppingRegressor().fit(curves, FINAL)
-    model = EarlyStoppingRegressor(non_finite="worst").fit(curves, FINAL)
-    np.testing.assert_array_equal(model.score_samples(curves), [50, -np.inf, 45])
-    # The known one without a score has 93 %, but has to rank last: below 80 - (88 - 80).
-    np.testing.assert_allclose(model.predict(curves), [88, 72, 80])

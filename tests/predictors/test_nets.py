@@ -163,7 +163,6 @@ class TestSemiNAS:
         np.testing.assert_array_equal(model.transduction_[~IS_KNOWN], labels)
         assert not np.array_equal(model.predict(DECISIONS), first.predict(DECISIONS))
         assert n_trained_with(model) == 10 * IS_KNOWN.sum() + (~IS_KNOWN).sum()
-        assert n_trained_with(seminas(n_repeats=1).fit(DECISIONS, PARTLY)) == 120
 
     def test_has_seen_more_than_nao(self):
         settings = {"embedding_dim": 16, "max_epochs": 25, "learning_rate": 5e-3}

@@ -97,50 +97,6 @@ class TestCalibration:
             SoTLERegressor().fit(LOSSES, np.array([1, None, 2], dtype=object))
 
 
-class TestNonFinite:
-    CURVES = np.array([[2, 1.0], [2, np.nan], [np.inf, 1.5], [3, np.inf]])
-    Y = (90.0, 10.0, 80.0, 12.0)
-
-    def test_error_says_where(self):
-        message = "NaN or infinity: nan in row 1, epoch 2.*set non_finite='worst' to rank them last"
-        with pytest.raises(ValueError, match=message):
-            SoTLERegressor().fit(self.CURVES, self.Y)
-        model = SoTLERegressor().fit(LOSSES[:, :2], [3, 1, 2])
-        with pytest.raises(ValueError, match="inf in row 0, epoch 1"):
-            model.predict(self.CURVES[2:])
-
-    @pytest.mark.parametrize(
-        ("n_summed", "scores"), [(1, [-1, -np.inf, -1.5, -np.inf]), (2, [-3] + 3 * [-np.inf])]
-    )
-    def test_worst_heeds_only_what_is_summed(self, n_summed, scores):
-        model = SoTLERegressor(n_summed, calibrate=False, non_finite="worst").fit(self.CURVES)
-        np.testing.assert_array_equal(model.score_samples(self.CURVES), scores)
-        np.testing.assert_array_equal(model.predict(self.CURVES), scores)
-
-    def test_worst_predicts_the_mean_of_those_that_are_known(self):
-        model = SoTLERegressor(non_finite="worst").fit(self.CURVES, self.Y)
-        np.testing.assert_allclose(model.predict(self.CURVES), [90, 11, 80, 11])
-
-    def test_worst_is_below_all_others(self):
-        """Whether diverged trainings are known, with good or bad accuracies, or not."""
-        rng = np.random.default_rng(0)
-        new = np.concatenate([rng.exponential(10, size=(50, 1)), [[1e6], [np.nan], [-np.inf]]])
-        for known_diverged in ([], [[np.nan], [np.inf]]):
-            losses = np.concatenate(
-                [rng.uniform(1, 2, size=(20, 1)), np.reshape(known_diverged, (-1, 1))]
-            )
-            for y in (rng.uniform(80, 90, size=len(losses)), np.full(len(losses), 50.0)):
-                predictions = SoTLERegressor(non_finite="worst").fit(losses, y).predict(new)
-                assert np.isfinite(predictions).all()
-                assert predictions[-2:].max() < predictions[:-2].min()
-                assert predictions[-1] == predictions[-2]
-
-    def test_nothing_finite(self):
-        model = SoTLERegressor(non_finite="worst")
-        with pytest.raises(ValueError, match="all known learning curves have NaN or infinity"):
-            model.fit(self.CURVES[[1, 3]], [10, 12])
-
-
 class TestInterplay:
     def test_grid_search(self):
         rng = np.random.default_rng(0)
