@@ -94,7 +94,7 @@ class Attention(nn.Module):
 class Decoder(nn.Module):
     """Map embeddings back to token sequences, one token after the other.
 
-    0 is the start token. The embedding is the first hidden and cell state; there is no other bridge.
+    0 is the start token. The embedding is the first hidden and cell state.
     """
 
     def __init__(self, n_tokens: int, embedding_dim: int, dropout: float, seed: int) -> None:
@@ -193,12 +193,15 @@ class Autoencoder(nn.Module):
         return torch.cat(written, dim=1)
 
 
-class TokenCrossEntropy(nn.Module):
-    """Mean negative log-likelihood of the original tokens, in nats per token."""
+def cross_entropy_of_tokens(outputs: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood of tokens (n_samples, length), in nats per token."""
+    return functional.cross_entropy(outputs[0].flatten(0, 1), tokens.flatten())
 
-    def forward(self, outputs: tuple[Tensor, Tensor, Tensor | None], tokens: Tensor) -> Tensor:
-        """Compare what `Autoencoder` returns with the tokens (n_samples, length)."""
-        return functional.cross_entropy(outputs[0].flatten(0, 1), tokens.flatten())
+
+class TokenCrossEntropy(nn.Module):
+    """The loss without properties."""
+
+    forward = staticmethod(cross_entropy_of_tokens)
 
 
 class PropertyLoss(nn.Module):
@@ -207,7 +210,6 @@ class PropertyLoss(nn.Module):
     def __init__(self, distance_unit: float) -> None:
         super().__init__()
         self.distance_unit = distance_unit
-        self.cross_entropy = TokenCrossEntropy()
 
     def forward(
         self, outputs: tuple[Tensor, Tensor, Tensor], targets: tuple[Tensor, Tensor]
@@ -216,7 +218,7 @@ class PropertyLoss(nn.Module):
         _, embedding, predicted = outputs
         tokens, properties = targets
         loss = functional.mse_loss(predicted, properties)
-        loss = loss + TOKEN_WEIGHT * self.cross_entropy(outputs, tokens)
+        loss = loss + TOKEN_WEIGHT * cross_entropy_of_tokens(outputs, tokens)
         # A single sample has no distances, and the mean of none would not be a number.
         if len(embedding) > 1:
             distances = functional.pdist(properties) / self.distance_unit

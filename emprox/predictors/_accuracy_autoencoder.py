@@ -10,7 +10,7 @@ from ..lstm._modules import (
     RESIDUAL_SCALE,
     Autoencoder,
     SeededDropout,
-    TokenCrossEntropy,
+    cross_entropy_of_tokens,
     draw_weights,
 )
 
@@ -69,16 +69,11 @@ class AccuracyAutoencoder(Autoencoder):
 class AccuracyLoss(nn.Module):
     """Mean squared error of accuracies, and for the rest of the weight cross entropy of tokens."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.cross_entropy = TokenCrossEntropy()
-
     def forward(
         self, outputs: tuple[Tensor, Tensor, Tensor], targets: tuple[Tensor, Tensor]
     ) -> Tensor:
         """Compare what `AccuracyAutoencoder` returns with tokens and standardised accuracies."""
         tokens, accuracies = targets
         errors = functional.mse_loss(outputs[2], accuracies)
-        return ACCURACY_WEIGHT * errors + (1 - ACCURACY_WEIGHT) * self.cross_entropy(
-            outputs, tokens
-        )
+        unlikeliness = cross_entropy_of_tokens(outputs, tokens)
+        return ACCURACY_WEIGHT * errors + (1 - ACCURACY_WEIGHT) * unlikeliness
