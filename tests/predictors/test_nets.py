@@ -54,7 +54,7 @@ def improver():
 class TestNAO:
     def test_accuracies_follow_from_the_embedding(self):
         model = nao().fit(DECISIONS, Y)
-        head = model.net_.module_.accuracy_head
+        head = model.net_.module_.property_head
         weights = {name: weight.detach().numpy() for name, weight in head.named_parameters()}
         tokens = ArchitectureTokenizer(SPACE, canonicalize=False).fit_transform(DECISIONS)
         indices = torch.from_numpy(np.searchsorted(model.vocabulary_, tokens) + 1)
@@ -87,14 +87,14 @@ class TestNAO:
 
         def accuracy(outputs):
             with torch.no_grad():
-                return module.accuracy_head(functional.normalize(outputs.mean(dim=1), dim=-1))
+                return module.property_head(functional.normalize(outputs.mean(dim=1), dim=-1))
 
         # Numerically, what moving all outputs of a sample in each direction brings.
         shifts = 1e-6 * torch.eye(16, dtype=torch.double)
         slopes = torch.stack([accuracy(outputs + s) - accuracy(outputs - s) for s in shifts], dim=1)
         direction = functional.normalize(slopes, dim=-1)[:, None]
-        expected = functional.normalize(outputs + 0.3 * direction, dim=-1)
-        moved, embedding = module.ascend(outputs, 0.3)
+        expected = functional.normalize(outputs + direction, dim=-1)
+        moved, embedding = module.ascend(outputs)
         torch.testing.assert_close(moved, expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(embedding, functional.normalize(moved.mean(dim=1), dim=-1))
 
