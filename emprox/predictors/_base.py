@@ -85,7 +85,8 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         ndarray of shape (n_samples,)
             Accuracies, in the unit of y.
         """
-        return self._scale.inverse(self._predict_standardized(X))
+        standardized = self._predict_standardized(X)
+        return self._scale.inverse(standardized)
 
     def _predict_standardized(self, X: Any) -> Floats:
         check_is_fitted(self, "net_")

@@ -97,9 +97,8 @@ class CurveScoreRegressor(RegressorMixin, BaseEstimator):
         """
         curves = validate_data(self, X, dtype=np.float64)
         scores = self._read_off(curves)
-        self._calibration: MonotoneCalibration | None = None
-        if self.calibrate:
-            self._calibration = MonotoneCalibration(scores, check_accuracies(curves, y))
+        targets = check_accuracies(curves, scores if y is None and not self.calibrate else y)
+        self._calibration = MonotoneCalibration(scores, targets) if self.calibrate else None
         return self
 
     def predict(self, X: Any) -> Floats:
