@@ -185,7 +185,6 @@ def evaluate_predictors(
     # In each split the predictors took turns.
     order = [row for name in predictors for row in rows if row["predictor"] == name]
     table = pd.DataFrame(order, columns=[*_FIRST_COLUMNS, *scores, "error"])
-    table["error"] = table["error"].astype(object)
     _warn_of_failures(table)
     return table
 
