@@ -19,6 +19,7 @@ from .proximity import ProximityMetric, ProximityRegressor
 from .proximity._anchors import add_chance_anchor, warn_without_anchor
 from .proximity._kernels import Floats
 from .spaces import SearchSpace, get_space
+from .utils._options import check_option
 
 RECIPES = ("best", "lstm", "paper")
 
@@ -233,8 +234,7 @@ def make_emprox_pipeline(
     >>> model.fit(X[:121], y[:121]).predict(X[121:]).shape
     (15504,)
     """
-    if recipe not in RECIPES:
-        raise ValueError(f"unknown recipe {recipe!r}; there are {', '.join(map(repr, RECIPES))}")
+    check_option("recipe", recipe, RECIPES)
     metric = None
     if recipe != "paper":
         # What an encoder predicts is less sure than properties: more machines are averaged.

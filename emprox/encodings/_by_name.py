@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..spaces import SearchSpace
+from ..utils._options import check_option
 from ._adjacency import AdjacencyEncoding
 from ._base import ArchitectureEncoding
 from ._graf import GRAFEncoding
@@ -21,9 +22,5 @@ def make_encoding(
     encoding: str, space: str | SearchSpace, *, canonicalize: bool = True
 ) -> ArchitectureEncoding:
     """Make the encoding of a name."""
-    if not isinstance(encoding, str) or encoding not in ENCODINGS:
-        raise ValueError(
-            f"unknown encoding {encoding!r}; the encodings are {', '.join(map(repr, ENCODINGS))}."
-            " For any other transformer of architectures, set the step 'encoding' of the pipeline"
-        )
+    check_option("encoding", encoding, ENCODINGS)
     return ENCODINGS[encoding](space, canonicalize=canonicalize)

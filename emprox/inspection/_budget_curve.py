@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..utils._options import check_option
 from ._axes import check_libraries, get_axes
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ class BudgetCurveDisplay:
         check_libraries(cls)
         columns = list(getattr(trials, "columns", ()))
         for column in ("predictor", "train_size", metric):
-            _check_name("column", column, columns)
-        _check_name("band", band, [*_BANDS, None])
+            check_option("column", column, columns)
+        check_option("band", band, [*_BANDS, None])
         values = trials[metric].astype(float).replace([np.inf, -np.inf], np.nan)
         if not values.notna().any():
             raise ValueError(f"no split has a {metric}; the column 'error' may say why")
@@ -215,8 +215,3 @@ class BudgetCurveDisplay:
         ax.set_xticks(sizes, labels)
         ax.minorticks_off()
         ax.grid(alpha=0.25)
-
-
-def _check_name(kind: str, name: str | None, known: Sequence[str | None]) -> None:
-    if name not in known:
-        raise ValueError(f"unknown {kind} {name!r}; there are {', '.join(map(repr, known))}")

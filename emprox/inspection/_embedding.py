@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length
 
+from ..utils._options import check_option
 from ..utils._threads import one_thread
 from ._axes import check_column, check_libraries, get_axes, robust_limits
 from ._unwrap import transform, unwrap
@@ -161,8 +162,7 @@ class EmbeddingDisplay:
             embeddings, or the method does not exist.
         """
         check_libraries(cls)
-        if method not in _AXES:
-            raise ValueError(f"unknown method {method!r}; there are {', '.join(map(repr, _AXES))}")
+        check_option("method", method, _AXES)
         vectors = check_array(embedding, dtype=np.float64, input_name="embedding")
         target = check_column(y, "y")
         check_consistent_length(vectors, target)

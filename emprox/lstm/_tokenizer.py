@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray, translate
 from ..spaces._transformer import ArchitectureTransformer
+from ..utils._options import check_option
 
 
 @dataclass(eq=False, repr=False)
@@ -94,11 +95,7 @@ class ArchitectureTokenizer(ArchitectureTransformer):
 
     def _learn(self, decisions: IntArray, y: Any) -> list[str]:
         name = self.sequence or self.space_.default_sequence
-        if name not in self.space_.sequences:
-            raise ValueError(
-                f"the space {self.space_.name!r} has no sequence {name!r}; it has"
-                f" {', '.join(map(repr, self.space_.sequences))}"
-            )
+        check_option(f"sequence of the space {self.space_.name!r}", name, self.space_.sequences)
         self.vocabulary_ = self.space_.sequences[name].vocabulary
         return [f"token{place}" for place in range(self.space_.sequences[name].length)]
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
+from ..utils._options import check_option
 from ._decisions import Decisions
 from ._known import KNOWN, find
 from ._parsing import numbers_in, read_choices, refuse, split
@@ -407,11 +408,7 @@ class SearchSpace(Decisions):
 
     def _sequence(self, sequence: str | None) -> TokenSequence:
         name = self.default_sequence if sequence is None else sequence
-        if name not in self.sequences:
-            raise ValueError(
-                f"the space {self.name!r} has no sequence {sequence!r};"
-                f" it has {', '.join(map(repr, self.sequences))}"
-            )
+        check_option(f"sequence of the space {self.name!r}", name, self.sequences)
         return self.sequences[name]
 
     @property

@@ -59,7 +59,6 @@ def check_architecture_estimator(
     decisions = space.sample(n_architectures, random_state, replace=True)
     texts = space.format(decisions)
     accuracies = 50 + 10 * np.sin(decisions.sum(axis=1) + 0.1 * np.arange(n_architectures))
-    parameters = clone(estimator).get_params()
 
     def apply(fitted: Any, X: Any) -> Any:
         return fitted.predict(X) if is_regressor(estimator) else fitted.transform(X)
@@ -68,7 +67,6 @@ def check_architecture_estimator(
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6, err_msg=what)
 
     fitted = clone(estimator).fit(texts, accuracies)
-    assert clone(estimator).get_params().keys() == parameters.keys(), "fit changes the parameters"
     expected = np.asarray(apply(fitted, texts), dtype=float)
     assert len(expected) == n_architectures, "there is not a row for each architecture"
     assert np.isfinite(expected).all(), "the result is not finite"
