@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..utils._files import replacing
 from ._options import random_state_option
 
 if TYPE_CHECKING:
@@ -116,5 +117,6 @@ def _draw(true: Floats, predicted: Floats, vectors: Floats, output: Path) -> Non
     for path, figure in figures.items():
         title = f"{len(true):,} unseen cells of NAS-Bench-201 (data: AnalogNAS-Bench)"
         figure.axes[0].set_title(title, fontsize="medium")
-        figure.savefig(path, dpi=150)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=150)
     echo("\n".join(["\nPictures:", *(f"  {path}" for path in figures)]))
