@@ -53,7 +53,13 @@ def run(interrupt, **settings):
         if interrupt:
             assert process.stdout.readline() == "working\n"
             os.killpg(process.pid, signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        for _ in range(6):
+            try:
+                _, error = process.communicate(timeout=20)
+                break
+            except subprocess.TimeoutExpired:
+                # A callback of a library can swallow an interrupt: a person presses Ctrl-C again.
+                os.killpg(process.pid, signal.SIGINT)
         end = time.monotonic() + 30
         while is_anybody_left(process.pid):  # such as what watches over semaphores
             assert time.monotonic() < end
