@@ -16,6 +16,9 @@ import itertools, os, signal, sys
 import numpy as np
 from emprox.search import rank_architectures
 
+# Whatever runs in the background of a shell ignores it otherwise.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Model:
     def predict(self, X):
         {action}
@@ -74,7 +77,7 @@ def run(interrupt, **settings):
 def test_interrupt_ends_all_processes(n_jobs):
     status, error = run(True, action="pass", n_jobs=n_jobs)
     assert status == -signal.SIGINT
-    assert error.splitlines()[-1] == "KeyboardInterrupt"
+    assert "KeyboardInterrupt" in error.splitlines()
 
 
 def test_worker_that_is_killed():
