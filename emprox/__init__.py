@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         inspection,
         metrics,
         model_selection,
+        networks,
         predictors,
         properties,
         proximity,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ._pipeline import make_emprox_pipeline
     from ._regressor import EmProxRegressor
     from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
-    from .networks import from_torch
+    from .networks import capture
     from .properties import StructuralProperties
     from .proximity import (
         ProximityMetric,
@@ -43,13 +44,14 @@ __all__ = [
     "SideInformation",
     "StructuralProperties",
     "add_chance_anchor",
+    "capture",
     "datasets",
     "encodings",
-    "from_torch",
     "inspection",
     "make_emprox_pipeline",
     "metrics",
     "model_selection",
+    "networks",
     "predictors",
     "properties",
     "proximity",
@@ -66,7 +68,7 @@ _MODULES = {
     "SideInformation": ".proximity",
     "StructuralProperties": ".properties",
     "add_chance_anchor": ".proximity",
-    "from_torch": ".networks",
+    "capture": ".networks",
     "make_emprox_pipeline": "._pipeline",
 }
 

@@ -1,5 +1,8 @@
-"""Networks that are written in PyTorch, as architectures."""
+"""Networks that are written in PyTorch, captured by running them without values."""
 
-from ._from_torch import from_torch
+from ._capture import capture
+from ._errors import CaptureError
+from ._kinds import KINDS
+from ._network import Network, Operations
 
-__all__ = ["from_torch"]
+__all__ = ["KINDS", "CaptureError", "Network", "Operations", "capture"]

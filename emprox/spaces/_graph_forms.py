@@ -38,8 +38,8 @@ def refuse_module(item: Any) -> None:
     """Name the way in for a PyTorch module, which is recognised without importing torch."""
     if hasattr(item, "forward") and hasattr(item, "named_modules"):
         raise ArchitectureError(
-            f"got a PyTorch module of type {type(item).__name__}, which is no graph yet: give"
-            " emprox.from_torch(module, example_input)"
+            f"got a PyTorch module of type {type(item).__name__}, which is no labelled graph:"
+            " modules are architectures of the space 'network'"
         )
 
 

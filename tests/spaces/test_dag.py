@@ -222,7 +222,7 @@ class TestForms:
             ('{"operations": ["__import__(\'os\')"], "edges": []}', "unknown"),
             ("[" * 10_000, "JSON"),
             (Architecture(["a" * 100_000], []), "unknown"),
-            (nn.ReLU(), "from_torch"),
+            (nn.ReLU(), "network"),
         ],
     )
     def test_bad_input(self, graph, word):
@@ -233,7 +233,7 @@ class TestForms:
 
     def test_a_module_alone_is_told_the_way_in(self):
         for use in (SPACE.encode, DAGSpace().learn):
-            with pytest.raises(ArchitectureError, match="from_torch"):
+            with pytest.raises(ArchitectureError, match="network"):
                 use(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
 
     @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ _LEARN_ALL = "DAGSpace().learn(all_architectures) makes a space that holds them 
 class DAGSpace(SearchSpace):
     """All connected directed acyclic graphs whose nodes are labelled with operations.
 
-    The space for architectures that no benchmark has a format for, such as your own PyTorch models
-    (`emprox.from_torch`). `encode` reads an `Architecture` of any space, its JSON form, a dict with
+    The space for graphs that no benchmark has a format for; PyTorch modules are of the space
+    "network". `encode` reads an `Architecture` of any space, its JSON form, a dict with
     its fields, a pair ``(operations, adjacency)`` with the nodes in any order, and a
     `networkx.DiGraph` with the node attribute "operation". `format` writes the JSON form.
 
@@ -103,7 +103,7 @@ class DAGSpace(SearchSpace):
 
     See Also
     --------
-    emprox.from_torch : Makes such an architecture of a PyTorch module.
+    emprox.capture : Captures a PyTorch module as a network.
     emprox.spaces.from_naslib : Makes one of a graph of NASLib.
 
     Notes

@@ -1,0 +1,292 @@
+"""Capturing PyTorch modules as networks."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..utils._texts import one_line, shown
+from ._errors import CaptureError
+from ._network import Network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ._recorder import Recorder
+
+
+def capture(module: nn.Module, inputs: Any = None) -> Network:
+    """Run a PyTorch module once, without values and without memory, and write down what it does.
+
+    The module's own Python code runs, so that loops, branches on shapes and everything else just
+    work, but no number is computed: tensors have shapes only. It takes some 50 microseconds an
+    operation, whatever the size of the network. The module is described in evaluation mode. It is
+    left as it was, and needs no second copy of its weights: real ones and those on the "meta"
+    device do alike.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    inputs : tuple of int, tensor, tuple, list or mapping, default=None
+        What to call it with: a shape with the batch in front, such as ``(1, 3, 224, 224)``, for
+        floats; a tensor, such as ``torch.zeros(1, 128, dtype=torch.long)`` for tokens; several of
+        these in a tuple or a list, as arguments in their order; or in a mapping by their names.
+        Other values in these are handed over as they are. Values of tensors of integers are known
+        to the module, those of floats are not. None takes what the module names itself: its
+        ``example_input_array`` (Lightning), ``pretrained_cfg`` (timm) or ``dummy_inputs``
+        (transformers).
+
+    Returns
+    -------
+    Network
+        What it computes. Numbers such as multiply-adds are those for the inputs as given; take a
+        batch of one.
+
+    Raises
+    ------
+    TypeError
+        If it is not a module.
+    CaptureError
+        If no inputs are given and the module names none; if it has lazy layers that were never
+        run; if what it does depends on values; or if it fails on such inputs. The message says
+        in which submodule and in which line.
+
+    See Also
+    --------
+    emprox.EmProxRegressor : With ``space="network"`` it predicts the accuracies of networks.
+    emprox.properties.NetworkProperties : Describes networks by numbers.
+
+    Notes
+    -----
+    Every operator that PyTorch dispatches is seen, in the order of execution. Views are no
+    operations. What does not depend on the input is none either, but its weights are counted
+    where they are used. Multiply-adds are those of `torch.utils.flop_counter`, which counts
+    convolutions and matrix products.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from emprox.networks import capture
+    >>> module = nn.Sequential(
+    ...     nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+    ... )
+    >>> network = capture(module, (1, 3, 32, 32))
+    >>> network
+    Network(Sequential: 314 weights, 194,480 multiply-adds, 2 layers)
+    >>> [str(name) for name in network.operations.name]
+    ['input', 'convolution', 'relu', 'mean', 'addmm', 'output']
+    """
+    # Only now: torch takes seconds to import.
+    from torch import nn
+    from torch.nn.parameter import is_lazy
+
+    module = getattr(module, "_orig_mod", module)
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, got {shown(module)}")
+    for name, each in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(each):
+            raise CaptureError(
+                f"{type(module).__name__} has a lazy layer, {name.rpartition('.')[0]!r}, whose size"
+                " is not known before it has run: call the module once on real data, then capture"
+            )
+    return _run(module, inputs)
+
+
+def _run(module: nn.Module, inputs: Any) -> Network:
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from ._recorder import NeedsValuesError, Recorder, ValuesFromRecorder
+
+    name = type(module).__name__
+    args, kwargs = _arguments(module, inputs)
+    recorder = Recorder(module)
+    given: list[tuple[int, ...]] = []
+
+    def without_values(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        given.append(tuple(value.shape))
+        return recorder.add_input(value)
+
+    try:
+        args = [without_values(each) for each in args]
+        kwargs = {key: without_values(each) for key, each in kwargs.items()}
+        if not given:
+            raise CaptureError(f"inputs of {name} hold no tensor and no shape: {shown(inputs)}")
+        with ExitStack() as stack:
+            stack.enter_context(_left_as_it_was(module))
+            stack.enter_context(_tracking(recorder))
+            # Attention as products and a softmax, however it is called.
+            stack.enter_context(_without_fast_path())
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(ValuesFromRecorder(recorder))
+            stack.enter_context(recorder)
+            output = module(*args, **kwargs)
+    except (CaptureError, MemoryError):
+        raise
+    # Anything can go wrong where a module runs on what it was not made for.
+    except Exception as error:
+        where = _place_of(error, module, recorder.where)
+        if isinstance(error, NeedsValuesError):
+            raise CaptureError(
+                f"{name} needs values, but is captured without any: {error}{where}. Only what does"
+                " not depend on values of the input can be captured; capture the part of the module"
+                " before, or replace the branch by one that is fixed"
+            ) from error
+        shapes = ", ".join(map(str, given))
+        raise CaptureError(
+            f"{name} fails on inputs of shape {shapes}{where}: {type(error).__name__}:"
+            f" {one_line(str(error), 300)}. Give inputs that it can be called with, the batch in"
+            " front, and integers as a tensor of dtype torch.long"
+        ) from error
+    output_shapes = recorder.add_output(output)
+    if not output_shapes:
+        raise CaptureError(
+            f"{name} returned no tensor that depends on its inputs, but {shown(output)}: return a"
+            " tensor, or several in a tuple, list, dict or dataclass"
+        )
+    weights = list(module.parameters())
+    return Network._from_operations(
+        recorder.operations,
+        name=name,
+        input_shapes=tuple(given),
+        output_shapes=output_shapes,
+        n_weights=sum(each.numel() for each in weights),
+        weight_bytes=sum(each.numel() * each.element_size() for each in weights),
+        multiply_adds=recorder.multiply_adds,
+        peak_activation=recorder.peak_activation(),
+        weight_sizes=recorder.weight_sizes,
+    )
+
+
+def _arguments(module: nn.Module, inputs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Read inputs as arguments of the module's forward, tensors in place of shapes."""
+    if inputs is None:
+        inputs = _own_inputs(module)
+    if isinstance(inputs, Mapping):
+        return [], {str(key): _tensor(module, each) for key, each in inputs.items()}
+    if isinstance(inputs, (list, tuple)) and not _is_shape(inputs):
+        return [_tensor(module, each) for each in inputs], {}
+    return [_tensor(module, inputs)], {}
+
+
+def _own_inputs(module: nn.Module) -> Any:
+    """Find the example inputs that a module names itself."""
+    example = getattr(module, "example_input_array", None)
+    if example is not None:
+        return example
+    for attribute in ("pretrained_cfg", "default_cfg"):
+        config = getattr(module, attribute, None)
+        if isinstance(config, Mapping) and "input_size" in config:
+            return (1, *config["input_size"])
+    example = getattr(module, "dummy_inputs", None)
+    if isinstance(example, Mapping):
+        return example
+    raise CaptureError(
+        f"no inputs are given, and {type(module).__name__} names none: say what it is called"
+        " with, as a shape with the batch in front, such as capture(module, (1, 3, 224, 224)), or"
+        " a tensor"
+    )
+
+
+def _is_shape(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) > 0
+        and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+    )
+
+
+def _tensor(module: nn.Module, value: Any) -> Any:
+    """Make a tensor without memory of a shape; leave what is no shape as it is."""
+    import numpy as np
+    import torch
+
+    if isinstance(value, np.ndarray):
+        return torch.as_tensor(value)
+    if not _is_shape(value):
+        return value
+    if min(value) < 1:
+        raise CaptureError(f"a shape has to be of positive numbers, got {shown(value)}")
+    floats = (each.dtype for each in module.parameters() if each.is_floating_point())
+    return torch.empty(tuple(value), dtype=next(floats, torch.float32), device="meta")
+
+
+@contextmanager
+def _left_as_it_was(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and undo everything that running it changes."""
+    import torch
+
+    parts = [each for each in module.modules() if not isinstance(each, torch.jit.ScriptModule)]
+    attributes = [dict(each.__dict__) for each in parts]
+    # Parameters, buffers, submodules and hooks are in dicts of their own.
+    contents = [
+        {name: dict(held) for name, held in each.items() if isinstance(held, dict)}
+        for each in attributes
+    ]
+    try:
+        for each in parts:
+            each.__dict__["training"] = False
+        yield
+    finally:
+        for each, before, held in zip(parts, attributes, contents, strict=True):
+            each.__dict__.clear()
+            each.__dict__.update(before)
+            for name, content in held.items():
+                before[name].clear()
+                before[name].update(content)
+
+
+@contextmanager
+def _tracking(recorder: Recorder) -> Iterator[None]:
+    """Tell a recorder which submodule runs."""
+    from torch.nn.modules import module as hooks
+
+    handles = [
+        hooks.register_module_forward_pre_hook(recorder.enter),
+        hooks.register_module_forward_hook(recorder.leave),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _without_fast_path() -> Iterator[None]:
+    from torch.backends import mha
+
+    before = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        mha.set_fastpath_enabled(before)
+
+
+def _place_of(error: Exception, module: nn.Module, where: str) -> str:
+    """Say in which submodule, and in which line of the user's code, it went wrong."""
+    import torch
+
+    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(ours) and not frame.filename.startswith("<frozen")
+    ]
+    try:
+        kind = type(module.get_submodule(where)).__name__
+    except AttributeError:
+        kind = type(module).__name__
+    text = f" in its submodule {where!r} ({kind})" if where else ""
+    # The first frame may be of whoever called.
+    if frames:
+        text += f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})"
+    return text
