@@ -31,6 +31,9 @@ _NUMBERS = (
 )
 # Layers are what has weights that multiply what comes in.
 LAYERS = ("convolution", "linear", "recurrent")
+# What tells in which stage a network is.
+_PLACES = ("input", *LAYERS, "embedding", "pooling", "resize")
+_STAGE_FACTOR = 1.5
 
 
 class Operations(NamedTuple):
@@ -269,23 +272,34 @@ class Network:
         return pd.DataFrame({key: list(each) for key, each in self.operations._asdict().items()})
 
     def stages(self) -> NDArray[np.int64]:
-        """Return the stage that each operation is in: all of the same number of positions.
+        """Return the stage that each operation is in: all at about the same number of positions.
+
+        Numbers of positions that differ by less than half, such as those of 14 x 14 patches and of
+        197 tokens, are one stage. What comes between layers, and layers with a single
+        position, such as those of squeeze-and-excitation, are in the stage of the layer before; a
+        single position is a stage of its own only after all others.
 
         Returns
         -------
         ndarray of int of shape (n_operations,)
-            Stages are counted from 0 in the order in which they begin. What
-            has a single position, such as squeeze-and-excitation, belongs to the stage that it is
-            in the middle of; a stage of its own is only what comes after all others.
+            Stages are counted from 0 in the order in which they begin.
         """
         positions = self.operations.positions.copy()
-        wide = np.flatnonzero(positions > 1)
-        if len(wide):
-            # Each takes the positions of the last operation with several.
-            last = np.maximum.accumulate(np.where(positions > 1, np.arange(len(positions)), 0))
-            inside = np.arange(len(positions)) <= wide[-1]
-            positions[inside] = positions[last[inside]]
-        _, first, stage = np.unique(positions, return_index=True, return_inverse=True)
+        is_layer = np.isin(self.operations.kind, _PLACES) & (positions > 1)
+        layers = np.flatnonzero(is_layer)
+        if len(layers):
+            # Each takes the positions of the last layer; what ends with one position keeps it.
+            last = np.maximum.accumulate(np.where(is_layer, np.arange(len(positions)), layers[0]))
+            is_end = (np.arange(len(positions)) > layers[-1]) & (positions == 1)
+            positions = np.where(is_end, 1, positions[last])
+        stages: dict[int, int] = {}
+        top = 0
+        for size in np.unique(positions)[::-1].tolist():
+            top = size if not top or size * _STAGE_FACTOR < top or size == 1 else top
+            stages[size] = top
+        _, first, stage = np.unique(
+            [stages[size] for size in positions.tolist()], return_index=True, return_inverse=True
+        )
         return np.argsort(np.argsort(first))[stage]
 
     def summary(self) -> pd.DataFrame:
@@ -305,11 +319,12 @@ class Network:
         rows = []
         for stage, part in table.groupby("stage"):
             layers = part[part.kind.isin(LAYERS)]
+            places = part[part.kind.isin(_PLACES)]
             kinds = part.kind.value_counts()
             rows.append(
                 {
                     "stage": stage,
-                    "positions": int(part.positions.max()),
+                    "positions": int((places if len(places) else part).positions.max()),
                     "layers": len(layers),
                     "width": round(layers.out_channels.mean()) if len(layers) else 0,
                     "weights": int(part.n_weights.sum()),
