@@ -1,0 +1,172 @@
+"""Properties of networks, as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..networks import Network
+from ..spaces import SearchSpace
+from ..spaces._sequences import IntArray
+from ..spaces._transformer import ArchitectureTransformer
+from ..utils._sklearn import StrOptions
+from ._network_columns import GROUPS
+from ._network_facts import NetworkFacts
+
+# Standardised values end here. Few networks are known, of many kinds: one that has more of
+# something than any of them would otherwise be far from all, and nothing be known about it.
+_LIMIT = 3.0
+# Weights of the groups of columns once they are standardised; of all others 1.
+WEIGHTS: dict[str, float] = {}
+
+
+class NetworkProperties(ArchitectureTransformer):
+    """Describe networks by numbers that their operations determine.
+
+    Nothing is trained or run: the numbers follow from the operations that `emprox.networks.capture`
+    recorded, and from how data flows among them.
+
+    Parameters
+    ----------
+    space : str or SearchSpace, default="network"
+        The space of the networks, whose ``decode`` returns `emprox.networks.Network` objects.
+    groups : "auto" or sequence of str, default="auto"
+        Which columns to compute; see Notes. ``"auto"`` takes all.
+    standardize : bool, default=False
+        Whether to center each column and to divide it by its standard deviation over the networks
+        given to `fit`, and to set what is more than 3 away to 3.
+
+    Attributes
+    ----------
+    space_ : SearchSpace
+        The space, with the networks given to `fit`.
+    groups_ : tuple of str
+        The groups of columns.
+    n_features_out_ : int
+        Number of columns.
+
+    See Also
+    --------
+    emprox.networks.capture : Makes networks of PyTorch modules.
+    StructuralProperties : Describes architectures of the search spaces of benchmarks.
+
+    Notes
+    -----
+    A *layer* is a convolution, a linear or a recurrent layer; *attention* stands for every product
+    of two activations. The *body* are the layers that write more than one position (a pixel, a
+    token); the *head* are those behind it. The *stage* of an operation is how often the side of
+    the input was halved until there: ``log2(side of the input / side)``, of sequences with the
+    number of tokens as the side. Means "by multiply-adds", and the like, are weighted with them.
+    The groups hold
+
+    size
+        logarithms of weights, multiply-adds, the side of the input, values that layers and all
+        operations write, those alive at once, and multiply-adds for each weight or value.
+    depth
+        logarithms of numbers of layers: in all, on the longest and on the shortest path; of sums
+        of branches, and how far kernels reach.
+    width
+        logarithms of channels and kernels: means, the most, of stem and head, and by how much
+        layers change them.
+    stages
+        the stage at which multiply-adds, weights, values and layers are; for each of the stages 1
+        to 6 layers, channels, and its shares of weights and multiply-adds.
+    quarters
+        for each quarter of the layers in their order channels, stage, and its shares of weights
+        and multiply-adds.
+    layers
+        of eleven kinds of layers the shares in multiply-adds, values, weights and number; the
+        kernel of depthwise and the channels of grouped convolutions.
+    functions
+        shares of kinds of activations and normalisation in the values that these write; numbers of
+        gates (products with a factor of fewer values, as in squeeze-and-excitation), of learned
+        scalings (as in a layer scale), and of all other operations, as logarithms and for each
+        layer.
+    attention
+        logarithms of heads and windows, of channels of a head, queries and keys.
+
+    Columns that are the same for all networks given to `fit` are left out.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from emprox.networks import capture
+    >>> from emprox.properties import NetworkProperties
+    >>> networks = [
+    ...     capture(nn.Sequential(nn.Linear(10, width), nn.ReLU(), nn.Linear(width, 1)), (1, 10))
+    ...     for width in (90, 990)
+    ... ]
+    >>> properties = NetworkProperties(groups=["size"]).fit(networks)
+    >>> names = list(properties.get_feature_names_out())
+    >>> properties.transform(networks)[:, names.index("log10 multiply-adds")].round(2)
+    array([3.  , 4.04])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ArchitectureTransformer._parameter_constraints,
+        "groups": [StrOptions({"auto"}), list, tuple],
+        "standardize": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        space: str | SearchSpace = "network",
+        *,
+        groups: str | Sequence[str] = "auto",
+        standardize: bool = False,
+    ) -> None:
+        self.space = space
+        self.groups = groups
+        self.standardize = standardize
+
+    def _learn(self, decisions: IntArray, y: Any) -> list[str]:
+        self.groups_ = _check_groups(self.groups)
+        keys, matrix = self._compute(self.space_, decisions)
+        means, scales = matrix.mean(axis=0), matrix.std(axis=0)
+        kept = scales > 1e-9 * np.maximum(1, np.abs(means))
+        if not kept.any():
+            # Of a single network nothing varies.
+            kept, scales = ~kept, np.ones_like(scales)
+        self._kept, self._means, self._scales = kept, means[kept], scales[kept]
+        groups = [group for (group, _), keep in zip(keys, kept, strict=True) if keep]
+        self._weights = np.array([WEIGHTS.get(group, 1.0) for group in groups])
+        return [name for (_, name), keep in zip(keys, kept, strict=True) if keep]
+
+    def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[np.float64]:
+        part = self._compute(space, decisions)[1][:, self._kept]
+        if self.standardize:
+            part -= self._means
+            part /= self._scales
+            np.clip(part, -_LIMIT, _LIMIT, out=part)
+            part *= self._weights
+        return part
+
+    def _compute(
+        self, space: SearchSpace, decisions: IntArray
+    ) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
+        """Return the groups and names of all columns, and the columns."""
+        rows = [_describe_network(each, self.groups_) for each in space.decode(decisions)]
+        return list(rows[0]), np.array([list(row.values()) for row in rows], dtype=np.float64)
+
+
+def _check_groups(groups: str | Sequence[str]) -> tuple[str, ...]:
+    if groups == "auto":
+        return tuple(GROUPS)
+    if not groups or any(name not in GROUPS for name in groups):
+        raise ValueError(
+            f"groups has to be 'auto' or some of {', '.join(map(repr, GROUPS))}, got {groups!r}"
+        )
+    return tuple(name for name in GROUPS if name in groups)
+
+
+@lru_cache(maxsize=4096)
+def _describe_network(network: Network, groups: tuple[str, ...]) -> dict[tuple[str, str], float]:
+    """Compute the columns of a network, by group and name; remembered for the next fit."""
+    facts = NetworkFacts(network)
+    return {
+        (group, name): value for group in groups for name, value in GROUPS[group](facts).items()
+    }
