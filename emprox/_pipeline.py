@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from .properties import StructuralProperties
+from .properties._of_space import properties_of
 from .proximity import ProximityMetric, ProximityRegressor
 from .proximity._anchors import add_chance_anchor, warn_without_anchor
 from .proximity._kernels import Floats
@@ -166,8 +166,9 @@ def make_emprox_pipeline(
 ) -> Pipeline:
     """Make a pipeline that predicts the accuracies of architectures.
 
-    The steps of the recipe "best" are ``features`` (`StructuralProperties`) and ``knn``
-    (`ProximityRegressor`: a learned metric, and the nearest neighbours in it). Those of the other
+    The steps of the recipe "best" are ``features`` (`StructuralProperties`, or `NetworkProperties`
+    for PyTorch networks) and ``knn`` (`ProximityRegressor`: a learned metric, and the nearest
+    neighbours in it). Those of the other
     recipes are ``tokenizer`` (`ArchitectureTokenizer`), ``embedder`` (`ArchitectureEmbedder`) and
     ``knn``. The result is a `Pipeline`: change anything with `set_params`, or tune it with
     `GridSearchCV`.
@@ -250,7 +251,7 @@ def make_emprox_pipeline(
     if recipe == "best":
         if space is None:
             return kind([("scaler", StandardScaler()), ("knn", knn)])
-        return kind([("features", StructuralProperties(space, standardize=True)), ("knn", knn)])
+        return kind([("features", properties_of(space)), ("knn", knn)])
     # Only now: torch takes seconds to import, and the default recipe does without.
     from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
     from .lstm._pretrained import find_pretrained

@@ -18,6 +18,7 @@ from .proximity._kernels import Floats
 from .proximity._predictor import ProximityPredictor
 from .proximity._rows import Known, check_known, check_rows
 from .spaces import SearchSpace, get_space
+from .spaces._network import is_network
 from .utils._sklearn import Interval, StrOptions, fit_context
 from .utils._targets import check_targets
 
@@ -34,7 +35,8 @@ class EmProxRegressor(ProximityPredictor):
     Parameters
     ----------
     space : str or SearchSpace, default=None
-        The search space; X then holds architectures, for example texts. With None X is a matrix:
+        The search space; X then holds architectures, for example texts. ``"network"`` takes any
+        PyTorch networks, as modules or captured; see `NetworkSpace`. With None X is a matrix:
         tokens for the recipes "lstm" and "paper", any features for "best", which are then
         standardised.
     recipe : {"best", "lstm", "paper"}, default="best"
@@ -181,7 +183,10 @@ class EmProxRegressor(ProximityPredictor):
             If X or y are empty, of different lengths, or not finite, or fewer architectures are
             known than there are neighbours to take; or if `side` is not as described.
         """
-        space = None if self.space is None else get_space(self.space).learn(X)
+        space = None if self.space is None else get_space(self.space)
+        if space is not None:
+            X = space.prepare(X)
+            space = space.learn(X)
         return self._learn(space, self._read_known(space, X, y, sample_weight), side)
 
     def partial_fit(
@@ -223,6 +228,7 @@ class EmProxRegressor(ProximityPredictor):
             return self.fit(X, y, sample_weight=sample_weight)
         space, decisions = self.space_, self._known.X
         if space is not None:
+            X = space.prepare(X)
             space = space.extend(X)
         if space is not self.space_:
             # What is new to a learned space changes its decisions, but not its architectures.
@@ -231,7 +237,9 @@ class EmProxRegressor(ProximityPredictor):
         known = Known(decisions, *self._known[1:]).join(new)
         if self._learner._has_to_learn(refit, len(new.X)):
             return self._learn(space, known, self._side)
-        features = self.pipeline_[:-1].transform(new.X if space is self.space_ else X)
+        # The pipeline may have been fitted before the space was last extended.
+        is_same = space is getattr(self.pipeline_[0], "space_", None)
+        features = self.pipeline_[:-1].transform(new.X if is_same else X)
         self._learner.partial_fit(features, new.y, new.weights, refit=False)
         return self._remember(space, known)
 
@@ -250,8 +258,11 @@ class EmProxRegressor(ProximityPredictor):
 
     def _read_matrix(self, X: Any, reset: bool) -> NDArray[Any]:
         is_list = isinstance(X, list | tuple) or getattr(X, "ndim", 2) == 1
-        if is_list and isinstance(next(iter(X), None), str):
+        first = next(iter(X), None) if is_list else None
+        if isinstance(first, str):
             raise ValueError("X holds texts: say which search space they are of, as space=…")
+        if is_network(first):
+            raise ValueError("X holds PyTorch networks: say so, with space='network'")
         return check_rows(validate_data(self, X, reset=reset))
 
     def _learn(self, space: Any, known: Known, side: Any) -> EmProxRegressor:

@@ -12,6 +12,7 @@ from ._csv_files import CsvFile, open_csv, to_number
 if TYPE_CHECKING:
     from .. import EmProxRegressor
     from ..spaces import SearchSpace
+    from ._networks import NetworkBuilder
 
 PREDICTED_COLUMNS = ("predicted_accuracy", "predicted_std")
 
@@ -20,13 +21,20 @@ class Known:
     """The file of known architectures, and how architectures stand in it and in other files."""
 
     def __init__(
-        self, source: str, space: SearchSpace, architecture_column: str, accuracy_column: str
+        self,
+        source: str,
+        space: SearchSpace,
+        architecture_column: str,
+        accuracy_column: str,
+        builder: NetworkBuilder | None = None,
     ) -> None:
         self.space = space
         self.column = architecture_column
+        self._builder = builder
         with open_csv(source) as self._file:
             header = self._file.header
-            self._in_columns = space.is_open and architecture_column not in header
+            may_be_in_columns = space.is_open and not space.is_catalogue
+            self._in_columns = may_be_in_columns and architecture_column not in header
             self.accuracies = self._file.numbers(accuracy_column, "--accuracy-column")
             self._columns = [architecture_column]
             if self._in_columns:
@@ -35,16 +43,24 @@ class Known:
         self._lines = [line for line, _ in numbered]
         self.architectures = [architecture for _, architecture in numbered]
 
-    def read(self, file: CsvFile) -> Iterator[tuple[int, Any]]:
-        """Yield the line of each architecture of a file, and a text or a dict of decisions."""
+    def read(self, file: CsvFile, keep_broken: bool = False) -> Iterator[tuple[int, Any]]:
+        """Yield the line of each architecture of a file, and a text or a dict of decisions.
+
+        Names of networks become networks, or an error says why not, which is raised or yielded.
+        """
         positions = [file.position(name, "--architecture-column") for name in self._columns]
         for line, fields in file.rows():
             values = [fields[position] for position in positions]
             if self._in_columns:
                 decisions = [to_number(value) if value else None for value in values]
                 yield line, dict(zip(self._columns, decisions, strict=True))
-            else:
+            elif self._builder is None:
                 yield line, values[0]
+            else:
+                network = self._builder.build(values[0])
+                if isinstance(network, ValueError) and not keep_broken:
+                    raise file.error(one_line(str(network)), line, self.column)
+                yield line, network
 
     def learn(self, **parameters: Any) -> EmProxRegressor:
         """Fit a model."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._networks import NetworkBuilder, to_shape
+
 if TYPE_CHECKING:
     from ..spaces import SearchSpace
 
@@ -31,7 +33,19 @@ random_state_option = click.option(
 )
 _FILE_OPTIONS = (
     click.option(
-        "--space", required=True, callback=to_space, help="Search space; see 'emprox spaces'."
+        "--space", callback=to_space, help="Search space; see 'emprox spaces'.  [required]"
+    ),
+    click.option(
+        "--networks",
+        metavar="MODULE:FUNCTION",
+        help="Instead of a space, for PyTorch networks of your own: the function that is given the"
+        " name of each, as it stands in the files, and returns it. The current folder is searched.",
+    ),
+    click.option(
+        "--input-shape",
+        callback=to_shape,
+        metavar="SIZES",
+        help="What these networks are called with, the batch in front, such as 1,3,32,32.",
     ),
     click.option(
         "--known",
@@ -90,7 +104,9 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(
         *,
-        space: SearchSpace,
+        space: SearchSpace | None,
+        networks: str | None,
+        input_shape: tuple[int, ...] | None,
         known: str,
         candidates: str | None,
         output: str,
@@ -103,8 +119,22 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
         if known == candidates == "-":
             raise click.UsageError("Only one of --known and --candidates can be standard input.")
+        if space is not None and networks is not None:
+            raise click.UsageError("Give either --space or --networks.")
+        if input_shape is not None and networks is None:
+            raise click.UsageError("--input-shape goes with --networks.")
         check_output(output, known, *([] if candidates is None else [candidates]))
-        known_file = Known(known, space, architecture_column, accuracy_column)
+        builder = None
+        if networks is not None:
+            from ..spaces import NetworkSpace
+
+            space = NetworkSpace(input_shape)
+            builder = NetworkBuilder(networks, space)
+        if space is None:
+            raise click.UsageError(
+                "Missing option '--space', or '--networks' for networks of your own."
+            )
+        known_file = Known(known, space, architecture_column, accuracy_column, builder)
         command(known_file, candidates, output, **parameters)
 
     for option in reversed(_FILE_OPTIONS):

@@ -18,6 +18,11 @@ Example: known.csv begins with the line architecture,accuracy.
 Decisions of your own, here with the header kernel,depth,accuracy:
   emprox predict --space sequence --known known.csv \\
       --candidates candidates.csv
+\b
+PyTorch networks of your own: the column architecture holds names, and
+build(name) in my_models.py returns the module of each.
+  emprox predict --networks my_models:build --input-shape 1,3,32,32 \\
+      --known known.csv --candidates candidates.csv
 """
 
 
@@ -36,6 +41,7 @@ def predict(known: Known, candidates: str, output: str, **parameters: Any) -> No
     the known accuracies: predicted_accuracy, and predicted_std, which is about how far the
     prediction is off.
     """
+    from ..spaces._transformer import read_listed
     from ._output import status, write_csv
 
     with open_csv(candidates) as file:
@@ -44,8 +50,10 @@ def predict(known: Known, candidates: str, output: str, **parameters: Any) -> No
         numbered = list(known.read(file))
     model = known.learn(**parameters)
     with status(f"Predicting {len(rows):,} architectures"):
+        architectures = [architecture for _, architecture in numbered]
         with known.explaining(file, (line for line, _ in numbered)):
-            X = model.space_.encode([architecture for _, architecture in numbered])
+            space, decisions = read_listed(model.space_, architectures)
+        X = decisions if space is model.space_ else architectures
         predictions = model.predict(X, return_std=True)
     write_csv(output, file.header, rows, dict(zip(PREDICTED_COLUMNS, predictions, strict=True)))
     n_known = len(known.accuracies)

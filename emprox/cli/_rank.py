@@ -73,10 +73,12 @@ def rank(
 
     if (candidates is None) == (sample is None):
         raise click.UsageError("Give either --candidates or --sample.")
+    if sample is not None and known.space.is_catalogue:
+        raise click.UsageError("Networks cannot be drawn at random: give --candidates.")
     with nullcontext() if candidates is None else open_csv(candidates) as file:
         if file is not None:
             file.refuse_columns(_COLUMNS)
-            next(known.read(file))  # complain before learning
+            next(known.read(file, skip_broken))  # complain before learning
         model = known.learn(random_state=random_state, **parameters)
         from ..search import rank_architectures
 
@@ -84,7 +86,7 @@ def rank(
         with known.explaining(file, lines):
             ranking = rank_architectures(
                 model,
-                None if file is None else (item for _, item in known.read(file)),
+                None if file is None else (item for _, item in known.read(file, skip_broken)),
                 n_architectures=sample,
                 random_state=random_state,
                 top=top,

@@ -46,6 +46,8 @@ def spaces(space: SearchSpace | None) -> None:
 
 
 def _summary(space: SearchSpace) -> dict[str, str]:
+    if space.is_catalogue:
+        return {"Architectures": "any", "Sequences": "none"}
     if space.is_open:
         return {"Architectures": "any", "Sequences": "learned"}
     size = f"{space.size:,}" if space.size < 1e12 else f"{space.size:.0e}"

@@ -30,6 +30,8 @@ class ArchitectureEncoding(ArchitectureTransformer):
         Whether to encode canonical forms.
     """
 
+    _reads = "StructuralProperties"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ArchitectureTransformer._parameter_constraints,
         "canonicalize": ["boolean"],
@@ -66,9 +68,10 @@ def operation_graphs(space: SearchSpace, decisions: IntArray) -> list[Graphs]:
         for graphs in space.graphs(decisions)
     ]
     if not passing:
+        other = "NetworkProperties" if space.is_catalogue else "OneHotEncoding"
         raise ValueError(
-            f"the space {space.name!r} has no graphs of operations; take OneHotEncoding, or a space"
-            " with graphs"
+            f"the space {space.name!r} has no graphs of operations; take {other}, or a space with"
+            " graphs"
         )
     return passing
 

@@ -109,8 +109,10 @@ class CellDisplay:
             If the space does not exist.
         """
         check_libraries(cls, "networkx")
-        space = get_space(space).learn(as_batch(architecture))
-        graphs = to_graphs(space, architecture)
+        space = get_space(space)
+        batch = space.prepare(as_batch(architecture))
+        space = space.learn(batch)
+        graphs = to_graphs(space, batch)
         colors = operation_colors(space, graphs)
         return cls(graphs=graphs, colors=colors).plot(ax)
 

@@ -7,6 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ..spaces import Architecture, SearchSpace
+from ..spaces._transformer import read_extended
 
 if TYPE_CHECKING:
     import networkx
@@ -22,12 +23,12 @@ def as_batch(architecture: Any) -> Any:
     return frame
 
 
-def to_graphs(space: SearchSpace, architecture: Any) -> list[networkx.DiGraph]:
-    """Write an architecture as graphs, one for each kind of cell, with nodes 0, 1, and so on."""
-    decisions = space.encode(as_batch(architecture))
+def to_graphs(space: SearchSpace, batch: Any) -> list[networkx.DiGraph]:
+    """Write a batch of one as graphs, one for each kind of cell, with nodes 0, 1, and so on."""
+    space, decisions = read_extended(space, batch)
     cells = {f"{cell.kind} cell": cell.architectures()[0] for cell in space.graphs(decisions)}
     if len(cells) < 2:
-        cells = {"": space.decode(decisions)[0]}
+        cells = {"": space.outline(decisions)[0]}
     return [_to_graph(space, cell, title) for title, cell in cells.items()]
 
 

@@ -148,12 +148,15 @@ class NeighborsDisplay:
         """
         check_libraries(cls, "networkx")
         transformers, last = unwrap(estimator)
+        space = next((step.space_ for step in transformers if hasattr(step, "space_")), None)
         if not (hasattr(last, "kneighbors") and is_regressor(last)):
             raise TypeError(
                 f"{type(last).__name__} has no neighbours: expected a fitted EmProxRegressor, or a"
                 " pipeline or search whose last step is a ProximityRegressor or KNeighborsRegressor"
             )
         sample = as_batch(architecture)
+        if space is not None:
+            sample = space.prepare(sample)
         predicted = np.ravel(estimator.predict(sample))
         if len(predicted) != 1:
             raise ValueError(f"one accuracy can be explained, the estimator predicts {predicted}")
@@ -168,12 +171,11 @@ class NeighborsDisplay:
                 "the prediction is not the mean of the neighbours' accuracies: give the X_known and"
                 " y_known that the estimator was fitted to, in the same order"
             )
-        space = next((step.space_ for step in transformers if hasattr(step, "space_")), None)
         if space is None:
             names = ["this architecture", *(f"known architecture {i}" for i in neighbors.index)]
             graphs, colors = [[name_graph(name)] for name in names], {}
         else:
-            cells = [architecture, *space.encode(known)[neighbors.index]]
+            cells = [sample, *space.encode(known)[neighbors.index, None]]
             graphs = [to_graphs(space, cell) for cell in cells]
             colors = operation_colors(space, [graph for cell in graphs for graph in cell])
         parts = {"neighbors": neighbors, "graphs": graphs, "colors": colors}

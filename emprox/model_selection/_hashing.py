@@ -82,7 +82,7 @@ def _parts(value: Any) -> list[Any]:
     if kind in (list, tuple) or isinstance(value, (set, frozenset)):
         return list(value)
     if hasattr(kind, "detach") and hasattr(kind, "numpy"):  # of torch, whose pickles hold addresses
-        return [str(value.dtype), value.detach().cpu().numpy()]
+        return [str(value.dtype), tuple(value.shape), _numbers(value)]
     registered = copyreg.dispatch_table.get(kind)
     reduced = registered(value) if registered else value.__reduce_ex__(4)
     if isinstance(reduced, str):
@@ -90,6 +90,16 @@ def _parts(value: Any) -> list[Any]:
     function, arguments, state, items, pairs = [*reduced, None, None, None][:5]
     state = _attributes(kind, state) if isinstance(state, dict) else state
     return [function, arguments, state, list(items or ()), list(pairs or ())]
+
+
+def _numbers(tensor: Any) -> Any:
+    """Return the numbers in a tensor of torch; one without memory has none."""
+    if tensor.is_meta:
+        return None
+    try:
+        return tensor.detach().cpu().numpy()
+    except TypeError:  # numpy has no bfloat16
+        return tensor.detach().cpu().float().numpy()
 
 
 def _attributes(kind: type, state: dict[str, Any]) -> list[Any]:

@@ -61,7 +61,9 @@ def isomorphism_groups(X: Any, space: str | SearchSpace) -> Indices:
 
 def _read(X: Any, space: str | SearchSpace) -> tuple[NDArray[np.int64], Indices]:
     """Return the decisions of architectures, and the numbers of their classes."""
-    resolved = get_space(space).learn(X)
+    resolved = get_space(space)
+    X = resolved.prepare(X)
+    resolved = resolved.learn(X)
     decisions = resolved.encode(X)
     classes = np.unique(resolved.canonicalize(decisions), axis=0, return_inverse=True)[1]
     return decisions, classes.reshape(-1)  # numpy 2.0 returns a column
@@ -286,6 +288,10 @@ class MutationSplit(BaseEstimator, BaseShuffleSplit):
 
     def _iter_indices(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
         self._validate_params()
+        if get_space(self.space).is_catalogue:
+            raise ValueError(
+                f"the space {get_space(self.space).name!r} does not say what a mutation is"
+            )
         decisions, classes = _read(X, self.space)
         n_samples = len(classes)
         n_train = _count(self.train_size, n_samples, n_samples)

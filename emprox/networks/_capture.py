@@ -191,7 +191,7 @@ def _own_inputs(module: nn.Module) -> Any:
     raise CaptureError(
         f"no inputs are given, and {type(module).__name__} names none: say what it is called"
         " with, as a shape with the batch in front, such as capture(module, (1, 3, 224, 224)), or"
-        " a tensor"
+        " a tensor; for all modules of an estimator with space=NetworkSpace(inputs=…)"
     )
 
 

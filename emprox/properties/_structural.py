@@ -136,6 +136,8 @@ class StructuralProperties(ArchitectureTransformer):
     array([1., 3.])
     """
 
+    _reads = "StructuralProperties"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ArchitectureTransformer._parameter_constraints,
         "groups": [StrOptions({"auto"}), list, tuple],

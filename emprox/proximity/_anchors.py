@@ -59,7 +59,9 @@ def add_chance_anchor(
     (array([[0, 2, 2, 0, 4, 3],
            [1, 1, 1, 1, 1, 1]]), array([91.5, 10. ]))
     """
-    space = get_space(space).learn(X)
+    space = get_space(space)
+    X = space.prepare(X)
+    space = space.learn(X)
     decisions, targets = space.encode(X, at_least=1), check_targets(y)
     check_consistent_length(decisions, targets)
     if not np.isfinite(chance_level):

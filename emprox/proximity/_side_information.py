@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags, check_consistent_length, check_random_state
 
-from ..properties import StructuralProperties
+from ..properties._of_space import properties_of
 from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
 from ..spaces._transformer import ArchitectureTransformer
@@ -67,7 +67,7 @@ class SideInformation(ArchitectureTransformer):
     shares_ : ndarray of shape (n_tasks, 2)
         How much the predicted and the known accuracies of each task count: the squared distance
         that they contribute, over that of all structural columns together.
-    properties_ : StructuralProperties
+    properties_ : StructuralProperties or NetworkProperties
         What describes the structure.
     n_features_out_ : int
         Number of columns.
@@ -173,9 +173,9 @@ class SideInformation(ArchitectureTransformer):
         check_consistent_length(decisions, targets)
         targets = targets.reshape(len(targets), -1)
         random_state = check_random_state(self.random_state)
-        tasks = read_tasks(self.space_, self.tasks if side is None else side)
-        properties = StructuralProperties(self.space_, standardize=True)
-        self.properties_ = properties.set_output(transform="default").fit(decisions)
+        self.space_, tasks = read_tasks(self.space_, self.tasks if side is None else side)
+        properties = properties_of(self.space_).set_output(transform="default")
+        self.properties_ = properties.fit(decisions)
         self.task_names_ = list(tasks.columns)
         structure = self.properties_.transform(decisions)
         with one_blas_thread():

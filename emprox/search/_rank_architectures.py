@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from numbers import Integral
 from typing import Any
 
@@ -16,11 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from ..spaces import ArchitectureError, SearchSpace, get_space
+from ..spaces._transformer import read_listed
 from ..utils._options import check_option
 from ..utils._random import RandomState
 from ..utils._threads import one_thread
 from ._batches import Batch, draw_in_batches, read_in_batches
-from ._selection import BatchRanker, BatchResult, Best, Entry, to_keys
+from ._selection import BatchRanker, BatchResult, Best, Entry
 
 
 def rank_architectures(
@@ -89,7 +90,8 @@ def rank_architectures(
 
         architectures : ndarray of shape (n_found,), dtype object
             The best networks as texts, the best first; `top` of them unless there are fewer. A
-            text among the candidates is returned as it was given.
+            text among the candidates is returned as it was given. PyTorch networks are returned
+            as `Network` objects.
         scores : ndarray of shape (n_found,)
             What they are ranked by: what the model gives for `architectures`.
         predictions : ndarray of shape (n_found,)
@@ -153,7 +155,7 @@ def rank_architectures(
     space = _check_space(space, own_space)
     if n_architectures is None:
         total = len(candidates) if hasattr(candidates, "__len__") else None
-        batches: Iterator[Batch] = read_in_batches(candidates, batch_size)
+        batches: Iterator[Batch] = read_in_batches(space, candidates, batch_size)
     else:
         total = check_scalar(n_architectures, "n_architectures", Integral, min_val=1)
         batches = draw_in_batches(space, n_architectures, random_state, batch_size)
@@ -161,7 +163,7 @@ def rank_architectures(
         space=space,
         scorer=model,
         method=response_method,
-        reads_decisions=own_space is not None,
+        reads_decisions=own_space is not None and not space.is_catalogue,
         writes_texts=candidates is None and own_space is None,
         top=top,
         excluded=_to_excluded(exclude, space),
@@ -227,12 +229,13 @@ def _check_space(space: str | SearchSpace | None, own_space: SearchSpace | None)
     return found
 
 
-def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:
+def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[Hashable]:
     """Return the keys of the networks to leave out."""
     if exclude is None or not len(exclude):
         return frozenset()
     try:
-        return frozenset(to_keys(space.canonicalize(space.encode(exclude))))
+        extended, decisions = read_listed(space, exclude)
+        return frozenset(extended.keys(decisions))
     except ArchitectureError as error:
         raise ArchitectureError(f"in exclude: {error.message}", error.index) from error
 
@@ -240,11 +243,13 @@ def _to_excluded(exclude: Any, space: SearchSpace) -> frozenset[bytes]:
 def _describe(ranker: BatchRanker, entries: list[Entry]) -> dict[str, Any]:
     """Return what is known of the best networks."""
     decisions = np.array([entry.decisions for entry in entries])
-    texts = ranker.space.format(decisions) if entries else []
     items: Any = [entry.item for entry in entries]
-    given = [
-        item if isinstance(item, str) else text for item, text in zip(items, texts, strict=True)
-    ]
+    given = np.empty(len(entries), dtype=object)
+    if ranker.space.is_catalogue:
+        given[:] = items
+    elif entries:
+        texts = zip(items, ranker.space.format(decisions), strict=True)
+        given[:] = [item if isinstance(item, str) else text for item, text in texts]
     if ranker.reads_decisions or any(item is None for item in items):
         items = decisions
     # Once more, because the last digits depend on what else was in the batch.
@@ -253,7 +258,7 @@ def _describe(ranker: BatchRanker, entries: list[Entry]) -> dict[str, Any]:
         if entries and ranker.method != "predict":
             predictions = np.asarray(ranker.scorer.predict(items))
     return {
-        "architectures": np.array(given, dtype=object),
+        "architectures": given,
         "scores": scores,
         "predictions": predictions,
         "indices": np.array([entry.index for entry in entries], dtype=np.int64),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..spaces import ArchitectureError, SearchSpace
 from ..utils._threads import one_thread
@@ -26,7 +26,7 @@ class Entry:
 
     score: float
     index: int  # of the description among all candidates
-    key: bytes  # the same for all descriptions
+    key: Hashable  # the same for all descriptions
     decisions: Integers
     item: Any  # the candidate as it was given; None if that was a row of a decision matrix
 
@@ -54,7 +54,7 @@ class BatchRanker:
     reads_decisions: bool  # otherwise the scorer is given candidates as they are
     writes_texts: bool  # candidates were drawn, but the scorer reads texts
     top: int
-    excluded: frozenset[bytes]
+    excluded: frozenset[Hashable]
     skip_broken: bool
 
     @one_thread()
@@ -62,7 +62,10 @@ class BatchRanker:
         """Find the best networks of a batch that begins at an index among all candidates."""
         if self.writes_texts:
             batch = self.space.format(batch)
-        decisions, places, broken = self._read(batch, np.arange(len(batch)), start)
+        space = self.space
+        if space.is_catalogue:
+            space = space.extend([each for each in batch if not isinstance(each, Exception)])
+        decisions, places, broken = self._read(space, batch, np.arange(len(batch)), start)
         # No architecture is scored twice.
         first = np.unique(decisions, axis=0, return_index=True)[1]
         first.sort()
@@ -71,7 +74,7 @@ class BatchRanker:
         if np.isnan(scores).any():
             place = start + int(places[np.isnan(scores).argmax()])
             raise ValueError(f"the model gives no number for architecture {place}, but NaN")
-        entries = self._choose(scores, start, batch, decisions, places)
+        entries = self._choose(space, scores, start, batch, decisions, places)
         return BatchResult(len(batch), entries, broken)
 
     def score(self, X: Any) -> NDArray[np.float64]:
@@ -88,11 +91,11 @@ class BatchRanker:
         return scores
 
     def _read(
-        self, batch: Batch, places: Integers, start: int
+        self, space: SearchSpace, batch: Batch, places: Integers, start: int
     ) -> tuple[Integers, Integers, list[ArchitectureError]]:
         """Return decisions and places of what can be read, and what is wrong with the rest."""
         try:
-            return self.space.encode(_take(batch, places)), places, []
+            return space.encode(_take(batch, places)), places, []
         except ArchitectureError as error:
             if error.index is None:
                 raise
@@ -100,15 +103,18 @@ class BatchRanker:
             if not self.skip_broken:
                 raise wrong from error
         if len(places) == 1:
-            return np.empty((0, self.space.n_decisions), dtype=np.int64), places[:0], [wrong]
+            return np.empty((0, space.n_decisions), dtype=np.int64), places[:0], [wrong]
         # Halving finds a few broken ones among many in few steps, in whatever order they are read.
         middle = len(places) // 2
-        parts = [self._read(batch, half, start) for half in (places[:middle], places[middle:])]
+        parts = [
+            self._read(space, batch, half, start) for half in (places[:middle], places[middle:])
+        ]
         decisions, found, broken = zip(*parts, strict=True)
         return np.concatenate(decisions), np.concatenate(found), [*broken[0], *broken[1]]
 
     def _choose(
         self,
+        space: SearchSpace,
         scores: NDArray[np.float64],
         start: int,
         batch: Batch,
@@ -119,13 +125,12 @@ class BatchRanker:
         mantissas, exponents = np.frexp(scores)
         rounded = np.ldexp(np.round(mantissas * 2.0**_DIGITS), exponents - _DIGITS)
         order = np.argsort(-rounded, kind="stable")
-        chosen: dict[bytes, Entry] = {}
+        chosen: dict[Hashable, Entry] = {}
         # Canonical forms only of as many as it takes.
         step = 2 * self.top
         for first in range(0, len(order), step):
             rows = order[first : first + step]
-            keys = to_keys(self.space.canonicalize(decisions[rows]))
-            for row, key in zip(rows.tolist(), keys, strict=True):
+            for row, key in zip(rows.tolist(), space.keys(decisions[rows]), strict=True):
                 if key not in chosen and key not in self.excluded:
                     place = int(places[row])
                     item = None if isinstance(batch, np.ndarray) else batch[place]
@@ -141,7 +146,7 @@ class Best:
 
     def __init__(self, top: int) -> None:
         self.top = top
-        self._entries: dict[bytes, Entry] = {}
+        self._entries: dict[Hashable, Entry] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Take the best networks of another batch into account."""
@@ -156,11 +161,6 @@ class Best:
     def sorted(self) -> list[Entry]:
         """Return the best networks, the best first."""
         return sorted(self._entries.values(), key=lambda entry: entry.place)[: self.top]
-
-
-def to_keys(rows: ArrayLike) -> list[bytes]:
-    """Return the bytes of each row of a matrix."""
-    return [row.tobytes() for row in np.asarray(rows)]
 
 
 def _take(items: Batch, places: Integers) -> Batch:

@@ -16,6 +16,7 @@ from ._nasbench_macro import NASBenchMacroSpace
 from ._nasbench_nlp import NASBenchNLPSpace
 from ._naslib import from_naslib
 from ._natsbench_size import NATSBenchSizeSpace
+from ._network import NetworkSpace
 from ._registry import get_space, list_spaces, register_space
 from ._sequence_space import SequenceSpace
 from ._sequences import TokenSequence
@@ -38,6 +39,7 @@ __all__ = [
     "NASBenchMacroSpace",
     "NASBenchNLPSpace",
     "NATSBenchSizeSpace",
+    "NetworkSpace",
     "SearchSpace",
     "SequenceSpace",
     "SignalOperation",
@@ -63,6 +65,7 @@ for _space in (
     NASBenchMacroSpace(),
     NASBenchNLPSpace(),
     NATSBenchSizeSpace(),
+    NetworkSpace(),
     SequenceSpace(),
     TransNASBench101MacroSpace(),
     TransNASBench101MicroSpace(),

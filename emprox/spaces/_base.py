@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
-from inspect import signature
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
 from ..utils._options import check_option
 from ._decisions import Decisions
-from ._known import KNOWN, find
+from ._identity import Identity
 from ._parsing import numbers_in, read_choices, refuse, split
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
 from ._signals import SignalOperation, Skeleton
@@ -24,7 +23,7 @@ from ._signals import SignalOperation, Skeleton
 _MAX_LISTED = 200_000
 
 
-class SearchSpace(Decisions):
+class SearchSpace(Decisions, Identity):
     """A family of architectures, each described by the same number of decisions.
 
     Methods work on a *decision matrix*, one row of small integers for each architecture; `encode`
@@ -46,6 +45,8 @@ class SearchSpace(Decisions):
         Key of the sequence that holds only what varies; by default "decisions".
     accepted : str
         What `encode` reads, for its error messages.
+    described_by : {"StructuralProperties", "NetworkProperties"}
+        The transformer of `emprox.properties` that describes its architectures.
 
     See Also
     --------
@@ -67,6 +68,7 @@ class SearchSpace(Decisions):
     default_sequence: str = "decisions"
     skeleton: Skeleton = Skeleton()
     accepted: str = "a text, a choice for each decision"
+    described_by: str = "StructuralProperties"
 
     @property
     @abstractmethod
@@ -108,6 +110,11 @@ class SearchSpace(Decisions):
         return False
 
     @property
+    def is_catalogue(self) -> bool:
+        """Whether it is but a list of architectures, to which any other can be added."""
+        return False
+
+    @property
     def sample_is_typical(self) -> bool:
         """Whether what `sample` draws is like the architectures that people have."""
         return True
@@ -131,6 +138,22 @@ class SearchSpace(Decisions):
     def decision_names(self) -> tuple[str, ...]:
         """Name of each decision."""
         return tuple(self.choices)
+
+    def prepare(self, architectures: Any) -> Any:
+        """Do once what takes time in reading architectures.
+
+        Parameters
+        ----------
+        architectures : sequence, array, Series, DataFrame or iterator
+            Architectures in any form that `encode` reads.
+
+        Returns
+        -------
+        object
+            The same architectures in a form that `learn`, `extend` and `encode` read fast: here as
+            they are.
+        """
+        return architectures
 
     def learn(self, architectures: Any) -> SearchSpace:
         """Return the space that these architectures are of.
@@ -246,6 +269,21 @@ class SearchSpace(Decisions):
         """
         return self._whole(self._check(decisions)).architectures(self.name)
 
+    def outline(self, decisions: ArrayLike) -> list[Architecture]:
+        """Write architectures as labelled graphs that are small enough to be drawn.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        list of Architecture
+            What `decode` returns, unless that is too large to be seen or no graph.
+        """
+        return self.decode(decisions)
+
     def graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write architectures as graphs of operations, as they are and not in canonical form.
 
@@ -277,21 +315,6 @@ class SearchSpace(Decisions):
             in `signal_operations`.
         """
         return self.graphs(self.canonicalize(decisions))
-
-    def canonicalize(self, decisions: ArrayLike) -> IntArray:
-        """Replace each architecture by the representative of those that compute the same function.
-
-        Parameters
-        ----------
-        decisions : array-like of shape (n_architectures, n_decisions)
-            Decision matrix.
-
-        Returns
-        -------
-        ndarray of shape (n_architectures, n_decisions)
-            Decision matrix. The base class knows of no equivalences and changes nothing.
-        """
-        return self._check(decisions)
 
     def tokenize(self, decisions: ArrayLike, sequence: str | None = None) -> IntArray:
         """Write architectures as token sequences, as they are and not in canonical form.
@@ -410,33 +433,3 @@ class SearchSpace(Decisions):
         name = self.default_sequence if sequence is None else sequence
         check_option(f"sequence of the space {self.name!r}", name, self.sequences)
         return self.sequences[name]
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        """What was given to `__init__`, which keeps it; equal spaces of a class share it."""
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, SearchSpace)
-            and type(self) is type(other)
-            and (self.name, self._parameters) == (other.name, other._parameters)
-        )
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.name))
-
-    # A copy of what never changes is the thing itself.
-    def __copy__(self) -> SearchSpace:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> SearchSpace:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if KNOWN.get(self.name) is self:
-            return find, (self.name,)
-        return partial(type(self), **self._parameters), ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"

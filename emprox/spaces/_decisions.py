@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import islice, product
 
 import numpy as np
@@ -203,6 +203,36 @@ class Decisions(ABC):
         while chunk := list(islice(rows, _CHUNK)):
             decisions = np.array(chunk, dtype=np.int64)
             yield decisions[self.is_valid(decisions)]
+
+    def canonicalize(self, decisions: ArrayLike) -> IntArray:
+        """Replace each architecture by the representative of those that compute the same function.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        ndarray of shape (n_architectures, n_decisions)
+            Decision matrix. The base class knows of no equivalences and changes nothing.
+        """
+        return self._check(decisions)
+
+    def keys(self, decisions: ArrayLike) -> list[Hashable]:
+        """Return what tells networks apart, in this space and in those that extend it.
+
+        Parameters
+        ----------
+        decisions : array-like of shape (n_architectures, n_decisions)
+            Decision matrix.
+
+        Returns
+        -------
+        list of hashable
+            The same for all descriptions of a network: its canonical form, as bytes.
+        """
+        return [row.tobytes() for row in self.canonicalize(decisions)]
 
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
         """Say what can be wrong with decisions in range, and for each row whether it is."""

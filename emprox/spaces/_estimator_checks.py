@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ def check_architecture_estimator(
     space: str | SearchSpace,
     n_architectures: int = 40,
     random_state: RandomState = 0,
+    *,
+    architectures: Sequence[Any] | None = None,
 ) -> None:
     """Check that a transformer or regressor of architectures does what scikit-learn users expect.
 
@@ -34,6 +37,9 @@ def check_architecture_estimator(
         How many random architectures to check it on, with accuracies that are made up.
     random_state : int, Generator, RandomState or None, default=0
         Seed or generator of the architectures.
+    architectures : sequence, default=None
+        The architectures to check it on, in any form that the space reads. Needed where none can
+        be drawn, as in the space ``"network"``.
 
     Raises
     ------
@@ -56,8 +62,14 @@ def check_architecture_estimator(
     from sklearn.exceptions import NotFittedError
 
     space = get_space(space)
-    decisions = space.sample(n_architectures, random_state, replace=True)
-    texts = space.format(decisions)
+    if architectures is None:
+        decisions = space.sample(n_architectures, random_state, replace=True)
+        texts = space.format(decisions)
+    else:
+        texts = list(architectures)
+        n_architectures, decisions = len(texts), space.learn(texts).encode(texts)
+    array = np.empty(n_architectures, dtype=object)
+    array[:] = texts
     accuracies = 50 + 10 * np.sin(decisions.sum(axis=1) + 0.1 * np.arange(n_architectures))
 
     def apply(fitted: Any, X: Any) -> Any:
@@ -73,7 +85,7 @@ def check_architecture_estimator(
 
     frame = pd.DataFrame({"architecture": texts}, index=range(100, 100 + n_architectures))
     forms = {
-        "an array": np.array(texts, dtype=object),
+        "an array": array,
         "a data frame": frame,
         "a series": frame["architecture"],
         "a decision matrix": decisions,

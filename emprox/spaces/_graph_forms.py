@@ -34,12 +34,18 @@ def is_networkx(item: Any) -> bool:
     return hasattr(item, "is_directed") and hasattr(item, "is_multigraph")
 
 
+def is_module(item: Any) -> bool:
+    """Say whether something is a PyTorch module, without importing torch."""
+    is_like_one = hasattr(item, "forward") and hasattr(item, "named_modules")
+    return is_like_one and not isinstance(item, type)
+
+
 def refuse_module(item: Any) -> None:
-    """Name the way in for a PyTorch module, which is recognised without importing torch."""
-    if hasattr(item, "forward") and hasattr(item, "named_modules"):
+    """Name the space for PyTorch modules."""
+    if is_module(item):
         raise ArchitectureError(
-            f"got a PyTorch module of type {type(item).__name__}, which is no labelled graph:"
-            " modules are architectures of the space 'network'"
+            f"got a PyTorch module of type {type(item).__name__}, which is no graph: take the"
+            " space 'network'"
         )
 
 

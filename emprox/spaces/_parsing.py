@@ -26,12 +26,14 @@ def split(architectures: Any) -> list[Any] | NDArray[Any]:
     if isinstance(architectures, (list, tuple)):
         return list(architectures)
     array = np.asarray(architectures)
+    if array.ndim == 2 and np.issubdtype(array.dtype, np.number):
+        return array
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 1:
         return array.tolist()
     if array.ndim == 2:
-        return array if np.issubdtype(array.dtype, np.number) else [tuple(row) for row in array]
+        return [tuple(row) for row in array]
     raise ArchitectureError(
         "expected architectures in one dimension, or as rows of a decision matrix,"
         f" got {shown(architectures)}"

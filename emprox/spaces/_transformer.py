@@ -40,6 +40,8 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
     # A space may be any object that says it is one; get_space has the better error message.
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"space": [str, SearchSpace]}
 
+    # It reads spaces that are described by these properties; None if any.
+    _reads: ClassVar[str | None] = None
     # So many architectures are worked on at once: few enough to stay in the processor's cache.
     _at_once = 2048
 
@@ -145,7 +147,14 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
 
     @fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X: Any, y: Any = None, **fit_params: Any) -> IntArray:
-        self.space_ = get_space(self.space).learn(X)
+        space = get_space(self.space)
+        if self._reads not in (None, space.described_by):
+            raise ValueError(
+                f"{type(self).__name__} cannot describe architectures of the space {space.name!r}:"
+                f" take {space.described_by}"
+            )
+        X = space.prepare(X)
+        self.space_ = space.learn(X)
         decisions = self.space_.encode(X, at_least=1)
         self._names = self._learn(decisions, y, **fit_params)
         self.n_features_out_ = len(self._names)
@@ -168,6 +177,7 @@ class ArchitectureTransformer(TransformerMixin, BaseEstimator, ABC):
 
 def read_extended(space: SearchSpace, X: Any) -> tuple[SearchSpace, IntArray]:
     """Read architectures; a learned space is extended by what they have and it lacks."""
+    X = space.prepare(X)
     try:
         return space, space.encode(X, at_least=1)
     except ArchitectureError:
@@ -175,3 +185,12 @@ def read_extended(space: SearchSpace, X: Any) -> tuple[SearchSpace, IntArray]:
         if extended is space:
             raise
         return extended, extended.encode(X)
+
+
+def read_listed(space: SearchSpace, X: Any) -> tuple[SearchSpace, IntArray]:
+    """Read architectures that the space knows; a catalogue is extended, as it need not know any."""
+    if not space.is_catalogue:
+        return space, space.encode(X)
+    X = space.prepare(X)
+    extended = space.extend(X)
+    return extended, extended.encode(X)

@@ -318,7 +318,7 @@ class TestGCN:
         model = gcn("darts").fit(space.sample(5, random_state=0), np.arange(5.0))
         assert {label.partition(":")[0] for label in model.labels_} == {"normal", "reduce"}
 
-    @pytest.mark.parametrize("name", list_spaces())
+    @pytest.mark.parametrize("name", sorted(set(list_spaces()) - {"network"}))
     def test_every_space(self, name):
         if name == "dag":
             X = [Architecture(*graph) for graph in self.GRAPHS] * 2
