@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..graphs import Architecture, ArchitectureError, Graphs
 from ..graphs._graphs import IntArray
 from ..utils._options import check_option
-from ._decisions import Decisions
+from ._building import BuildsNetworks
 from ._identity import Identity
 from ._parsing import numbers_in, read_choices, refuse, split
 from ._sequences import TokenSequence, adjacency_sequence, decision_sequence, read_tokens
@@ -23,7 +23,7 @@ from ._signals import SignalOperation, Skeleton
 _MAX_LISTED = 200_000
 
 
-class SearchSpace(Decisions, Identity):
+class SearchSpace(BuildsNetworks, Identity):
     """A family of architectures, each described by the same number of decisions.
 
     Methods work on a *decision matrix*, one row of small integers for each architecture; `encode`

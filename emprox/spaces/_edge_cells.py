@@ -135,6 +135,15 @@ class EdgeCellSpace(TabulatedSpace):
     def _read_graph(self, architecture: Architecture) -> Sequence[int]:
         return self._read_items(list(architecture.operations[1:-1]))
 
+    def _live_edges(self, decisions: IntArray) -> list[tuple[int, int, str]]:
+        """List the edges of a cell that are on a path, with the names of their operations."""
+        (chosen,) = self.prune(decisions[None])
+        return [
+            (*edge, self.operations[choice])
+            for edge, choice in zip(self.edges, chosen, strict=True)
+            if choice != self._none
+        ]
+
     @cached_property
     def _none(self) -> int:
         return self.operations.index(self.none)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..graphs._graphs import IntArray
+from ._building import NetworkSizes
 from ._edge_cells import EdgeCellSpace
 from ._parsing import refuse
 from ._signals import SignalOperation, Skeleton
+
+if TYPE_CHECKING:
+    from ..networks._benchmarks._blocks import BenchmarkNetwork
 
 # The official text, which lists the edges by their target, with the places of the decisions.
 _TEMPLATE = "|{0}~0|+|{1}~0|{3}~1|+|{2}~0|{4}~1|{5}~2|"
@@ -83,6 +89,12 @@ class NASBench201Space(EdgeCellSpace):
     )
     skeleton = Skeleton.of_stages((16, 32, 64), (32, 16, 8), n_cells=5, entry="residual")
     accepted = f"a text such as {_EXAMPLE!r}, six operations"
+    _network_sizes = NetworkSizes(n_classes=10, channels=16, n_cells=5)
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ..networks._benchmarks._nasbench201 import NASBench201Network
+
+        return NASBench201Network.of_stages(self._live_edges(decisions), **sizes)
 
     def _write_text(self, choices: Sequence[int]) -> str:
         return _TEMPLATE.format(*(self.operations[choice] for choice in choices))
