@@ -8,6 +8,7 @@ from ._budget_curve import BudgetCurveDisplay
 from ._cell import CellDisplay
 from ._embedding import EmbeddingDisplay
 from ._neighbors import NeighborsDisplay
+from ._network import NetworkDisplay
 from ._rank_agreement import RankAgreementDisplay
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "CellDisplay",
     "EmbeddingDisplay",
     "NeighborsDisplay",
+    "NetworkDisplay",
     "RankAgreementDisplay",
 ]
