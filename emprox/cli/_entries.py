@@ -56,7 +56,7 @@ def capture_entry(reference: str, entry: Any, *arguments: Any, inputs: Any = Non
     import torch
     from torch import nn
 
-    from ..networks import capture
+    from ..networks import Network, capture
 
     if isinstance(entry, nn.Module):
         return capture(entry, inputs)
@@ -68,16 +68,19 @@ def capture_entry(reference: str, entry: Any, *arguments: Any, inputs: Any = Non
     try:
         # Without values a network of any size is built at once, but not every one can be.
         with redirect_stdout(sys.stderr), torch.device("meta"):
-            return capture(entry(*arguments), inputs)
+            made = entry(*arguments)
+            return made if isinstance(made, Network) else capture(made, inputs)
     except Exception:
         given = ", ".join(map(shown, arguments))
-        with _explaining(f"{reference}({given}) fails"), redirect_stdout(sys.stderr):
-            module = entry(*arguments)
-    if not isinstance(module, nn.Module):
+        with _explaining(f"{reference}({given}) fails"):
+            made = entry(*arguments)
+    if isinstance(made, Network):
+        return made
+    if not isinstance(made, nn.Module):
         raise click.ClickException(
-            f"{reference} returned {shown(module)}, which is no torch.nn.Module"
+            f"{reference}({given}) returned {shown(made)}, which is no torch.nn.Module"
         )
-    return capture(module, inputs)
+    return capture(made, inputs)
 
 
 def _require_module(name: str) -> None:

@@ -106,6 +106,8 @@ class NetworkProperties(ArchitectureTransformer):
     array([3.  , 4.04])
     """
 
+    _reads = "NetworkProperties"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ArchitectureTransformer._parameter_constraints,
         "groups": [StrOptions({"auto"}), list, tuple],

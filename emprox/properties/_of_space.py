@@ -6,9 +6,10 @@ from typing import Any
 
 from ..spaces import SearchSpace, get_space
 from ..spaces._transformer import ArchitectureTransformer
+from ._networks import NetworkProperties
 from ._structural import StructuralProperties
 
-_KINDS: dict[str, Any] = {each.__name__: each for each in (StructuralProperties,)}
+_KINDS: dict[str, Any] = {each.__name__: each for each in (StructuralProperties, NetworkProperties)}
 
 
 def properties_of(space: str | SearchSpace) -> ArchitectureTransformer:
