@@ -37,11 +37,15 @@ _COLORS = dict(
     )
 )
 # All lengths are in points. A doubling of channels is so much wider.
-_DOUBLING, _GAP, _WIDEST = 1.15, 1.3, 820.0
+_DOUBLING, _GAP = 1.15, 1.3
+# All layers together are so wide, if their widths need not be more than doubled for it.
+_NARROWEST, _WIDEST = 200.0, 820.0
 _TOWER, _LOWEST, _ROW = 150.0, 12.0, 44.0
 _LEFT, _MARGIN, _COLUMN_GAP, _BLOCK_GAP, _SHARE_WIDTH = 92.0, 8.0, 16.0, 4.0, 26.0
 _FONT, _SMALL, _LINE, _TITLE = 8.5, 7.0, 13.0, 10.5
 _TIMES, _TO = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
+# White is hard to read on these.
+_LIGHT = ("grouped or depthwise", "1x1 convolution", "embedding", "other")
 # So small a share of all is not seen.
 _VISIBLE = 0.005
 
@@ -204,8 +208,9 @@ class NetworkDisplay:
         """Return the left and right edges of layers, the middles of columns, and the width."""
         table = self.layers
         widths = 1 + _DOUBLING * np.log2(table["channels"].to_numpy())
-        shrink = min(1.0, _WIDEST / (widths + _GAP).sum())
-        widths, gap = widths * shrink, _GAP * shrink
+        total = (widths + _GAP).sum()
+        scale = float(np.clip(_NARROWEST / total, 1, 2) if total < _WIDEST else _WIDEST / total)
+        widths, gap = widths * scale, _GAP * scale
         left, centers, x = np.zeros(len(table)), [], _LEFT
         for number, column in table.groupby("column"):
             start, lines = x, self.stages.loc[number, "label"].split("\n")
@@ -259,7 +264,8 @@ class NetworkDisplay:
         for row, kernel in enumerate(table["kernel"].tolist()):
             if kernel > 1 and right[row] - left[row] >= _width(str(kernel), _SMALL) + 0.5:
                 x = spans[row].mean()
-                self._write(x, ground + 6, str(kernel), ha="center", color="white", size=_SMALL)
+                color = INK if table["kind"][row] in _LIGHT else "white"
+                self._write(x, ground + 6, str(kernel), ha="center", color=color, size=_SMALL)
         for _, block in table[table["copies"] > 1].groupby("block"):
             rows, top = block.index, ground + heights[block.index].max() + 4
             x = [left[rows[0]], left[rows[0]], right[rows[-1]], right[rows[-1]]]
