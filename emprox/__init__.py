@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._regressor import EmProxRegressor
     from .lstm import ArchitectureEmbedder, ArchitectureTokenizer
     from .networks import capture
-    from .properties import StructuralProperties
+    from .properties import NetworkProperties, StructuralProperties
     from .proximity import (
         ProximityMetric,
         ProximityRegressor,
@@ -39,6 +39,7 @@ __all__ = [
     "ArchitectureEmbedder",
     "ArchitectureTokenizer",
     "EmProxRegressor",
+    "NetworkProperties",
     "ProximityMetric",
     "ProximityRegressor",
     "SideInformation",
@@ -63,6 +64,7 @@ _MODULES = {
     "ArchitectureEmbedder": ".lstm",
     "ArchitectureTokenizer": ".lstm",
     "EmProxRegressor": "._regressor",
+    "NetworkProperties": ".properties",
     "ProximityMetric": ".proximity",
     "ProximityRegressor": ".proximity",
     "SideInformation": ".proximity",

@@ -109,7 +109,7 @@ class NetworkSpace(SearchSpace):
 
         Returns
         -------
-        list, iterator or ndarray
+        list, iterator or ndarray of shape (n_architectures, 1)
             The networks; a decision matrix as it is. Those of an iterator come one by one as it
             is gone through, and where one cannot be read, the error that `encode` will raise.
 
@@ -216,19 +216,15 @@ class NetworkSpace(SearchSpace):
         return list(self.decode(decisions))
 
     def sample(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: there is no telling what a random network is."""
         self._refuse("drawn at random: give the candidates themselves")
 
     def mutate(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: there is no telling what could be changed."""
         self._refuse("changed at random: give the candidates themselves")
 
     def neighbors(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: there is no telling what could be changed."""
         self._refuse("changed: give the candidates themselves")
 
     def enumerate(self) -> NoReturn:
-        """Refuse: there is no end of networks."""
         self._refuse("listed: there is no end of them")
 
     def _refuse(self, what: str) -> NoReturn:
