@@ -53,12 +53,11 @@ def load_entry(reference: str) -> Any:
 
 def capture_entry(reference: str, entry: Any, *arguments: Any, inputs: Any = None) -> Network:
     """Capture a module, or what a class or function returns when it is called."""
-    import torch
-    from torch import nn
-
     from ..networks import Network, capture
+    from ..networks._capture import without_memory
+    from ..spaces._graph_forms import is_module
 
-    if isinstance(entry, nn.Module):
+    if is_module(entry):
         return capture(entry, inputs)
     if not callable(entry):
         raise click.ClickException(
@@ -67,7 +66,7 @@ def capture_entry(reference: str, entry: Any, *arguments: Any, inputs: Any = Non
         )
     try:
         # Without values a network of any size is built at once, but not every one can be.
-        with redirect_stdout(sys.stderr), torch.device("meta"):
+        with redirect_stdout(sys.stderr), without_memory():
             made = entry(*arguments)
             return made if isinstance(made, Network) else capture(made, inputs)
     except Exception:
@@ -76,7 +75,7 @@ def capture_entry(reference: str, entry: Any, *arguments: Any, inputs: Any = Non
             made = entry(*arguments)
     if isinstance(made, Network):
         return made
-    if not isinstance(made, nn.Module):
+    if not is_module(made):
         raise click.ClickException(
             f"{reference}({given}) returned {shown(made)}, which is no torch.nn.Module"
         )

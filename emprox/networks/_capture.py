@@ -96,6 +96,13 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
     return _run(module, inputs)
 
 
+def without_memory() -> Any:
+    """Return the context in which modules are made without memory for their weights."""
+    import torch
+
+    return torch.device("meta")
+
+
 def _run(module: nn.Module, inputs: Any) -> Network:
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
