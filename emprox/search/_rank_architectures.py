@@ -53,13 +53,14 @@ def rank_architectures(
     candidates : iterable of architectures, default=None
         A list, array, Series or DataFrame of architectures in any form that the space reads, a
         decision matrix, an iterator over architectures, or a text file that is open, with one in
-        each line. None draws `n_architectures` instead.
+        each line. PyTorch modules are captured one by one as an iterator makes them. None
+        draws `n_architectures` instead.
     n_architectures : int, default=None
         How many architectures to draw at random from the space, if there are no `candidates`. The
         same one may be drawn again.
     space : str or SearchSpace, default=None
         The search space; None takes the model's own. A model without one is given the candidates
-        as they are, and those that are drawn as texts.
+        as they are (modules as `Network` objects), and those that are drawn as texts.
     random_state : int, Generator, RandomState or None, default=None
         Seed or generator of the draw.
     top : int, default=100
