@@ -28,8 +28,9 @@ _MARGIN, _GRAPH_GAP = 4.0, 18.0
 # So much larger has a drawing to be in more rows, or downward, to be drawn so; and for every edge
 # that leads from row to row, which is hard to follow.
 _WORTHWHILE, _TURN_COST = 1.05, 1.05
-# A line of a label: up to 18 characters and a sign that parts words, or a word that is longer.
-_LINES = re.compile(r".{1,18}(?:[-_,(/.:=\s]|$)|[^-_,(/.:=\s]+.?")
+# A line of a label: up to 18 characters and a sign that parts words, not the digits of a number,
+# or a word that is longer.
+_LINES = re.compile(r".{1,18}(?:[-_(/:=\s]|[,.](?!\d)|$)|[^-_,(/.:=\s]+.?")
 
 INK, FAINT, _FILL, _PLAIN = "#1a1a1a", "#6e6e6e", "#efefef", "#595959"
 # After Okabe and Ito (2008), told apart by colour-blind people as well; yellow is darker, to be
