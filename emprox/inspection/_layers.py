@@ -176,13 +176,13 @@ def _fold(
         if times > 1:
             row = _best_start(row, length, times, ahead, where)
         end = row + length * times
-        block[row:end] = number
-        copies[row:end] = times
         stands_for[row:end] = row + np.arange(length * times) % length
-        row, number = end, number + 1
-    # What stands before a block whose start was moved is a block of its own.
-    block = np.cumsum(np.diff(block, prepend=-1) != 0) - 1
-    return block, copies, stands_for
+        number += times > 1
+        block[row:end], copies[row:end] = number, times
+        row = end
+    # What stands between repeated blocks is a block as well.
+    starts = (np.diff(block, prepend=0) != 0) | (np.diff(copies, prepend=0) != 0)
+    return np.cumsum(starts) - 1, copies, stands_for
 
 
 def _longest_repeat(row: int, ahead: NDArray[np.int64], sources: list[set[int]]) -> tuple[int, int]:
