@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ._network_facts import NetworkFacts, log2, log10, mean, share, weighted_mean
+from ._network_paths import path_columns
+from ._network_signals import signal_columns
 
 Row = dict[str, float]
 
@@ -287,4 +289,6 @@ GROUPS: dict[str, Callable[[NetworkFacts], Row]] = {
     "layers": layers,
     "functions": functions,
     "attention": attention,
+    "paths": lambda facts: path_columns(facts.flow),
+    "signals": lambda facts: signal_columns(facts.flow),
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..networks import Network
+from ._network_flow import Flow
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,6 +67,11 @@ class NetworkFacts:
     def named(self, *names: str) -> Mask:
         """Return which operations have one of these names."""
         return self._names.among(names)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Return what the network carries from its input to its output."""
+        return Flow(self.network)
 
     @cached_property
     def head(self) -> NDArray[np.intp]:

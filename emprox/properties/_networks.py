@@ -88,8 +88,35 @@ class NetworkProperties(ArchitectureTransformer):
         layer.
     attention
         logarithms of heads and windows, of channels of a head, queries and keys.
+    paths
+        Of the paths from input to output ``log(sum over paths of the product of gains)`` for
+        eleven sets of gains of layers wider than 1, of width 1, and depthwise, of pooling and of
+        attention; with all of them 1 it is the logarithm of the number of paths. Logarithms of the
+        most, the fewest and the mean number on a path of layers, layers wider than 1 and of width
+        1, poolings, and of the radius that kernels add up to; numbers of places where paths join.
+        Paths lead through what is carried on, not through what it is multiplied with, such as a
+        gate or the shares of attention.
+    signals
+        mean-field propagation from the input to the last operation of more than one position, with
+        PyTorch's initialisation: variance, power (variance and squared mean), correlation for two
+        inputs whose own is 0.8, and mean squared jacobian; powers and correlations in thirds of
+        the layers; the squared gradients that reach the weights; of what sizes signals are where
+        several are added up. Activations map them as their Hermite coefficients say; layers keep a
+        third of the power; a gate lets half through; and copies of a signal add up coherently.
 
     Columns that are the same for all networks given to `fit` are left out.
+
+    References
+    ----------
+    Ben Poole, Subhaneil Lahiri, Maithra Raghu, Jascha Sohl-Dickstein and Surya Ganguli.
+    Exponential expressivity in deep neural networks through transient chaos. NeurIPS 2016.
+    (Propagation of variances and correlations.)
+
+    Samuel Schoenholz, Justin Gilmer, Surya Ganguli and Jascha Sohl-Dickstein. Deep Information
+    Propagation. ICLR 2017. (Gradients.)
+
+    Amit Daniely, Roy Frostig and Yoram Singer. Toward Deeper Understanding of Neural Networks: The
+    Power of Initialization and a Dual View on Expressivity. NeurIPS 2016. (Activations.)
 
     Examples
     --------
