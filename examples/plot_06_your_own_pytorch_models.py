@@ -28,7 +28,7 @@ with (EXAMPLES / "data" / "digits_cnns.csv").open(newline="") as file:
 y = np.array([float(row["accuracy"]) for row in rows])
 modules = [build_network(row["network"]) for row in rows]
 print("accuracies, from the lowest to the highest:", np.quantile(y, [0, 0.25, 0.5, 0.75, 1]))
-print(modules[2])
+print("one of the networks:", rows[2]["network"])
 
 # %%
 # ``capture`` runs a module once, without values and without memory, and writes down every operation
