@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..utils._texts import one_line, shown
 from ._errors import CaptureError
@@ -14,8 +17,6 @@ from ._network import Network
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ._recorder import Recorder
 
 
 def capture(module: nn.Module, inputs: Any = None) -> Network:
@@ -84,9 +85,9 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
     from torch import nn
     from torch.nn.parameter import is_lazy
 
-    module = getattr(module, "_orig_mod", module)
     if not isinstance(module, nn.Module):
         raise TypeError(f"expected a torch.nn.Module, got {shown(module)}")
+    module = _unwrapped(module)
     for name, each in (*module.named_parameters(), *module.named_buffers()):
         if is_lazy(each):
             raise CaptureError(
@@ -103,35 +104,43 @@ def without_memory() -> Any:
     return torch.device("meta")
 
 
+def _unwrapped(module: Any) -> nn.Module:
+    """Find the module in wrappers that compile it, or run it on several devices."""
+    from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+    while True:
+        if isinstance(module, DataParallel | DistributedDataParallel):
+            module = module.module
+        elif type(module).__name__ == "OptimizedModule":
+            module = module._orig_mod
+        else:
+            return module
+
+
 def _run(module: nn.Module, inputs: Any) -> Network:
     import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    from ._recorder import NeedsValuesError, Recorder, ValuesFromRecorder
+    from ._isolation import left_as_it_was, one_at_a_time, plain_torch, tracked_by
+    from ._recorder import NeedsValuesError, Recorder, ValuesFromRecorder, map_inputs
 
     name = type(module).__name__
     args, kwargs = _arguments(module, inputs)
     recorder = Recorder(module)
     given: list[tuple[int, ...]] = []
 
-    def without_values(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        given.append(tuple(value.shape))
-        return recorder.add_input(value)
+    def without_values(tensor: torch.Tensor) -> torch.Tensor:
+        given.append(tuple(tensor.shape))
+        return recorder.add_input(tensor)
 
     try:
-        args = [without_values(each) for each in args]
-        kwargs = {key: without_values(each) for key, each in kwargs.items()}
+        args, kwargs = map_inputs(without_values, args), map_inputs(without_values, kwargs)
         if not given:
             raise CaptureError(f"inputs of {name} hold no tensor and no shape: {shown(inputs)}")
         with ExitStack() as stack:
-            stack.enter_context(_left_as_it_was(module))
-            stack.enter_context(_tracking(recorder))
-            # Attention as products and a softmax, however it is called.
-            stack.enter_context(_without_fast_path())
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            stack.enter_context(torch.no_grad())
+            stack.enter_context(one_at_a_time)
+            stack.enter_context(left_as_it_was(module))
+            stack.enter_context(tracked_by(recorder))
+            stack.enter_context(plain_torch(module))
             stack.enter_context(ValuesFromRecorder(recorder))
             stack.enter_context(recorder)
             output = module(*args, **kwargs)
@@ -140,9 +149,10 @@ def _run(module: nn.Module, inputs: Any) -> Network:
     # Anything can go wrong where a module runs on what it was not made for.
     except Exception as error:
         where = _place_of(error, module, recorder.where)
-        if isinstance(error, NeedsValuesError):
+        if isinstance(error, NeedsValuesError) or "called on meta tensors" in str(error):
+            reason = error if isinstance(error, NeedsValuesError) else NeedsValuesError()
             raise CaptureError(
-                f"{name} needs values, but is captured without any: {error}{where}. Only what does"
+                f"{name} needs values, but is captured without any: {reason}{where}. Only what does"
                 " not depend on values of the input can be captured; capture the part of the module"
                 " before, or replace the branch by one that is fixed"
             ) from error
@@ -158,14 +168,13 @@ def _run(module: nn.Module, inputs: Any) -> Network:
             f"{name} returned no tensor that depends on its inputs, but {shown(output)}: return a"
             " tensor, or several in a tuple, list, dict or dataclass"
         )
-    weights = list(module.parameters())
     return Network._from_operations(
         recorder.operations,
         name=name,
         input_shapes=tuple(given),
         output_shapes=output_shapes,
-        n_weights=sum(each.numel() for each in weights),
-        weight_bytes=sum(each.numel() * each.element_size() for each in weights),
+        n_weights=sum(each.numel() for each in recorder.weights),
+        weight_bytes=sum(each.numel() * each.element_size() for each in recorder.weights),
         multiply_adds=recorder.multiply_adds,
         peak_activation=recorder.peak_activation(),
         weight_sizes=recorder.weight_sizes,
@@ -174,13 +183,10 @@ def _run(module: nn.Module, inputs: Any) -> Network:
 
 def _arguments(module: nn.Module, inputs: Any) -> tuple[list[Any], dict[str, Any]]:
     """Read inputs as arguments of the module's forward, tensors in place of shapes."""
-    if inputs is None:
-        inputs = _own_inputs(module)
+    inputs = _with_tensors(module, _own_inputs(module) if inputs is None else inputs)
     if isinstance(inputs, Mapping):
-        return [], {str(key): _tensor(module, each) for key, each in inputs.items()}
-    if isinstance(inputs, (list, tuple)) and not _is_shape(inputs):
-        return [_tensor(module, each) for each in inputs], {}
-    return [_tensor(module, inputs)], {}
+        return [], {str(key): each for key, each in inputs.items()}
+    return (list(inputs) if type(inputs) in (list, tuple) else [inputs]), {}
 
 
 def _own_inputs(module: nn.Module) -> Any:
@@ -192,6 +198,11 @@ def _own_inputs(module: nn.Module) -> Any:
         config = getattr(module, attribute, None)
         if isinstance(config, Mapping) and "input_size" in config:
             return (1, *config["input_size"])
+    if getattr(module, "main_input_name", None) == "pixel_values":
+        config = module.config
+        size = getattr(config, "image_size", 224)
+        height, width = size if isinstance(size, (list, tuple)) else (size, size)
+        return {"pixel_values": (1, getattr(config, "num_channels", 3), height, width)}
     example = getattr(module, "dummy_inputs", None)
     if isinstance(example, Mapping):
         return example
@@ -202,80 +213,31 @@ def _own_inputs(module: nn.Module) -> Any:
     )
 
 
-def _is_shape(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) > 0
-        and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
-    )
-
-
-def _tensor(module: nn.Module, value: Any) -> Any:
-    """Make a tensor without memory of a shape; leave what is no shape as it is."""
-    import numpy as np
+def _with_tensors(module: nn.Module, value: Any) -> Any:
+    """Put tensors without memory in place of shapes; leave what else there is as it is."""
     import torch
 
     if isinstance(value, np.ndarray):
         return torch.as_tensor(value)
-    if not _is_shape(value):
+    if isinstance(value, Mapping):
+        return {key: _with_tensors(module, each) for key, each in value.items()}
+    if not isinstance(value, (list, tuple)):
         return value
-    if min(value) < 1:
+    if not _is_shape(value):
+        parts = [_with_tensors(module, each) for each in value]
+        return parts if isinstance(value, list) else tuple(parts) if type(value) is tuple else value
+    sizes = [operator.index(each) for each in value]
+    if min(sizes) < 1:
         raise CaptureError(f"a shape has to be of positive numbers, got {shown(value)}")
     floats = (each.dtype for each in module.parameters() if each.is_floating_point())
-    return torch.empty(tuple(value), dtype=next(floats, torch.float32), device="meta")
+    return torch.empty(sizes, dtype=next(floats, torch.float32), device="meta")
 
 
-@contextmanager
-def _left_as_it_was(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and undo everything that running it changes."""
-    import torch
-
-    parts = [each for each in module.modules() if not isinstance(each, torch.jit.ScriptModule)]
-    attributes = [dict(each.__dict__) for each in parts]
-    # Parameters, buffers, submodules and hooks are in dicts of their own.
-    contents = [
-        {name: dict(held) for name, held in each.items() if isinstance(held, dict)}
-        for each in attributes
-    ]
-    try:
-        for each in parts:
-            each.__dict__["training"] = False
-        yield
-    finally:
-        for each, before, held in zip(parts, attributes, contents, strict=True):
-            each.__dict__.clear()
-            each.__dict__.update(before)
-            for name, content in held.items():
-                before[name].clear()
-                before[name].update(content)
-
-
-@contextmanager
-def _tracking(recorder: Recorder) -> Iterator[None]:
-    """Tell a recorder which submodule runs."""
-    from torch.nn.modules import module as hooks
-
-    handles = [
-        hooks.register_module_forward_pre_hook(recorder.enter),
-        hooks.register_module_forward_hook(recorder.leave),
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def _without_fast_path() -> Iterator[None]:
-    from torch.backends import mha
-
-    before = mha.get_fastpath_enabled()
-    mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        mha.set_fastpath_enabled(before)
+def _is_shape(value: Any) -> bool:
+    return len(value) > 0 and all(
+        hasattr(each, "__index__") and np.ndim(each) == 0 and not isinstance(each, (bool, np.bool_))
+        for each in value
+    )
 
 
 def _place_of(error: Exception, module: nn.Module, where: str) -> str:

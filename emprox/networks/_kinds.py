@@ -29,6 +29,13 @@ _COPIES = (
 )
 COPIES = frozenset(_COPIES.split())
 
+# Operators that read how large a tensor is, and nothing of what is in it.
+OF_SIZES = frozenset(
+    f"{what}_{like}" if like == "like" else f"{like}_{what}"
+    for what in ("empty", "zeros", "ones", "full", "rand", "randn", "randint", "empty_strided")
+    for like in ("like", "new")
+)
+
 # Names end in no underscore: in place or not is the same operation.
 _NAMES = {
     "convolution": "convolution _convolution convolution_overrideable miopen_convolution"

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
-from ._kinds import COPIES
+from ._kinds import COPIES, OF_SIZES
+from ._meta import META, like, map_tensors, run_without_values
 from ._operations import Operation, count_multiply_adds, describe
 
-# Values of constants are only kept up to this size: indices, masks, numbers of steps.
+# Values are computed up to this size: of constants, such as indices, masks and numbers of steps,
+# and of weights, where architecture parameters and temperatures are wanted, but no copies.
 _MOST_KNOWN = 100_000
-_OF_VALUES = {"_local_scalar_dense", "equal", "is_nonzero"}
+_MOST_KNOWN_WEIGHTS = 1_000
+# Functions of packed sequences, whose second argument is how long they are.
+_OF_LENGTHS = frozenset(
+    [
+        torch._VF.lstm,
+        torch._VF.gru,
+        torch._VF.rnn_tanh,
+        torch._VF.rnn_relu,
+        torch._VF._pack_padded_sequence,
+        torch._VF._pad_packed_sequence,
+    ]
+)
 
 
 class NeedsValuesError(RuntimeError):
@@ -30,12 +46,31 @@ class _Memory:
     # The operation that wrote it last, if it depends on the input; the weights in it if not.
     producer: int | None = None
     weights: frozenset[int] = frozenset()
+    # The user's tensor that it stands for; not copied before its values are needed.
+    original: Tensor | None = None
     # The values of the tensors in it, by their identity, as far as they are known.
     values: dict[int, Tensor] = field(default_factory=dict)
     # How many values are alive in it, since when and until when.
     n_values: int = 0
     written: int = 0
     read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """What there is to know of an operator of PyTorch."""
+
+    name: str
+    is_mutable: bool
+    is_random: bool
+    returns_values: bool
+    shape_needs_values: bool
+
+    def failure(self) -> RuntimeError:
+        """Say why it cannot run without values."""
+        if self.shape_needs_values:
+            return NeedsValuesError(f"the shape of what {self.name} returns depends on values")
+        return RuntimeError(f"PyTorch has no rule for the shape of what {self.name} returns")
 
 
 class Recorder(TorchDispatchMode):
@@ -50,39 +85,48 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self.operations: list[Operation] = []
         self.multiply_adds = 0
-        self.weight_sizes = {_place(each): each.numel() for each in module.parameters()}
-        self._memory: dict[int, _Memory] = {
-            place: _Memory(weights=frozenset([place])) for place in self.weight_sizes
-        }
+        self.weights = list(module.parameters())
+        self.weight_sizes = {id(each): each.numel() for each in self.weights}
+        self._weights_in: dict[int, frozenset[int]] = {}
+        for each in self.weights:
+            others = self._weights_in.get(_place(each), frozenset())
+            self._weights_in[_place(each)] = others | {id(each)}
+        self._memory: dict[int, _Memory] = {}
+        # What stands for the tensors of the module, by the identity of these.
         self._replaced: dict[int, Tensor] = {}
         # Tensors stay alive, since they are told apart by their place in memory.
         self._alive: list[Tensor] = []
         self._names = {id(each): path for path, each in module.named_modules()}
-        self._entered: list[tuple[str, int]] = []
+        self._entered: list[tuple[nn.Module, int]] = []
+        self._thread = threading.get_ident()
 
     @property
     def where(self) -> str:
         """The path of the submodule that is running; empty for the module itself."""
-        return self._entered[-1][0] if self._entered else ""
+        return self._names[id(self._entered[-1][0])] if self._entered else ""
 
     def enter(self, module: nn.Module, *_: Any) -> None:
         """Note which submodule runs from here on."""
-        if id(module) in self._names:
-            self._entered.append((self._names[id(module)], len(self.operations)))
+        if id(module) in self._names and threading.get_ident() == self._thread:
+            self._entered.append((module, len(self.operations)))
 
     def leave(self, module: nn.Module, *_: Any) -> None:
         """Note that a submodule is done; what a recurrent layer did is one operation."""
-        if id(module) in self._names:
-            start = self._entered.pop()[1]
-            if isinstance(module, nn.RNNBase) and len(self.operations) > start:
-                self._merge(start, module)
+        if id(module) not in self._names or threading.get_ident() != self._thread:
+            return
+        entered = None
+        # Those that raised what the module caught did not leave.
+        while entered is not module:
+            entered, start = self._entered.pop()
+        if isinstance(module, nn.RNNBase) and len(self.operations) > start:
+            self._merge(start, module)
 
     def add_input(self, tensor: Tensor) -> Tensor:
         """Make an input without values of a tensor; the values of integers stay known."""
-        replaced = torch.empty_like(tensor, device="meta")
+        replaced = like(tensor)
         self._write(Operation("input", "input", "", tuple(tensor.shape)), [replaced])
-        if not (tensor.is_floating_point() or tensor.is_complex()):
-            self._keep_values(replaced, tensor)
+        if not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta):
+            self._memory_of(replaced).original = tensor
         return replaced
 
     def add_output(self, output: Any) -> tuple[tuple[int, ...], ...]:
@@ -113,60 +157,71 @@ class Recorder(TorchDispatchMode):
 
     def values_of(self, tensor: Tensor) -> Tensor:
         """Return the values of a tensor, if they are known."""
-        values = self._memory_of(tensor).values
-        if id(tensor) not in values:
-            raise NeedsValuesError("what it does depends on the values of a tensor")
-        return values[id(tensor)]
+        tensor = self._replaced.get(id(tensor), tensor)
+        if not tensor.is_meta:
+            return tensor
+        memory = self._memory_of(tensor)
+        if id(tensor) not in memory.values:
+            if memory.original is None:
+                raise NeedsValuesError("what it does depends on the values of a tensor")
+            memory.values[id(tensor)] = memory.original.detach().to("cpu", copy=True)
+        return memory.values[id(tensor)]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Run an operator without values, and record it."""
+        # Otherwise each look at a shape would take a detour over `ValuesFromRecorder`.
+        with torch._C.DisableTorchFunction():
+            return self._run(func, args, kwargs or {})
+
+    def _run(self, func: Any, args: Any, kwargs: Any) -> Any:
+        operator = _describe_operator(func)
         read: list[Tensor] = []
         args = self._without_values(args, read)
-        kwargs = {name: self._without_values(each, read) for name, each in (kwargs or {}).items()}
-        name = func._schema.name.partition("::")[2]
-        if name in _OF_VALUES:
+        kwargs = {name: self._without_values(each, read) for name, each in kwargs.items()}
+        if operator.returns_values:
             return self._compute(func, args, kwargs)
-        is_known = all(id(each) in self._memory[_place(each)].values for each in read)
-        is_known &= torch.Tag.nondeterministic_seeded not in func.tags
-        device = kwargs.get("device")
-        if device is not None:
+        is_known = not operator.is_random and all(map(self._is_known, read))
+        if "device" in kwargs:
+            device = kwargs["device"] or META
             if read and is_known and torch.device(device).type != "meta":
                 # On its way to a processor, where Python gets at the values.
                 return self._compute(func, args, kwargs)
-            kwargs["device"] = torch.device("meta")
+            kwargs["device"] = META
+        values = None
         try:
-            output = func(*args, **kwargs)
+            if operator.name == "_pack_padded_sequence":
+                output = func(args[0], self.values_of(args[1]), *args[2:])
+            else:
+                output = run_without_values(func, args, kwargs)
         except NotImplementedError as error:
             if not is_known:
-                raise NeedsValuesError(
-                    f"{name} needs the values of the tensors that it reads"
-                ) from error
+                raise operator.failure() from error
             # The shape depends on values, but on known ones.
             values = self._compute(func, args, kwargs)
-            output = _map(lambda each: torch.empty_like(each, device="meta"), values)
-        else:
-            is_small = sum(each.numel() for each in tensors_in(output)) <= _MOST_KNOWN
-            values = self._compute(func, args, kwargs) if is_known and is_small else None
-        outputs = list(tensors_in(output))
-        self._record(func, name.rstrip("_"), args, kwargs, read, output, outputs)
+            output = map_tensors(like, values)
+        outputs = [each for each in tensors_in(output) if each.is_meta]
+        if values is None and is_known and sum(each.numel() for each in outputs) <= _MOST_KNOWN:
+            values = self._compute(func, args, kwargs)
+        if operator.is_mutable or not all(_place(each) in self._memory for each in outputs):
+            multiply_adds = count_multiply_adds(func, args, kwargs, output)
+            self._record(operator.name, args, read, outputs, multiply_adds)
+        self._alive += outputs
         if values is not None:
             for each, value in zip(outputs, tensors_in(values), strict=True):
-                self._memory[_place(each)].values[id(each)] = value
-        elif func._schema.is_mutable:
-            for each in outputs:
-                self._memory[_place(each)].values.clear()
+                self._memory_of(each).values[id(each)] = value
+        elif operator.is_mutable:
+            for memory in map(self._memory_of, outputs):
+                memory.original = None
+                memory.values.clear()
         return output
 
     def _without_values(self, value: Any, read: list[Tensor]) -> Any:
         """Replace the tensors in an argument by tensors without values, and list them."""
         if isinstance(value, Tensor):
-            if value.device.type != "meta":
+            if not value.is_meta or _place(value) not in self._memory:
                 value = self._replace(value)
-            elif _place(value) not in self._memory:
-                self._memory[_place(value)] = _Memory()
-                self._alive.append(value)
             read.append(value)
         elif isinstance(value, (list, tuple)):
             return [self._without_values(each, read) for each in value]
@@ -174,53 +229,40 @@ class Recorder(TorchDispatchMode):
 
     def _replace(self, tensor: Tensor) -> Tensor:
         if id(tensor) not in self._replaced:
-            replaced = torch.empty_like(tensor, device="meta")
+            replaced = self._replaced[id(tensor)] = like(tensor)
             self._alive += [tensor, replaced]
-            self._replaced[id(tensor)] = replaced
-            weights = self._memory_of(tensor).weights
-            self._memory[_place(replaced)] = _Memory(weights=weights)
-            if not weights:
-                self._keep_values(replaced, tensor)
+            weights = self._weights_in.get(_place(tensor), frozenset())
+            self._memory[_place(replaced)] = _Memory(
+                weights=weights & {id(tensor)} or weights,
+                original=None if tensor.is_meta else tensor,
+            )
         return self._replaced[id(tensor)]
 
-    def _keep_values(self, replaced: Tensor, tensor: Tensor) -> None:
-        if tensor.device.type != "meta" and tensor.numel() <= _MOST_KNOWN:
-            values = self._memory[_place(replaced)].values
-            values[id(replaced)] = tensor.detach().to("cpu", copy=True)
+    def _is_known(self, tensor: Tensor) -> bool:
+        """Say whether the values of a tensor are known, or few enough to look at them."""
+        memory = self._memory[_place(tensor)]
+        most = _MOST_KNOWN_WEIGHTS if memory.weights else _MOST_KNOWN
+        return id(tensor) in memory.values or (
+            memory.original is not None and tensor.numel() <= most
+        )
 
     def _compute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator on known values."""
-        args, kwargs = _map(self.values_of, args), _map(self.values_of, kwargs)
+        args, kwargs = map_tensors(self.values_of, args), map_tensors(self.values_of, kwargs)
         if "device" in kwargs:
             kwargs["device"] = torch.device("cpu")
         return func(*args, **kwargs)
 
     def _record(
-        self,
-        func: Any,
-        name: str,
-        args: Any,
-        kwargs: Any,
-        read: list[Tensor],
-        output: Any,
-        outputs: list[Tensor],
+        self, name: str, args: Any, read: list[Tensor], outputs: list[Tensor], multiply_adds: int
     ) -> None:
-        """Write down what an operator did, if it is more than another view of what there is."""
-        is_mutable = func._schema.is_mutable
-        if not outputs or (
-            not is_mutable and all(_place(each) in self._memory for each in outputs)
-        ):
-            self._alive += outputs
-            return
-        memories = [self._memory[_place(each)] for each in read]
+        """Write down what an operator did, if it did more than to copy and to prepare weights."""
+        memories = [self._memory[_place(each)] for each in read if name not in OF_SIZES]
         sources = {memory.producer for memory in memories if memory.producer is not None}
         weights = frozenset().union(*(memory.weights for memory in memories))
-        multiply_adds = count_multiply_adds(func, args, kwargs, output)
         self.multiply_adds += multiply_adds
-        is_copy = name in COPIES or (name == "copy" and len(sources) == 1)
-        if not sources or is_copy:
-            producer = next(iter(sources)) if sources else None
-            self._hold(outputs, producer, weights)
+        if not sources or name in COPIES or (name == "copy" and len(sources) == 1):
+            self._hold(outputs, next(iter(sources), None), weights)
         else:
             shape = tuple(outputs[0].shape)
             operation = Operation(name, "other", self.where, shape, sources, weights, multiply_adds)
@@ -231,6 +273,7 @@ class Recorder(TorchDispatchMode):
             memory.read = len(self.operations) - 1
 
     def _memory_of(self, tensor: Tensor) -> _Memory:
+        tensor = self._replaced.get(id(tensor), tensor)
         return self._memory.get(_place(tensor), _Memory())
 
     def _is_activation(self, tensor: Tensor) -> bool:
@@ -242,7 +285,6 @@ class Recorder(TorchDispatchMode):
 
     def _hold(self, outputs: list[Tensor], producer: int | None, weights: frozenset[int]) -> None:
         """Remember who wrote tensors, and which weights are in them if nobody did."""
-        self._alive += outputs
         now = max(len(self.operations) - 1, 0)
         for each in outputs:
             memory = self._memory.setdefault(_place(each), _Memory(written=now))
@@ -268,7 +310,13 @@ class Recorder(TorchDispatchMode):
 
 
 class ValuesFromRecorder(TorchFunctionMode):
-    """Answers what Python asks of a tensor's values past the dispatcher."""
+    """Answers what is asked of a tensor's values past the dispatcher.
+
+    These functions read memory that tensors without values do not have, which may end the process.
+    """
+
+    _OF_FIRST = frozenset([Tensor.tolist, Tensor.numpy, Tensor.__array__])
+    _OF_LISTS = frozenset([torch.tensor, torch.as_tensor, torch.asarray])
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -276,9 +324,28 @@ class ValuesFromRecorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Give known values to what would otherwise read memory that there is not."""
-        if func in (Tensor.tolist, Tensor.numpy, Tensor.__array__):
-            args = (self._recorder.values_of(args[0]), *args[1:])
+        values_of = self._recorder.values_of
+        if func in self._OF_FIRST or (func in self._OF_LISTS and isinstance(args[0], list | tuple)):
+            args = map_tensors(values_of, args[0]), *args[1:]
+        elif func in _OF_LENGTHS and getattr(args[1], "dtype", None) == torch.long:
+            args = args[0], values_of(args[1]), *args[2:]
+            if func is torch._VF._pad_packed_sequence:
+                func = _pad_packed_sequence
         return func(*args, **(kwargs or {}))
+
+
+def _pad_packed_sequence(
+    data: Tensor, batch_sizes: Tensor, batch_first: bool, value: float, total_length: int
+) -> tuple[Tensor, Tensor]:
+    """Do what PyTorch does with a loop over memory."""
+    sizes = batch_sizes.tolist()
+    steps = [
+        nn.functional.pad(step, (0, 0) * (step.dim() - 1) + (0, sizes[0] - len(step)), value=value)
+        for step in data.split(sizes)
+    ]
+    steps += [torch.full_like(steps[0], value)] * (total_length - len(steps))
+    lengths = [sum(size > index for size in sizes) for index in range(sizes[0])]
+    return torch.stack(steps, dim=1 if batch_first else 0), torch.tensor(lengths)
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
@@ -296,15 +363,24 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, each.name))
 
 
-def _map(change: Any, value: Any) -> Any:
-    """Change the tensors in the arguments or the result of an operator."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, dict):
-        return {name: _map(change, each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map(change, each) for each in value)
-    return value
+def map_inputs(change: Any, value: Any) -> Any:
+    """Change the tensors in the inputs of a module, in containers of the same kinds."""
+    if isinstance(value, nn.utils.rnn.PackedSequence):
+        return value._replace(data=change(value.data))
+    return tree_map_only(Tensor, change, value)
+
+
+@cache
+def _describe_operator(func: Any) -> _Operator:
+    tags = func.tags
+    return _Operator(
+        # Whether it works in place makes no difference.
+        name=func._schema.name.partition("::")[2].rstrip("_"),
+        is_mutable=func._schema.is_mutable,
+        is_random=torch.Tag.nondeterministic_seeded in tags,
+        returns_values=torch.Tag.data_dependent_output in tags,
+        shape_needs_values=torch.Tag.dynamic_output_shape in tags,
+    )
 
 
 def _place(tensor: Tensor) -> int:
