@@ -45,6 +45,8 @@ def describe(operation: Operation, args: Any, channels: int, is_activation: Any)
     operation.in_channels = channels
     operation.out_channels = _channels(operation.shape, channels)
     if operation.kind == "convolution":
+        # It has other names on some devices and in TorchScript.
+        operation.name = "convolution"
         _describe_convolution(operation, *args[:2], *args[3:9])
     elif operation.kind == "linear":
         left, right = args[1:3] if name.startswith(("add", "badd")) else args[:2]

@@ -22,17 +22,6 @@ from ._operations import Operation, count_multiply_adds, describe
 # and of weights, where architecture parameters and temperatures are wanted, but no copies.
 _MOST_KNOWN = 100_000
 _MOST_KNOWN_WEIGHTS = 1_000
-# Functions of packed sequences, whose second argument is how long they are.
-_OF_LENGTHS = frozenset(
-    [
-        torch._VF.lstm,
-        torch._VF.gru,
-        torch._VF.rnn_tanh,
-        torch._VF.rnn_relu,
-        torch._VF._pack_padded_sequence,
-        torch._VF._pad_packed_sequence,
-    ]
-)
 
 
 class NeedsValuesError(RuntimeError):
@@ -97,7 +86,7 @@ class Recorder(TorchDispatchMode):
         # Tensors stay alive, since they are told apart by their place in memory.
         self._alive: list[Tensor] = []
         self._names = {id(each): path for path, each in module.named_modules()}
-        self._entered: list[tuple[nn.Module, int]] = []
+        self._entered: list[tuple[nn.Module, int, int]] = []
         self._thread = threading.get_ident()
 
     @property
@@ -108,7 +97,7 @@ class Recorder(TorchDispatchMode):
     def enter(self, module: nn.Module, *_: Any) -> None:
         """Note which submodule runs from here on."""
         if id(module) in self._names and threading.get_ident() == self._thread:
-            self._entered.append((module, len(self.operations)))
+            self._entered.append((module, len(self.operations), self.multiply_adds))
 
     def leave(self, module: nn.Module, *_: Any) -> None:
         """Note that a submodule is done; what a recurrent layer did is one operation."""
@@ -117,9 +106,9 @@ class Recorder(TorchDispatchMode):
         entered = None
         # Those that raised what the module caught did not leave.
         while entered is not module:
-            entered, start = self._entered.pop()
+            entered, start, multiply_adds = self._entered.pop()
         if isinstance(module, nn.RNNBase) and len(self.operations) > start:
-            self._merge(start, module)
+            self._merge(start, module, self.multiply_adds - multiply_adds)
 
     def add_input(self, tensor: Tensor) -> Tensor:
         """Make an input without values of a tensor; the values of integers stay known."""
@@ -166,6 +155,20 @@ class Recorder(TorchDispatchMode):
                 raise NeedsValuesError("what it does depends on the values of a tensor")
             memory.values[id(tensor)] = memory.original.detach().to("cpu", copy=True)
         return memory.values[id(tensor)]
+
+    def stand_in(self, tensor: Tensor) -> Tensor:
+        """Return what stands for a tensor of the module, or the tensor if it is of this run."""
+        if tensor.is_meta and _place(tensor) in self._memory:
+            return tensor
+        if id(tensor) not in self._replaced:
+            replaced = self._replaced[id(tensor)] = like(tensor)
+            self._alive += [tensor, replaced]
+            weights = self._weights_in.get(_place(tensor), frozenset())
+            self._memory[_place(replaced)] = _Memory(
+                weights=weights & {id(tensor)} or weights,
+                original=None if tensor.is_meta else tensor,
+            )
+        return self._replaced[id(tensor)]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -220,23 +223,11 @@ class Recorder(TorchDispatchMode):
     def _without_values(self, value: Any, read: list[Tensor]) -> Any:
         """Replace the tensors in an argument by tensors without values, and list them."""
         if isinstance(value, Tensor):
-            if not value.is_meta or _place(value) not in self._memory:
-                value = self._replace(value)
+            value = self.stand_in(value)
             read.append(value)
         elif isinstance(value, (list, tuple)):
             return [self._without_values(each, read) for each in value]
         return value
-
-    def _replace(self, tensor: Tensor) -> Tensor:
-        if id(tensor) not in self._replaced:
-            replaced = self._replaced[id(tensor)] = like(tensor)
-            self._alive += [tensor, replaced]
-            weights = self._weights_in.get(_place(tensor), frozenset())
-            self._memory[_place(replaced)] = _Memory(
-                weights=weights & {id(tensor)} or weights,
-                original=None if tensor.is_meta else tensor,
-            )
-        return self._replaced[id(tensor)]
 
     def _is_known(self, tensor: Tensor) -> bool:
         """Say whether the values of a tensor are known, or few enough to look at them."""
@@ -292,7 +283,7 @@ class Recorder(TorchDispatchMode):
             memory.producer = producer
             memory.weights = frozenset() if producer is not None else memory.weights | weights
 
-    def _merge(self, start: int, module: nn.RNNBase) -> None:
+    def _merge(self, start: int, module: nn.RNNBase, multiply_adds: int) -> None:
         """Make one operation of all from `start` on."""
         parts, self.operations = self.operations[start:], self.operations[:start]
         for memory in self._memory.values():
@@ -303,7 +294,7 @@ class Recorder(TorchDispatchMode):
         merged = Operation("recurrent", "recurrent", self._names[id(module)], parts[-1].shape)
         merged.sources = {source for source in sources if source < start}
         merged.weights = frozenset().union(*(part.weights for part in parts))
-        merged.multiply_adds = sum(part.multiply_adds for part in parts)
+        merged.multiply_adds = multiply_adds
         merged.in_channels = module.input_size
         merged.out_channels = module.hidden_size * (2 if module.bidirectional else 1)
         self.operations.append(merged)
@@ -317,6 +308,17 @@ class ValuesFromRecorder(TorchFunctionMode):
 
     _OF_FIRST = frozenset([Tensor.tolist, Tensor.numpy, Tensor.__array__])
     _OF_LISTS = frozenset([torch.tensor, torch.as_tensor, torch.asarray])
+    # They want all tensors on one device, but how long sequences are, if packed, on the processor.
+    _RECURRENT = frozenset(
+        [
+            torch._VF.lstm,
+            torch._VF.gru,
+            torch._VF.rnn_tanh,
+            torch._VF.rnn_relu,
+            torch._VF._pack_padded_sequence,
+            torch._VF._pad_packed_sequence,
+        ]
+    )
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -327,8 +329,11 @@ class ValuesFromRecorder(TorchFunctionMode):
         values_of = self._recorder.values_of
         if func in self._OF_FIRST or (func in self._OF_LISTS and isinstance(args[0], list | tuple)):
             args = map_tensors(values_of, args[0]), *args[1:]
-        elif func in _OF_LENGTHS and getattr(args[1], "dtype", None) == torch.long:
-            args = args[0], values_of(args[1]), *args[2:]
+        elif func in self._RECURRENT:
+            lengths = args[1]
+            args = map_tensors(self._recorder.stand_in, args)
+            if getattr(lengths, "dtype", None) == torch.long:
+                args[1] = values_of(lengths)
             if func is torch._VF._pad_packed_sequence:
                 func = _pad_packed_sequence
         return func(*args, **(kwargs or {}))
