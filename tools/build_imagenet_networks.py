@@ -45,11 +45,13 @@ def build(architecture: str, size: int) -> Any:
     import timm
     import torch
 
+    # Some are of other weights by default, for other classes.
+    options = {"pretrained": False, "num_classes": 1000}
     with torch.device("meta"):
         try:
-            return timm.create_model(architecture, pretrained=False, img_size=size)
+            return timm.create_model(architecture, img_size=size, **options)
         except TypeError:  # It takes images of any size.
-            return timm.create_model(architecture, pretrained=False)
+            return timm.create_model(architecture, **options)
 
 
 def read_journal(path: Path) -> Iterator[tuple[Key, Network]]:

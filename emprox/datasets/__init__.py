@@ -7,8 +7,9 @@ have; ``make_*`` functions generate.
 All of them return a :class:`~sklearn.utils.Bunch` with at least these attributes:
 
 =================  =================================================================================
-``data``           the architectures as texts of their space: ndarray of shape (n_samples,) of str,
-                   or with ``as_frame=True`` a DataFrame with the column ``"architecture"``
+``data``           the architectures: ndarray of shape (n_samples,) of texts of their space, or of
+                   :class:`~emprox.networks.Network` objects of the space ``"network"``; or
+                   with ``as_frame=True`` a DataFrame with the column ``"architecture"``
 ``target``         ndarray of shape (n_samples,), or (n_samples, n_targets) if a list of targets was
                    asked for; Series or DataFrame with ``as_frame=True``
 ``feature_names``  ``["architecture"]``
@@ -36,6 +37,7 @@ downloaded has its address ``url``.
 from ._digits_cells import load_digits_cells
 from ._download import clear_data_home, get_data_home
 from ._generated import make_architectures
+from ._imagenet_networks import load_imagenet_networks
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
 from ._nasbench301 import fetch_nasbench301
@@ -44,6 +46,7 @@ from ._nasbench_macro import fetch_nasbench_macro
 from ._nasbench_nlp import read_nasbench_nlp
 from ._naslib import read_naslib
 from ._nats_bench import read_nats_bench
+from ._timm_results import fetch_timm_results
 from ._transnasbench101 import fetch_transnasbench101
 
 __all__ = [
@@ -52,9 +55,11 @@ __all__ = [
     "fetch_nasbench201",
     "fetch_nasbench301",
     "fetch_nasbench_macro",
+    "fetch_timm_results",
     "fetch_transnasbench101",
     "get_data_home",
     "load_digits_cells",
+    "load_imagenet_networks",
     "load_nasbench201",
     "load_nasbench_graph",
     "make_architectures",

@@ -63,7 +63,7 @@ def common_chance_level(targets: Iterable[str], levels: Mapping[str, float]) -> 
 
 
 def make_bunch(
-    architectures: Sequence[str],
+    architectures: Sequence[Any],
     columns: Mapping[str, ArrayLike],
     description: str,
     space: str,

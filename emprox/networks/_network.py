@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -141,7 +142,6 @@ class Network:
     output_shapes: tuple[tuple[int, ...], ...]
     operations: Operations
     edges: NDArray[np.int64]
-    _key: bytes
 
     _OWN = (
         "name",
@@ -168,7 +168,6 @@ class Network:
             each.flags.writeable = False
         set_once("operations", Operations(shape=shapes, **texts, **numbers))
         set_once("edges", pairs)
-        set_once("_key", self._identify())
 
     @classmethod
     def _from_operations(
@@ -336,7 +335,8 @@ class Network:
             )
         return pd.DataFrame(rows).set_index("stage")
 
-    def _identify(self) -> bytes:
+    @cached_property
+    def _key(self) -> bytes:
         """Return what equal networks have in common."""
         operations = self.operations
         parts = [*(getattr(operations, key) for key in _NUMBERS), operations.n_values, self.edges]
@@ -390,4 +390,4 @@ def _unpack(compressed: bytes) -> Network:
 
 
 def _as_tuples(shapes: Any) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(map(int, shape)) for shape in shapes)
+    return tuple([tuple([int(size) for size in shape]) for shape in shapes])
