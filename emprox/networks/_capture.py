@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -83,18 +84,19 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
     """
     # Only now: torch takes seconds to import.
     from torch import nn
-    from torch.nn.parameter import is_lazy
 
     if not isinstance(module, nn.Module):
         raise TypeError(f"expected a torch.nn.Module, got {shown(module)}")
     module = _unwrapped(module)
-    for name, each in (*module.named_parameters(), *module.named_buffers()):
-        if is_lazy(each):
-            raise CaptureError(
-                f"{type(module).__name__} has a lazy layer, {name.rpartition('.')[0]!r}, whose size"
-                " is not known before it has run: call the module once on real data, then capture"
-            )
-    return _run(module, inputs)
+    try:
+        _check_not_lazy(module)
+        return _run(module, inputs)
+    except RecursionError as error:
+        raise CaptureError(
+            f"{type(module).__name__} is nested too deeply: Python allows"
+            f" {sys.getrecursionlimit():,} calls within each other, also where the module runs on"
+            " values. Put its modules one after the other, or see sys.setrecursionlimit"
+        ) from error
 
 
 def without_memory() -> Any:
@@ -117,11 +119,22 @@ def _unwrapped(module: Any) -> nn.Module:
             return module
 
 
+def _check_not_lazy(module: nn.Module) -> None:
+    from torch.nn.parameter import is_lazy
+
+    for name, each in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(each):
+            raise CaptureError(
+                f"{type(module).__name__} has a lazy layer, {name.rpartition('.')[0]!r}, whose size"
+                " is not known before it has run: call the module once on real data, then capture"
+            )
+
+
 def _run(module: nn.Module, inputs: Any) -> Network:
     import torch
 
     from ._isolation import left_as_it_was, one_at_a_time, plain_torch, tracked_by
-    from ._recorder import NeedsValuesError, Recorder, ValuesFromRecorder, map_inputs
+    from ._recorder import NotRecordedError, Recorder, ValuesFromRecorder, map_inputs
 
     name = type(module).__name__
     args, kwargs = _arguments(module, inputs)
@@ -144,18 +157,15 @@ def _run(module: nn.Module, inputs: Any) -> Network:
             stack.enter_context(ValuesFromRecorder(recorder))
             stack.enter_context(recorder)
             output = module(*args, **kwargs)
-    except (CaptureError, MemoryError):
+    except (CaptureError, MemoryError, RecursionError):
         raise
     # Anything can go wrong where a module runs on what it was not made for.
     except Exception as error:
         where = _place_of(error, module, recorder.where)
-        if isinstance(error, NeedsValuesError) or "called on meta tensors" in str(error):
-            reason = error if isinstance(error, NeedsValuesError) else NeedsValuesError()
-            raise CaptureError(
-                f"{name} needs values, but is captured without any: {reason}{where}. Only what does"
-                " not depend on values of the input can be captured; capture the part of the module"
-                " before, or replace the branch by one that is fixed"
-            ) from error
+        if "called on meta tensors" in str(error):
+            error = NotRecordedError.for_values("what it does depends on what is in a tensor")
+        if isinstance(error, NotRecordedError):
+            raise CaptureError(f"{name} cannot be captured{where}: {error}") from error
         shapes = ", ".join(map(str, given))
         raise CaptureError(
             f"{name} fails on inputs of shape {shapes}{where}: {type(error).__name__}:"
@@ -230,7 +240,10 @@ def _with_tensors(module: nn.Module, value: Any) -> Any:
     if min(sizes) < 1:
         raise CaptureError(f"a shape has to be of positive numbers, got {shown(value)}")
     floats = (each.dtype for each in module.parameters() if each.is_floating_point())
-    return torch.empty(sizes, dtype=next(floats, torch.float32), device="meta")
+    try:
+        return torch.empty(sizes, dtype=next(floats, torch.float32), device="meta")
+    except (RuntimeError, TypeError) as error:
+        raise CaptureError(f"no tensor can have the shape {shown(value)}") from error
 
 
 def _is_shape(value: Any) -> bool:

@@ -24,8 +24,16 @@ _MOST_KNOWN = 100_000
 _MOST_KNOWN_WEIGHTS = 1_000
 
 
-class NeedsValuesError(RuntimeError):
-    """What a module does depends on the values of a tensor that has none."""
+class NotRecordedError(RuntimeError):
+    """What a module does cannot be recorded; the message says why, and what to do."""
+
+    @classmethod
+    def for_values(cls, reason: str) -> NotRecordedError:
+        return cls(
+            f"it needs values, but runs on tensors without any: {reason}. Only what does not depend"
+            " on values of the input can be captured; capture the part of the module before, or"
+            " replace the branch by one that is fixed"
+        )
 
 
 @dataclass(slots=True)
@@ -55,11 +63,16 @@ class _Operator:
     returns_values: bool
     shape_needs_values: bool
 
-    def failure(self) -> RuntimeError:
+    def failure(self) -> NotRecordedError:
         """Say why it cannot run without values."""
         if self.shape_needs_values:
-            return NeedsValuesError(f"the shape of what {self.name} returns depends on values")
-        return RuntimeError(f"PyTorch has no rule for the shape of what {self.name} returns")
+            reason = f"the shape of what {self.name} returns depends on them"
+            return NotRecordedError.for_values(reason)
+        return NotRecordedError(
+            f"PyTorch has no rule for the shape of what its operator {self.name} returns. Capture"
+            " a module before it is quantised; for operators of your own there is"
+            " torch.library.register_fake"
+        )
 
 
 class Recorder(TorchDispatchMode):
@@ -152,7 +165,7 @@ class Recorder(TorchDispatchMode):
         memory = self._memory_of(tensor)
         if id(tensor) not in memory.values:
             if memory.original is None:
-                raise NeedsValuesError("what it does depends on the values of a tensor")
+                raise NotRecordedError.for_values("what it does depends on what is in a tensor")
             memory.values[id(tensor)] = memory.original.detach().to("cpu", copy=True)
         return memory.values[id(tensor)]
 
@@ -198,7 +211,10 @@ class Recorder(TorchDispatchMode):
                 output = func(args[0], self.values_of(args[1]), *args[2:])
             else:
                 output = run_without_values(func, args, kwargs)
-        except NotImplementedError as error:
+        except RuntimeError as error:
+            has_no_rule = isinstance(error, NotImplementedError)
+            if not (has_no_rule or operator.name == "repeat_interleave"):
+                raise
             if not is_known:
                 raise operator.failure() from error
             # The shape depends on values, but on known ones.
