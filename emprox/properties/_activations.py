@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +30,6 @@ _LEVELS, _LEAST, _MOST = 8, -160, 120
 _NO_VARIANCE = 1e-30
 
 
-def _sigmoid(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-x))
-
-
 def _softplus(x: Floats) -> Floats:
     return np.logaddexp(0, x)
 
@@ -49,12 +46,12 @@ _FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "relu6": _relu6,
     "hardtanh": _relu6,
     # The usual approximation, which spares the error function.
-    "gelu": lambda x: x * _sigmoid(1.702 * x),
-    "silu": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: x * expit(1.702 * x),
+    "silu": lambda x: x * expit(x),
     "mish": lambda x: x * np.tanh(_softplus(x)),
     "hardswish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
     "hardsigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
-    "sigmoid": _sigmoid,
+    "sigmoid": expit,
     "tanh": np.tanh,
     "elu": _elu,
     "celu": _elu,
