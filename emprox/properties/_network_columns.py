@@ -289,6 +289,6 @@ GROUPS: dict[str, Callable[[NetworkFacts], Row]] = {
     "layers": layers,
     "functions": functions,
     "attention": attention,
-    "paths": lambda facts: path_columns(facts.flow),
-    "signals": lambda facts: signal_columns(facts.flow),
+    "paths": lambda facts: path_columns(facts.signals),
+    "signals": lambda facts: signal_columns(facts.signals),
 }

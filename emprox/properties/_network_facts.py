@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..networks import Network
 from ._network_flow import Flow
+from ._network_signals import Signals
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -69,9 +70,9 @@ class NetworkFacts:
         return self._names.among(names)
 
     @cached_property
-    def flow(self) -> Flow:
-        """Return what the network carries from its input to its output."""
-        return Flow(self.network)
+    def signals(self) -> Signals:
+        """Return the signals that the network carries from its input to its output."""
+        return Signals(Flow(self.network))
 
     @cached_property
     def head(self) -> NDArray[np.intp]:

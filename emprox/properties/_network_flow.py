@@ -26,6 +26,7 @@ class Flow:
         self.values: list[int] = operations.n_values.tolist()
         self.channels: list[int] = operations.out_channels.tolist()
         self.kernels: list[int] = operations.kernel.tolist()
+        self.dilations: list[int] = operations.dilation.tolist()
         self._positions: list[int] = operations.positions.tolist()
         # What each operation reads and carries on, and whether it is multiplied with a gate.
         self.reads: list[list[int]] = [[] for _ in self.kinds]

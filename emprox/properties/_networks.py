@@ -89,20 +89,23 @@ class NetworkProperties(ArchitectureTransformer):
     attention
         logarithms of heads and windows, of channels of a head, queries and keys.
     paths
-        Of the paths from input to output ``log(sum over paths of the product of gains)`` for
-        eleven sets of gains of layers wider than 1, of width 1, and depthwise, of pooling and of
-        attention; with all of them 1 it is the logarithm of the number of paths. Logarithms of the
-        most, the fewest and the mean number on a path of layers, layers wider than 1 and of width
-        1, poolings, and of the radius that kernels add up to; numbers of places where paths join.
-        Paths lead through what is carried on, not through what it is multiplied with, such as a
-        gate or the shares of attention.
+        ``log(sum over paths of the product of gains)`` of all paths from input to output, for
+        eleven sets of gains of wide layers (whose kernel is wider than 1), of narrow, and of
+        depthwise ones, of pooling and of attention; with all of them 1 it is the logarithm of the
+        number of paths. The same where each path counts by its share of the variance of the
+        output. ``log(1 + length)`` of the longest, the shortest and the mean path, in layers, wide
+        and narrow layers, poolings and in the radius that kernels add up to; the same means by
+        variance, and the entropy of the shares. Kinds of branches where paths join, for each
+        layer. Paths lead through what is carried on, not through what it is multiplied with, such
+        as gates or the shares of attention.
     signals
         mean-field propagation from the input to the last operation of more than one position, with
-        PyTorch's initialisation: variance, power (variance and squared mean), correlation for two
-        inputs whose own is 0.8, and mean squared jacobian; powers and correlations in thirds of
-        the layers; the squared gradients that reach the weights; of what sizes signals are where
-        several are added up. Activations map them as their Hermite coefficients say; layers keep a
-        third of the power; a gate lets half through; and copies of a signal add up coherently.
+        PyTorch's initialisation: at the end variance, power (variance and squared mean),
+        correlation for two inputs whose own is 0.8, and mean squared jacobian; means, spread and
+        extremes over the layers of the power that they read and of the squared gradients that reach
+        their weights. Activations map signals as their Hermite coefficients say; layers keep a
+        third of the power; normalisation makes it 1; a gate lets half of an amplitude through;
+        independent signals add up in power, copies of one in amplitude.
 
     Columns that are the same for all networks given to `fit` are left out.
 

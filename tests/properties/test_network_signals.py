@@ -76,7 +76,7 @@ class TestPaths:
     def test_measures_the_most_the_fewest_and_the_mean(self):
         columns = paths(Branches(conv(), nn.Sequential(conv(5), conv(1), conv()), conv(1)))[0]
         found = [
-            math.expm1(columns[f"log {which} {what} on a path"])
+            math.expm1(columns[f"log {which} {what} of a path"])
             for which in ("most", "fewest", "mean")
             for what in ("layers", "radius")
         ]
