@@ -146,14 +146,14 @@ def _run(module: nn.Module, inputs: Any) -> Network:
         return recorder.add_input(tensor)
 
     try:
-        args, kwargs = map_inputs(without_values, args), map_inputs(without_values, kwargs)
-        if not given:
-            raise CaptureError(f"inputs of {name} hold no tensor and no shape: {shown(inputs)}")
         with ExitStack() as stack:
             stack.enter_context(one_at_a_time)
             stack.enter_context(left_as_it_was(module))
             stack.enter_context(tracked_by(recorder))
             stack.enter_context(plain_torch(module))
+            args, kwargs = map_inputs(without_values, args), map_inputs(without_values, kwargs)
+            if not given:
+                raise CaptureError(f"inputs of {name} hold no tensor and no shape: {shown(inputs)}")
             stack.enter_context(ValuesFromRecorder(recorder))
             stack.enter_context(recorder)
             output = module(*args, **kwargs)

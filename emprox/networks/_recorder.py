@@ -183,6 +183,11 @@ class Recorder(TorchDispatchMode):
             )
         return self._replaced[id(tensor)]
 
+    def set_data(self, tensor: Tensor, values: Tensor) -> None:
+        """Let another tensor stand for one of the module, which is not changed itself."""
+        self._alive.append(tensor)
+        self._replaced[id(tensor)] = self.stand_in(values)
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -324,6 +329,7 @@ class ValuesFromRecorder(TorchFunctionMode):
 
     _OF_FIRST = frozenset([Tensor.tolist, Tensor.numpy, Tensor.__array__])
     _OF_LISTS = frozenset([torch.tensor, torch.as_tensor, torch.asarray])
+    _SET_DATA = vars(torch._C.TensorBase)["data"].__set__
     # They want all tensors on one device, but how long sequences are, if packed, on the processor.
     _RECURRENT = frozenset(
         [
@@ -345,6 +351,8 @@ class ValuesFromRecorder(TorchFunctionMode):
         values_of = self._recorder.values_of
         if func in self._OF_FIRST or (func in self._OF_LISTS and isinstance(args[0], list | tuple)):
             args = map_tensors(values_of, args[0]), *args[1:]
+        elif func == self._SET_DATA:
+            return self._recorder.set_data(*args)
         elif func in self._RECURRENT:
             lengths = args[1]
             args = map_tensors(self._recorder.stand_in, args)
