@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from ..networks import Network
+import numpy as np
+from numpy.typing import NDArray
+
+from ..networks import Network, Operations
 
 LAYERS = ("convolution", "linear", "recurrent")
 # What an operation is on a path.
 COPY, WIDE, NARROW, DEPTHWISE, POOLING, ATTENTION = range(6)
 # A factor with so many times fewer values than the product is a gate.
 _SMALLER = 4
+# What leaves shares, such as those of a softmax, what they are.
+_OF_SHARES = ("multiply", "other", "add")
 
 
 class Flow:
@@ -23,69 +28,70 @@ class Flow:
         self.network = network
         self.kinds: list[str] = operations.kind.tolist()
         self.names: list[str] = operations.name.tolist()
-        self.values: list[int] = operations.n_values.tolist()
         self.channels: list[int] = operations.out_channels.tolist()
         self.kernels: list[int] = operations.kernel.tolist()
         self.dilations: list[int] = operations.dilation.tolist()
-        self._positions: list[int] = operations.positions.tolist()
+        self.roles: list[int] = _roles(operations).tolist()
         # What each operation reads and carries on, and whether it is multiplied with a gate.
         self.reads: list[list[int]] = [[] for _ in self.kinds]
         for source, target in network.edges.tolist():
             self.reads[target].append(source)
         self.is_gated = [False] * len(self.kinds)
-        self._leave_out_factors()
+        self._leave_out_factors(operations.n_values.tolist())
         self._find_ways()
-        depthwise = (operations.groups > 1) & (operations.groups == operations.in_channels)
-        self._is_depthwise: list[bool] = depthwise.tolist()
-        self.roles = [self._role(number) for number in range(len(self.kinds))]
         self.layers = [number for number in self.order if self.kinds[number] in LAYERS]
         self.outputs = [number for number in self.order if self.kinds[number] == "output"]
         # The last with more than one position: what comes after it is the head.
         inside = [n for n in self.order if self.kinds[n] not in ("input", "output")]
-        several = [n for n in inside if self._positions[n] > 1]
+        positions = operations.positions.tolist()
+        several = [number for number in inside if positions[number] > 1]
         self.end = (several or inside or self.order)[-1]
         # The layers until there.
         self.body = [number for number in self.layers if number <= self.end] or self.layers
 
-    def _leave_out_factors(self) -> None:
-        is_share = [False] * len(self.kinds)
+    def _leave_out_factors(self, values: list[int]) -> None:
+        # What are shares: what a softmax wrote, and what follows.
+        is_share: set[int] = set()
         for number, (kind, reads) in enumerate(zip(self.kinds, self.reads, strict=True)):
             if kind == "softmax":
-                is_share[number] = True
-            elif len(reads) == 1:
-                is_share[number] = kind in ("multiply", "other", "add") and is_share[reads[0]]
-            elif kind == "multiply":
-                most = max((self.values[each] for each in reads), default=0)
-                carried = [each for each in reads if self.values[each] * _SMALLER > most]
+                is_share.add(number)
+            elif kind == "multiply" and len(reads) > 1:
+                most = max(values[each] for each in reads)
+                carried = [each for each in reads if values[each] * _SMALLER > most]
                 self.is_gated[number] = len(carried) < len(reads)
                 self.reads[number] = carried
-            elif kind == "matmul":
-                self.reads[number] = [each for each in reads if not is_share[each]] or reads
+            elif is_share and kind == "matmul":
+                self.reads[number] = [each for each in reads if each not in is_share] or reads
+            elif len(reads) == 1 and reads[0] in is_share and kind in _OF_SHARES:
+                is_share.add(number)
 
     def _find_ways(self) -> None:
         """Find which operations lead to an output, and which all ways lead through."""
-        self.last_read = [0] * len(self.kinds)
+        last_read = [0] * len(self.kinds)
         leads = [kind == "output" for kind in self.kinds]
         for number in range(len(leads) - 1, -1, -1):
             if leads[number]:
                 for source in self.reads[number]:
-                    leads[source] = True
-                    self.last_read[source] = max(self.last_read[source], number)
+                    # The first that is seen of those that read it is the last.
+                    if not leads[source]:
+                        leads[source] = True
+                        last_read[source] = number
         self.order = [number for number, does in enumerate(leads) if does]
         self.is_shared_by_all = [False] * len(leads)
         open_until = 0
         for number in self.order:
-            self.is_shared_by_all[number] = open_until <= number
-            open_until = max(open_until, self.last_read[number])
+            if open_until <= number:
+                self.is_shared_by_all[number] = True
+            if last_read[number] > open_until:
+                open_until = last_read[number]
 
-    def _role(self, number: int) -> int:
-        kind = self.kinds[number]
-        if kind == "convolution":
-            if self._is_depthwise[number]:
-                return DEPTHWISE
-            return WIDE if self.kernels[number] > 1 else NARROW
-        if kind in LAYERS:
-            return NARROW
-        if kind == "pooling" and self._positions[number] > 1:
-            return POOLING
-        return ATTENTION if kind == "matmul" else COPY
+
+def _roles(operations: Operations) -> NDArray[np.int64]:
+    kinds, groups, kernels = operations.kind, operations.groups, operations.kernel
+    is_convolution = kinds == "convolution"
+    roles = np.where(is_convolution, np.where(kernels > 1, WIDE, NARROW), COPY)
+    roles[is_convolution & (groups > 1) & (groups == operations.in_channels)] = DEPTHWISE
+    roles[(kinds == "linear") | (kinds == "recurrent")] = NARROW
+    roles[(kinds == "pooling") & (operations.positions > 1)] = POOLING
+    roles[kinds == "matmul"] = ATTENTION
+    return roles
