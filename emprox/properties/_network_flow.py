@@ -28,6 +28,8 @@ class Flow:
         self.network = network
         self.kinds: list[str] = operations.kind.tolist()
         self.names: list[str] = operations.name.tolist()
+        self.values: list[int] = operations.n_values.tolist()
+        self.positions: list[int] = operations.positions.tolist()
         self.channels: list[int] = operations.out_channels.tolist()
         self.kernels: list[int] = operations.kernel.tolist()
         self.dilations: list[int] = operations.dilation.tolist()
@@ -37,14 +39,13 @@ class Flow:
         for source, target in network.edges.tolist():
             self.reads[target].append(source)
         self.is_gated = [False] * len(self.kinds)
-        self._leave_out_factors(operations.n_values.tolist())
+        self._leave_out_factors(self.values)
         self._find_ways()
         self.layers = [number for number in self.order if self.kinds[number] in LAYERS]
         self.outputs = [number for number in self.order if self.kinds[number] == "output"]
         # The last with more than one position: what comes after it is the head.
         inside = [n for n in self.order if self.kinds[n] not in ("input", "output")]
-        positions = operations.positions.tolist()
-        several = [number for number in inside if positions[number] > 1]
+        several = [number for number in inside if self.positions[number] > 1]
         self.end = (several or inside or self.order)[-1]
         # The layers until there.
         self.body = [number for number in self.layers if number <= self.end] or self.layers

@@ -208,6 +208,10 @@ def signal_columns(signals: Signals) -> dict[str, float]:
         "log jacobian over power": _log(jacobian / (power + _TINY), 1e-12),
         "log jacobian for each layer": _log(jacobian, 1e-12) / max(len(body), 1),
         "log gradient at the input": _log(gradients[flow.order[0]], 1e-12),
+        "log values at the end": math.log(max(flow.values[end], 1)),
+        "log positions at the end": math.log(max(flow.positions[end], 1)),
+        "log fewest values of a layer": _log_least([flow.values[number] for number in body]),
+        "log fewest channels of a layer": _log_least([flow.channels[number] for number in body]),
         "mean correlation": _mean(correlations),
         "mean log power": _mean(powers),
         "spread of log power": float(powers.std()) if len(body) else 0.0,
@@ -224,6 +228,10 @@ def signal_columns(signals: Signals) -> dict[str, float]:
 
 def _mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else 0.0
+
+
+def _log_least(sizes: list[int]) -> float:
+    return math.log(max(min(sizes, default=1), 1))
 
 
 @overload

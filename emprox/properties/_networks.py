@@ -103,9 +103,10 @@ class NetworkProperties(ArchitectureTransformer):
         PyTorch's initialisation: at the end variance, power (variance and squared mean),
         correlation for two inputs whose own is 0.8, and mean squared jacobian; means, spread and
         extremes over the layers of the power that they read and of the squared gradients that reach
-        their weights. Activations map signals as their Hermite coefficients say; layers keep a
-        third of the power; normalisation makes it 1; a gate lets half of an amplitude through;
-        independent signals add up in power, copies of one in amplitude.
+        their weights; of how many values the signal consists, at the end and at the least.
+        Activations map signals as their Hermite coefficients say; layers keep a third of the power;
+        normalisation makes it 1; a gate lets half of an amplitude through; independent signals add
+        up in power, copies of one in amplitude.
 
     Columns that are the same for all networks given to `fit` are left out.
 
