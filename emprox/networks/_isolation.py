@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import random
 import threading
@@ -34,7 +35,7 @@ def left_as_it_was(module: nn.Module) -> Iterator[None]:
     attributes = [dict(each.__dict__) for each in parts]
     # Parameters, buffers, submodules and hooks are in containers of their own.
     contents = [
-        [(held, type(held)(held)) for held in each.values() if type(held) in _CONTAINERS]
+        [(held, held.copy() if held else ()) for held in each.values() if type(held) in _CONTAINERS]
         for each in attributes
     ]
     random_state = random.getstate()
@@ -60,16 +61,16 @@ def left_as_it_was(module: nn.Module) -> Iterator[None]:
 
 def _refill(held: Any, content: Any) -> None:
     """Give a container back what was in it, in the same order."""
-    if isinstance(held, dict):
-        now, before = list(held.items()), list(content.items())
-        is_same = len(now) == len(before) and all(
-            a is c and b is d for (a, b), (c, d) in zip(now, before, strict=True)
-        )
-    else:
-        is_same = len(held) == len(content) and all(map(operator.is_, held, content))
-    if not is_same:
+    now, before = _flat(held), _flat(content)
+    if len(now) != len(before) or not all(map(operator.is_, now, before)):
         held.clear()
         held.extend(content) if isinstance(held, list) else held.update(content)
+
+
+def _flat(container: Any) -> list[Any]:
+    if isinstance(container, dict):
+        return list(itertools.chain(*container.items()))
+    return list(container)
 
 
 @contextmanager

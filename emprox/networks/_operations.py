@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import flop_registry
 
 from ._kinds import KIND_OF
+from ._meta import map_tensors
 
 
 @dataclass(slots=True)
@@ -35,7 +36,13 @@ class Operation:
 def count_multiply_adds(func: Any, args: Any, kwargs: Any, output: Any) -> int:
     """Count as PyTorch does: a multiplication and an addition are two of its operations."""
     count = flop_registry.get(func.overloadpacket)
-    return 0 if count is None else count(*args, **kwargs, out_val=output) // 2
+    if count is None:
+        return 0
+    of_shapes = getattr(count, "__wrapped__", None)
+    if of_shapes is None:
+        return count(*args, **kwargs, out_val=output) // 2
+    args, kwargs, output = map_tensors(lambda each: each.shape, [args, kwargs, output])
+    return of_shapes(*args, **kwargs, out_shape=output) // 2
 
 
 def describe(operation: Operation, args: Any, channels: int, is_activation: Any) -> None:
