@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..graphs import WIRE, Graphs
 from ..graphs._graphs import IntArray
+from ._building import NetworkSizes
 from ._chains import ChainSpace
 from ._parsing import refuse
 from ._signals import CellPosition, SignalOperation, Skeleton
+
+if TYPE_CHECKING:
+    from ..networks._benchmarks._blocks import BenchmarkNetwork
 
 IDENTITY = 0
 # Number of layers of each stage; the first of them halves the resolution and doubles the channels.
 STAGES = (2, 3, 3)
 # The layers of each stage after its first, which changes resolution and channels.
 _INNER_LAYERS = (slice(1, 2), slice(3, 5), slice(6, 8))
+_IS_FIRST = np.array([layer == 0 for n_layers in STAGES for layer in range(n_layers)])
 _DIGITS = re.compile("[0-2]{8}")
 
 
@@ -92,6 +98,7 @@ class NASBenchMacroSpace(ChainSpace):
     # The stem puts out 32 channels at a resolution of 32, which the first stage doubles and halves.
     skeleton = Skeleton((CellPosition(width=64, resolution=16),))
     accepted = "a text of eight digits such as '21020211', eight blocks"
+    _network_sizes = NetworkSizes(n_classes=10, channels=32)
 
     def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write networks as chains of layers.
@@ -108,9 +115,8 @@ class NASBenchMacroSpace(ChainSpace):
             its own; other identities are wires. Widths and resolutions are those after a layer.
         """
         matrix = self._check(decisions)
-        strided = np.array([layer == 0 for n_layers in STAGES for layer in range(n_layers)])
         kept = np.where(matrix == IDENTITY, WIRE, matrix)
-        operations = np.where(strided, matrix + len(self.operations), kept)
+        operations = np.where(_IS_FIRST, matrix + len(self.operations), kept)
         n_halved = np.broadcast_to(np.repeat(np.arange(len(STAGES)), STAGES), matrix.shape)
         names = [operation.name for operation in self.signal_operations]
         numbers = {"widths": 2.0**n_halved, "resolutions": 0.5**n_halved}
@@ -135,6 +141,12 @@ class NASBenchMacroSpace(ChainSpace):
             order = np.argsort(block == IDENTITY, axis=1, kind="stable")
             matrix[:, layers] = np.take_along_axis(block, order, axis=1)
         return matrix
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ..networks._benchmarks._nasbench_macro import NASBenchMacroNetwork
+
+        blocks = [self.operations[choice] for choice in decisions]
+        return NASBenchMacroNetwork(blocks, _IS_FIRST.tolist(), **sizes)
 
     def _write_text(self, choices: Sequence[int]) -> str:
         return "".join(map(str, choices))

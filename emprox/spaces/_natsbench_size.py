@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..graphs import Graphs
+from ..graphs._graphs import IntArray
+from ._building import NetworkSizes
 from ._chains import ChainSpace
 from ._parsing import refuse
 from ._signals import CellPosition, SignalOperation, Skeleton
 
+if TYPE_CHECKING:
+    from ..networks._benchmarks._blocks import BenchmarkNetwork
+
 CHANNELS = (8, 16, 24, 32, 40, 48, 56, 64)
 _EXAMPLE = "8:16:24:32:40"
-# All networks have the NAS-Bench-201 cell |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+
-# |skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2| as their layers 0, 2 and 4, and a residual block,
-# which halves the resolution, as the layers 1 and 3. Weights for each pair of a channel before the
-# layer and one in it, and for each pair of two in it: of the cell's convolutions two read its
-# input, as one of the block's two does, together with its shortcut.
+# All networks have this NAS-Bench-201 cell as their layers 0, 2 and 4, and a residual block,
+# which halves the resolution, as the layers 1 and 3.
+_CELL = [(0, 1, "nor_conv_3x3"), (0, 2, "nor_conv_3x3"), (1, 2, "nor_conv_3x3")]
+_CELL += [(0, 3, "skip_connect"), (1, 3, "nor_conv_3x3"), (2, 3, "nor_conv_3x3")]
+# Weights for each pair of a channel before the layer and one in it, and for each pair of two in
+# it: of the cell's convolutions two read its input, as one of the block's two does, together with
+# its shortcut. The cell's skip connection is a convolution 1x1 where the channels change.
 _IS_CELL = np.array([True, False, True, False, True])
 _OUTER = np.where(_IS_CELL, 2 * 9, 9 + 1)
 _INNER = np.where(_IS_CELL, 3 * 9, 9)
@@ -69,6 +76,7 @@ class NATSBenchSizeSpace(ChainSpace):
     )
     skeleton = Skeleton((CellPosition(width=64, resolution=32),))
     accepted = f"a text such as {_EXAMPLE!r}, five numbers of channels"
+    _network_sizes = NetworkSizes(n_classes=10)
 
     def signal_graphs(self, decisions: ArrayLike) -> tuple[Graphs, ...]:
         """Write networks as chains of cells and reductions, which differ in their widths alone.
@@ -87,11 +95,17 @@ class NATSBenchSizeSpace(ChainSpace):
         matrix = self._check(decisions)
         channels = np.array(CHANNELS)[matrix] / self.skeleton.positions[0].width
         before = np.hstack([channels[:, :1], channels[:, :-1]])
-        squares = (_OUTER * before * channels + _INNER * channels**2) / (_OUTER + _INNER)
+        outer = _OUTER + (_IS_CELL & (before != channels))
+        squares = (outer * before * channels + _INNER * channels**2) / (_OUTER + _INNER)
         operations = np.broadcast_to(np.where(_IS_CELL, 0, 1), matrix.shape)
         resolutions = np.broadcast_to(0.5 ** (~_IS_CELL).cumsum(), matrix.shape)
         numbers = {"widths": np.sqrt(squares), "resolutions": resolutions}
         return (Graphs.chain(operations, ("cell", "reduction"), numbers),)
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ..networks._benchmarks._nasbench201 import NASBench201Network
+
+        return NASBench201Network(_CELL, [CHANNELS[choice] for choice in decisions], **sizes)
 
     def _write_text(self, choices: Sequence[int]) -> str:
         return ":".join(str(CHANNELS[choice]) for choice in choices)

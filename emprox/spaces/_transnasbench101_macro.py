@@ -6,15 +6,20 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..graphs import WIRE, Graphs
 from ..graphs._graphs import IntArray
+from ._building import NetworkSizes
 from ._chains import ChainSpace
 from ._parsing import refuse
 from ._signals import CellPosition, SignalOperation, Skeleton
+
+if TYPE_CHECKING:
+    from ..networks._benchmarks._blocks import BenchmarkNetwork
 
 _TEXT = re.compile(r"(?:64-)?([0-9]{1,6})(?:-basic)?")
 _EXAMPLE = "64-1234-basic"
@@ -81,6 +86,7 @@ class TransNASBench101MacroSpace(ChainSpace):
     # Images of 256 x 256 leave the stem with 64 channels and a resolution of 64.
     skeleton = Skeleton((CellPosition(width=64, resolution=64),))
     accepted = f"a text such as {_EXAMPLE!r}, four to six modules"
+    _network_sizes = NetworkSizes(n_classes=47, channels=64, n_cells=2)
 
     @cached_property
     def size(self) -> int:
@@ -113,6 +119,11 @@ class TransNASBench101MacroSpace(ChainSpace):
         }
         names = [operation.name for operation in self.signal_operations]
         return (Graphs.chain(blocks, names, numbers),)
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ..networks._benchmarks._transnasbench101 import TransNASBench101Network
+
+        return TransNASBench101Network.of_blocks(decisions[decisions > 0].tolist(), **sizes)
 
     def _faults(self, decisions: IntArray) -> dict[str, NDArray[np.bool_]]:
         present = decisions != 0

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..graphs._graphs import IntArray
+from ._building import NetworkSizes
 from ._edge_cells import EdgeCellSpace
 from ._parsing import refuse
 from ._signals import SignalOperation, Skeleton
+
+if TYPE_CHECKING:
+    from ..networks._benchmarks._blocks import BenchmarkNetwork
 
 # 64 channels, and a fixed skeleton of five modules; the macro space is what varies these.
 _SKELETON = "64-41414-"
@@ -93,6 +99,13 @@ class TransNASBench101MicroSpace(EdgeCellSpace):
         (128, 256, 512), (32, 16, 8), n_cells=(4, 4, 2), strided=True, first=True
     )
     accepted = f"a text such as {_EXAMPLE!r}, six operations"
+    _network_sizes = NetworkSizes(n_classes=47, channels=64, n_cells=2)
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ..networks._benchmarks._transnasbench101 import TransNASBench101Network
+
+        edges = self._live_edges(decisions)
+        return TransNASBench101Network.of_cells(edges, types=(4, 1, 4, 1, 4), **sizes)
 
     def _write_text(self, choices: Sequence[int]) -> str:
         return _SKELETON + "{}_{}{}_{}{}{}".format(*choices)

@@ -7,13 +7,14 @@ from functools import cached_property
 from itertools import permutations
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...graphs import WIRE, Architecture, Graphs
 from .._base import SearchSpace
+from .._building import NetworkSizes
 from .._parsing import read_choices, refuse
 from .._sequences import IntArray, TokenSequence, adjacency_sequence, decision_sequence
 from .._signals import CellPosition, SignalOperation, Skeleton
@@ -27,6 +28,9 @@ from ._genotypes import (
     read_text,
     read_usual,
 )
+
+if TYPE_CHECKING:
+    from ...networks._benchmarks._blocks import BenchmarkNetwork
 
 # Liu et al. (2019), section 3.1.1. A separable convolution is twice ReLU, depthwise convolution,
 # convolution 1x1 and batch normalisation, so that twice 3x3 sees 5x5. A dilated one is the same
@@ -164,6 +168,7 @@ class DARTSSpace(SearchSpace):
     signal_operations = SIGNAL_OPERATIONS
     skeleton = SKELETON
     accepted = ACCEPTED
+    _network_sizes = NetworkSizes(n_classes=10, channels=32, n_cells=2)
 
     @cached_property
     def sequences(self) -> Mapping[str, TokenSequence]:
@@ -233,6 +238,14 @@ class DARTSSpace(SearchSpace):
             np.minimum(best, written, out=best, where=leads_forward)
         digits = best[:, None] // places % n_codes
         return np.stack(np.divmod(digits, n_operations), axis=2).reshape(matrix.shape)
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ...networks._benchmarks._darts import DARTSNetwork
+
+        pairs = [
+            (source, OPERATIONS[choice]) for source, choice in decisions.reshape(-1, 2).tolist()
+        ]
+        return DARTSNetwork(pairs[: 2 * N_NODES], pairs[2 * N_NODES :], **sizes)
 
     def _whole(self, decisions: ArrayLike) -> Graphs:
         cells = self.graphs(decisions)

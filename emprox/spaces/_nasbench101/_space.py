@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...graphs import Architecture, ArchitectureError, Graphs
 from ...utils._texts import shown
 from .._base import SearchSpace
+from .._building import NetworkSizes
 from .._parsing import read_choices, refuse
 from .._sequences import IntArray, TokenSequence, adjacency_sequence, path_sequence
 from .._signals import SignalOperation, Skeleton
@@ -31,6 +32,9 @@ from ._cells import (
     signal_graphs,
     write_nodes,
 )
+
+if TYPE_CHECKING:
+    from ...networks._benchmarks._blocks import BenchmarkNetwork
 
 MAX_EDGES = 9
 # Number of valid sets of edges, by the number of inner nodes.
@@ -143,6 +147,7 @@ class NASBench101Space(SearchSpace):
         "a text such as '0110000100010000:input,conv3x3-bn-relu,maxpool3x3,output', a pair"
         " (matrix, operations) or the 26 decisions"
     )
+    _network_sizes = NetworkSizes(n_classes=10, channels=128, n_cells=3)
 
     @cached_property
     def sequences(self) -> Mapping[str, TokenSequence]:
@@ -191,6 +196,15 @@ class NASBench101Space(SearchSpace):
 
     def canonicalize(self, decisions: ArrayLike) -> IntArray:
         return from_keys(least_keys(self._live(decisions)))
+
+    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
+        from ...networks._benchmarks._nasbench101 import NASBench101Network
+
+        (live,) = self._live(decisions[None])
+        joined, chosen = np.split(live, [len(EDGES)])
+        edges = [edge for edge, is_there in zip(EDGES, joined, strict=True) if is_there]
+        nodes = {n: OPERATIONS[c] for n, c in zip(INNER, chosen, strict=True) if c != NO_NODE}
+        return NASBench101Network(edges, nodes, **sizes)
 
     def _live(self, decisions: ArrayLike) -> IntArray:
         """Leave out what is on no path; absent nodes may then come before others."""
