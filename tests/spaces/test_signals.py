@@ -232,75 +232,21 @@ def test_weights_of_nasbench101_are_near_those_of_the_networks():
     assert np.corrcoef(np.log(counted), np.log(weights))[0, 1] > 0.999
 
 
-def conv(c_in, c_out, kernel_size=1, groups=1):
-    return nn.Conv2d(c_in, c_out, kernel_size, groups=groups, bias=False)
-
-
-def norm(c):
-    return nn.BatchNorm2d(c)
-
-
-def separable(c, kernel_size, times):
-    return [
-        layer
-        for _ in range(times)
-        for layer in (conv(c, c, kernel_size, groups=c), conv(c, c), norm(c))
-    ]
-
-
-def mobile(c_in, c_out, kernel_size, expansion):
-    c = c_in * expansion
-    outer = conv(c_in, c), norm(c), conv(c, c_out), norm(c_out)
-    return [*outer, conv(c, c, kernel_size, groups=c), norm(c)]
-
-
-def basic(c_in, c_out, shortcut):
-    layers = [conv(c_in, c_out, 3), norm(c_out), conv(c_out, c_out, 3), norm(c_out)]
-    return layers + [conv(c_in, c_out), norm(c_out)] * shortcut
-
-
-C = 200
-CONV3, CONV1 = [conv(C, C, 3), norm(C)], [conv(C, C), norm(C)]
-LAYERS = {
-    "nasbench101": {"conv3x3-bn-relu": CONV3, "conv1x1-bn-relu": CONV1, "projection": CONV1},
-    "nasbench201": {"nor_conv_3x3": CONV3, "nor_conv_1x1": CONV1},
-    "transnasbench101_micro": {"conv3x3": CONV3, "conv1x1": CONV1},
-    "transnasbench101_macro": {
-        "same": basic(C, C, False),
-        "double_channels": basic(C // 2, C, True),
-        "halve_resolution": basic(C, C, True),
-        "double_and_halve": basic(C // 2, C, True),
-        "second block": basic(C, C, False),
-    },
-    "darts": {
-        "sep_conv_3x3": separable(C, 3, 2),
-        "sep_conv_5x5": separable(C, 5, 2),
-        "dil_conv_3x3": separable(C, 3, 1),
-        "dil_conv_5x5": separable(C, 5, 1),
-    },
-    "nasbench_macro": {
-        "mb3_k3": mobile(C, C, 3, 3),
-        "mb6_k5": mobile(C, C, 5, 6),
-        "identity, strided": [conv(C // 2, C), norm(C)],
-        "mb3_k3, strided": mobile(C // 2, C, 3, 3),
-        "mb6_k5, strided": mobile(C // 2, C, 5, 6),
-    },
-    "nasbench_asr": {
-        "linear": [nn.Linear(C, C)],
-        "conv5": [nn.Conv1d(C, C, 5, groups=100)],
-        "conv5d2": [nn.Conv1d(C, C, 5, groups=100)],
-        "conv7": [nn.Conv1d(C, C, 7, groups=100)],
-        "conv7d2": [nn.Conv1d(C, C, 7, groups=100)],
-    },
-}
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_weights_of_operations_are_those_of_their_layers(name):
-    found = {o.name: o.mixing * C**2 + o.depthwise * C for o in get_space(name).signal_operations}
+def test_weights_of_nasbench_asr_are_those_of_the_layers():
+    # Those of the spaces that build networks are in tests/networks/test_to_torch.py.
+    c = 200
+    layers = {
+        "linear": nn.Linear(c, c),
+        "conv5": nn.Conv1d(c, c, 5, groups=100),
+        "conv5d2": nn.Conv1d(c, c, 5, groups=100),
+        "conv7": nn.Conv1d(c, c, 7, groups=100),
+        "conv7d2": nn.Conv1d(c, c, 7, groups=100),
+    }
+    operations = get_space("nasbench_asr").signal_operations
+    found = {o.name: o.mixing * c**2 + o.depthwise * c for o in operations}
     expected = {
-        operation: sum(weights.numel() for layer in layers for weights in layer.parameters())
-        for operation, layers in LAYERS[name].items()
+        name: sum(weights.numel() for weights in layer.parameters())
+        for name, layer in layers.items()
     }
     assert found == pytest.approx(dict.fromkeys(found, 0) | expected)
 
@@ -319,13 +265,9 @@ def test_weights_of_natsbench_size_are_those_of_the_layers():
     space = get_space("natsbench_size")
     channels = (8, 40, 64, 16, 24)
     decisions = space.encode([channels])
-    total = 0
-    for layer, (c_in, c) in enumerate(zip((8, *channels[:-1]), channels, strict=True)):
-        if layer % 2:
-            convolutions = [conv(c_in, c, 3), conv(c, c, 3), conv(c_in, c)]
-        else:
-            convolutions = [conv(c_in, c, 3)] * 2 + [conv(c, c, 3)] * 3
-        total += sum(weights.numel() for each in convolutions for weights in each.parameters())
+    network = space.to_torch(channels)
+    convolutions = [each for each in network.cells.modules() if isinstance(each, nn.Conv2d)]
+    total = sum(each.weight.numel() for each in convolutions)
     (graphs,) = space.signal_graphs(decisions)
     layers = graphs.operations[:, 1:-1]
     mixing = np.array([o.mixing for o in space.signal_operations])[layers]
