@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def capture(module: nn.Module, inputs: Any = None) -> Network:
+def capture(module: nn.Module, inputs: Any = None, *, batch: Any = None) -> Network:
     """Run a PyTorch module once, without values and without memory, and write down what it does.
 
     The module's own Python code runs, so that loops, branches on shapes and everything else just
@@ -41,6 +41,11 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
         to the module, those of floats are not. None takes what the module names itself: its
         ``example_input_array`` (Lightning), ``pretrained_cfg`` (timm) or ``dummy_inputs``
         (transformers).
+    batch : True, tuple of int, tensor, tuple, list or mapping, default=None
+        What to also run the module on with its weights, to score it untrained: what comes out is
+        the network's ``measured``. Inputs as above with several samples, best real ones; of
+        shapes random normal numbers of seed 0 are taken. True takes 16 random samples of the shape
+        of ``inputs``; tensors of integers are repeated. None measures nothing.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
     CaptureError
         If no inputs are given and the module names none; if it has lazy layers that were never
         run; if what it does depends on values; or if it fails on such inputs. The message says
-        in which submodule and in which line.
+        in which submodule and in which line. If it is to be measured, but has no values, or
+        fails on the batch.
 
     See Also
     --------
@@ -90,7 +96,8 @@ def capture(module: nn.Module, inputs: Any = None) -> Network:
     module = _unwrapped(module)
     try:
         _check_not_lazy(module)
-        return _run(module, inputs)
+        network = _run(module, inputs)
+        return network if batch is None else network._with_measured(_measure(module, inputs, batch))
     except RecursionError as error:
         raise CaptureError(
             f"{type(module).__name__} is nested too deeply: Python allows"
@@ -189,6 +196,31 @@ def _run(module: nn.Module, inputs: Any) -> Network:
         peak_activation=recorder.peak_activation(),
         weight_sizes=recorder.weight_sizes,
     )
+
+
+def _measure(module: nn.Module, inputs: Any, batch: Any) -> dict[str, float]:
+    from ._measured import filled, measure, several
+
+    name = type(module).__name__
+    if any(each.is_meta for each in (*module.parameters(), *module.buffers())):
+        raise CaptureError(
+            f'{name} cannot be measured, as its weights are on the "meta" device, without values:'
+            " build it on the CPU, or capture it with batch=None"
+        )
+    args, kwargs = (
+        several(_arguments(module, inputs)) if batch is True else _arguments(module, batch)
+    )
+    try:
+        return measure(module, *filled((args, kwargs)))
+    except MemoryError:
+        raise
+    # Anything can go wrong where a module runs on what it was not made for.
+    except Exception as error:
+        raise CaptureError(
+            f"{name} cannot be measured on this batch: {type(error).__name__}:"
+            f" {one_line(str(error), 300)}. Give a batch that it can be called with, the samples in"
+            " front, or capture it with batch=None"
+        ) from error
 
 
 def _arguments(module: nn.Module, inputs: Any) -> tuple[list[Any], dict[str, Any]]:

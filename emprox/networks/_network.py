@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -115,6 +116,10 @@ class Network:
         last read.
     input_shapes, output_shapes : tuple of tuple of int
         Shapes of what it was captured with, and of what it returned.
+    measured : mapping of str to float
+        Scores of the module on one batch, with the weights that it had when it was captured; NaN
+        where one is not defined. Empty if they were not asked for. They do not make networks
+        differ.
 
     See Also
     --------
@@ -142,6 +147,7 @@ class Network:
     output_shapes: tuple[tuple[int, ...], ...]
     operations: Operations
     edges: NDArray[np.int64]
+    measured: Mapping[str, float]
 
     _OWN = (
         "name",
@@ -168,6 +174,11 @@ class Network:
             each.flags.writeable = False
         set_once("operations", Operations(shape=shapes, **texts, **numbers))
         set_once("edges", pairs)
+        measured = {
+            str(key): math.nan if value is None else float(value)
+            for key, value in own.get("measured", {}).items()
+        }
+        set_once("measured", MappingProxyType(measured))
 
     @classmethod
     def _from_operations(
@@ -187,6 +198,12 @@ class Network:
         ]
         return cls(own, columns, edges)
 
+    def _with_measured(self, measured: Mapping[str, float]) -> Network:
+        """Return the same network with these scores."""
+        network = object.__new__(type(self))
+        network.__dict__.update(self.__dict__, measured=MappingProxyType(dict(measured)))
+        return network
+
     def to_json(self) -> str:
         """Write the network as a text that `from_json` reads.
 
@@ -203,6 +220,11 @@ class Network:
             "operations": {**columns, "shape": operations.shape},
             "edges": self.edges.tolist(),
         }
+        if self.measured:
+            # NaN is no number in JSON.
+            content["measured"] = {
+                key: None if math.isnan(value) else value for key, value in self.measured.items()
+            }
         return json.dumps(content, separators=(",", ":"))
 
     @classmethod

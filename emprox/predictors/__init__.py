@@ -4,10 +4,10 @@ Those of architectures are the rivals that the EmProx paper compares with, and g
 others predict from the first epochs of a training, or from an untrained network.
 """
 
+from ..networks._jacobian_covariance import jacobian_covariance
 from ._bananas import BANANASRegressor
 from ._curves import EarlyStoppingRegressor, SoTLERegressor
 from ._gcn import GCNRegressor
-from ._jacobian_covariance import jacobian_covariance
 from ._lcsvr import LcSVR
 from ._nao import NAORegressor
 from ._pipelines import make_mlp, make_xgboost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..graphs import ArchitectureError
 from ..networks import Network
 from ..spaces import SearchSpace
 from ..spaces._sequences import IntArray
@@ -22,20 +24,23 @@ from ._network_facts import NetworkFacts
 _LIMIT = 3.0
 # Weights of the groups of columns once they are standardised; of all others 1.
 WEIGHTS: dict[str, float] = {}
+_MEASURED = "measured"
+# Scores with heavy tails, as logarithms; the covariance is never above minus one.
+_LOGARITHMS = {"gradient norm": 1, "SNIP": 1, "synflow": 1, "Jacobian covariance": -1}
 
 
 class NetworkProperties(ArchitectureTransformer):
     """Describe networks by numbers that their operations determine.
 
     Nothing is trained or run: the numbers follow from the operations that `emprox.networks.capture`
-    recorded, and from how data flows among them.
+    recorded, and from how data flows among them. Only the group "measured" has scores from a run.
 
     Parameters
     ----------
     space : str or SearchSpace, default="network"
         The space of the networks, whose ``decode`` returns `emprox.networks.Network` objects.
     groups : "auto" or sequence of str, default="auto"
-        Which columns to compute; see Notes. ``"auto"`` takes all.
+        Which columns to compute; see Notes. ``"auto"`` takes all but "measured".
     standardize : bool, default=False
         Whether to center each column and to divide it by its standard deviation over the networks
         given to `fit`, and to set what is more than 3 away to 3.
@@ -107,6 +112,19 @@ class NetworkProperties(ArchitectureTransformer):
         Activations map signals as their Hermite coefficients say; layers keep a third of the power;
         normalisation makes it 1; a gate lets half of an amplitude through; independent signals add
         up in power, copies of one in amplitude.
+    measured
+        Scores of the untrained network on one batch, of networks captured with
+        ``capture(module, inputs, batch=…)``; not among those of "auto". With the mean cross-entropy
+        L for random classes and weights w of two or more dimensions: the gradient norm, the sum
+        of ``||dL/dw||``; SNIP, ``sum(|w dL/dw|)``; synflow, ``sum(|w dR/dw|)`` for the sum R of
+        the outputs for an input of ones, all weights made positive; ZiCo, the sum over weights of
+        ``log(sum(mean |dL/dw| / std |dL/dw|))`` over the halves of the batch; NASWOT,
+        ``sum(log(s + 1e-5))`` of the eigenvalues s of how many inputs of activations are positive,
+        or are not, for both of two samples; `emprox.predictors.jacobian_covariance`. The first
+        three and the last are logarithms. Batch normalisation takes mean and variance of the
+        batch, but for synflow. A score that is not defined, such as NASWOT of networks
+        without activations or the Jacobian covariance for integers, or that is zero where a
+        logarithm is taken, counts as the mean of those known.
 
     Columns that are the same for all networks given to `fit` are left out.
 
@@ -121,6 +139,18 @@ class NetworkProperties(ArchitectureTransformer):
 
     Amit Daniely, Roy Frostig and Yoram Singer. Toward Deeper Understanding of Neural Networks: The
     Power of Initialization and a Dual View on Expressivity. NeurIPS 2016. (Activations.)
+
+    Mohamed Abdelfattah, Abhinav Mehrotra, Łukasz Dudziak and Nicholas Lane. Zero-Cost Proxies for
+    Lightweight NAS. ICLR 2021. (Gradient norm; SNIP and synflow as scores of networks.)
+
+    Hidenori Tanaka, Daniel Kunin, Daniel Yamins and Surya Ganguli. Pruning neural networks without
+    any data by iteratively conserving synaptic flow. NeurIPS 2020. (Synflow.)
+
+    Joe Mellor, Jack Turner, Amos Storkey and Elliot Crowley. Neural Architecture Search without
+    Training. ICML 2021. (NASWOT.)
+
+    Guihong Li, Yuedong Yang, Kartikeya Bhardwaj and Radu Marculescu. ZiCo: Zero-shot NAS via
+    Inverse Coefficient of Variation on Gradients. ICLR 2023.
 
     Examples
     --------
@@ -159,7 +189,9 @@ class NetworkProperties(ArchitectureTransformer):
     def _learn(self, decisions: IntArray, y: Any) -> list[str]:
         self.groups_ = _check_groups(self.groups)
         keys, matrix = self._compute(self.space_, decisions)
-        means, scales = matrix.mean(axis=0), matrix.std(axis=0)
+        # Scores that are not defined have no say.
+        valid = np.ma.masked_invalid(matrix)
+        means, scales = (each.filled(0.0) for each in (valid.mean(axis=0), valid.std(axis=0)))
         kept = scales > 1e-9 * np.maximum(1, np.abs(means))
         if not kept.any():
             # Of a single network nothing varies.
@@ -171,6 +203,7 @@ class NetworkProperties(ArchitectureTransformer):
 
     def _describe(self, space: SearchSpace, decisions: IntArray) -> NDArray[np.float64]:
         part = self._compute(space, decisions)[1][:, self._kept]
+        part = np.where(np.isfinite(part), part, self._means)
         if self.standardize:
             part -= self._means
             part /= self._scales
@@ -182,18 +215,43 @@ class NetworkProperties(ArchitectureTransformer):
         self, space: SearchSpace, decisions: IntArray
     ) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
         """Return the groups and names of all columns, and the columns."""
-        rows = [_describe_network(each, self.groups_) for each in space.decode(decisions)]
+        computed = tuple(group for group in self.groups_ if group != _MEASURED)
+        networks = space.decode(decisions)
+        rows = [_describe_network(each, computed) for each in networks]
+        if _MEASURED in self.groups_:
+            pairs = enumerate(zip(rows, networks, strict=True))
+            rows = [row | _measured_columns(network, index) for index, (row, network) in pairs]
         return list(rows[0]), np.array([list(row.values()) for row in rows], dtype=np.float64)
 
 
 def _check_groups(groups: str | Sequence[str]) -> tuple[str, ...]:
     if groups == "auto":
         return tuple(GROUPS)
-    if not groups or any(name not in GROUPS for name in groups):
+    known = (*GROUPS, _MEASURED)
+    if not groups or any(name not in known for name in groups):
         raise ValueError(
-            f"groups has to be 'auto' or some of {', '.join(map(repr, GROUPS))}, got {groups!r}"
+            f"groups has to be 'auto' or some of {', '.join(map(repr, known))}, got {groups!r}"
         )
-    return tuple(name for name in GROUPS if name in groups)
+    return tuple(name for name in known if name in groups)
+
+
+def _measured_columns(network: Network, index: int) -> dict[tuple[str, str], float]:
+    """Return the scores of a network; networks that are equal may have others."""
+    if not network.measured:
+        raise ArchitectureError(
+            f"{network.name} was not measured, but groups has 'measured': capture the module with"
+            " capture(module, inputs, batch=…), or give modules with"
+            " space=NetworkSpace(inputs=…, batch=…)",
+            index,
+        )
+    columns = {}
+    for name, score in network.measured.items():
+        if sign := _LOGARITHMS.get(name):
+            # What is zero has no logarithm, and is left out.
+            score = sign * math.log10(sign * score) if sign * score > 0 else math.nan
+            name = f"log10 {name}" if sign > 0 else f"-log10 -{name}"
+        columns[_MEASURED, name] = score
+    return columns
 
 
 @lru_cache(maxsize=4096)

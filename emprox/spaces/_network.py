@@ -41,6 +41,10 @@ class NetworkSpace(SearchSpace):
         a module itself has, such as ``example_input_array``, and refuses modules without one.
     networks : sequence of Network, default=()
         The networks that the space holds.
+    batch : True, tuple, tensor, list or dict, default=None
+        What modules are scored on, untrained; see `emprox.networks.capture`. The group "measured"
+        of `NetworkProperties` needs it. Networks that compute the same keep the scores of the
+        first of them. None scores none.
 
     Attributes
     ----------
@@ -75,8 +79,11 @@ class NetworkSpace(SearchSpace):
     sample_is_typical = False
     is_catalogue = True
 
-    def __init__(self, inputs: Any = None, networks: Sequence[Network] = ()) -> None:
+    def __init__(
+        self, inputs: Any = None, networks: Sequence[Network] = (), *, batch: Any = None
+    ) -> None:
         self.inputs = inputs
+        self.batch = batch
         self.networks = tuple(dict.fromkeys(networks))
         self._numbers = {network: number for number, network in enumerate(self.networks)}
 
@@ -158,7 +165,8 @@ class NetworkSpace(SearchSpace):
                 raise ArchitectureError("networks cannot be learned from numbers: give networks")
             return self
         new = [item for item in items if not _is_row(item) and item not in self._numbers]
-        return type(self)(self.inputs, (*self.networks, *new)) if new else self
+        held = (*self.networks, *new)
+        return type(self)(self.inputs, held, batch=self.batch) if new else self
 
     def extend(self, architectures: Any) -> NetworkSpace:
         return self.learn(architectures)
@@ -254,7 +262,7 @@ class NetworkSpace(SearchSpace):
             raise item
         try:
             if is_module(item):
-                return capture(item, self.inputs)
+                return capture(item, self.inputs, batch=self.batch)
             if isinstance(item, str):
                 return Network.from_json(item)
         except (TypeError, ValueError) as error:
@@ -289,7 +297,8 @@ class NetworkSpace(SearchSpace):
     def __eq__(self, other: object) -> bool:
         # Tensors among the inputs cannot be compared as others are.
         return isinstance(other, NetworkSpace) and (
-            (repr(self.inputs), self.networks) == (repr(other.inputs), other.networks)
+            (repr(self.inputs), repr(self.batch), self.networks)
+            == (repr(other.inputs), repr(other.batch), other.networks)
         )
 
     __hash__ = SearchSpace.__hash__
