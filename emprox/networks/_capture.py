@@ -200,6 +200,7 @@ def _run(module: nn.Module, inputs: Any) -> Network:
 
 def _measure(module: nn.Module, inputs: Any, batch: Any) -> dict[str, float]:
     from ._measured import filled, measure, several
+    from ._recorder import tensors_in
 
     name = type(module).__name__
     if any(each.is_meta for each in (*module.parameters(), *module.buffers())):
@@ -207,11 +208,14 @@ def _measure(module: nn.Module, inputs: Any, batch: Any) -> dict[str, float]:
             f'{name} cannot be measured, as its weights are on the "meta" device, without values:'
             " build it on the CPU, or capture it with batch=None"
         )
-    args, kwargs = (
-        several(_arguments(module, inputs)) if batch is True else _arguments(module, batch)
-    )
+    arguments = _arguments(module, inputs if batch is True else batch)
+    if all(each.ndim == 0 for each in tensors_in(arguments)):
+        raise CaptureError(
+            f"batch has to be True, a shape, a tensor, or several of them, got {shown(batch)}"
+        )
+    args, kwargs = filled(several(arguments) if batch is True else arguments)
     try:
-        return measure(module, *filled((args, kwargs)))
+        return measure(module, args, kwargs)
     except MemoryError:
         raise
     # Anything can go wrong where a module runs on what it was not made for.

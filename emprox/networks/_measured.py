@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
+from ._isolation import left_as_it_was
 from ._jacobian_covariance import jacobian_covariance
 from ._kinds import KIND_OF
-from ._recorder import tensors_in
+from ._recorder import map_inputs, tensors_in
 
 _N_SAMPLES = 16
 # Keeps the logarithm of eigenvalues finite.
@@ -36,7 +35,7 @@ def filled(value: Any) -> Any:
             return tensor
         return torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
 
-    return tree_map_only(Tensor, fill, value)
+    return map_inputs(fill, value)
 
 
 def several(value: Any) -> Any:
@@ -48,7 +47,7 @@ def several(value: Any) -> Any:
             tensor = tensor[torch.arange(_N_SAMPLES) % n_given]
         return tensor.to("meta") if tensor.is_floating_point() else tensor
 
-    return tree_map_only(Tensor, repeat, value)
+    return map_inputs(repeat, value)
 
 
 def measure(module: nn.Module, args: Any, kwargs: Any) -> dict[str, float]:
@@ -101,7 +100,10 @@ def measure(module: nn.Module, args: Any, kwargs: Any) -> dict[str, float]:
     Guihong Li, Yuedong Yang, Kartikeya Bhardwaj and Radu Marculescu. ZiCo: Zero-shot NAS via
     Inverse Coefficient of Variation on Gradients. ICLR 2023.
     """
-    with _same_random_numbers(module), torch.inference_mode(False), torch.enable_grad():
+    with left_as_it_was(module), torch.inference_mode(False), torch.enable_grad():
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        torch.manual_seed(0)
         network = _Trial(module, args, kwargs)
         scores = {
             **network.gradient_scores(),
@@ -129,7 +131,7 @@ class _Trial(nn.Module):
         def prepare(tensor: Tensor) -> Tensor:
             return tensor.detach().to(device, dtype if tensor.is_floating_point() else None)
 
-        self.inputs = tree_map_only(Tensor, prepare, (list(args), dict(kwargs)))
+        self.inputs = map_inputs(prepare, (list(args), dict(kwargs)))
         self.n_samples = next(len(each) for each in tensors_in(self.inputs) if each.ndim)
         for each in self.module.modules():
             each.training = isinstance(each, _NormBase)
@@ -145,7 +147,7 @@ class _Trial(nn.Module):
             # Modules may change what they are given.
             return (tensor[part] if is_batch else tensor).clone()
 
-        args, kwargs = tree_map_only(Tensor, take, self.inputs)
+        args, kwargs = map_inputs(take, self.inputs)
         n_samples = len(range(self.n_samples)[part])
         for each in tensors_in(self.module(*args, **kwargs)):
             if each.is_floating_point() and each.shape[:1] == (n_samples,):
@@ -181,8 +183,9 @@ class _Trial(nn.Module):
         for pair in zip(*halves, strict=True):
             size = torch.stack(pair).double().abs()
             mean, std = size.mean(dim=0), size.std(dim=0, correction=0)
-            ratios = (mean[std > 0] / std[std > 0]).sum()
-            score += math.log(ratios) if ratios > 0 else 0.0
+            varies = std != 0
+            if varies.any():
+                score += math.log((mean[varies] / std[varies]).sum())
         return score if half else math.nan
 
     def naswot(self) -> float:
@@ -220,12 +223,12 @@ def _synflow(module: nn.Module, args: Any, kwargs: Any) -> float:
     def ones(tensor: Tensor) -> Tensor:
         return torch.ones_like(tensor) if tensor.is_floating_point() else tensor
 
-    network = _Trial(module, *tree_map_only(Tensor, ones, (args, kwargs)), double=True)
-    for each in network.module.modules():
-        each.training = False
+    network = _Trial(module, *map_inputs(ones, (args, kwargs)), double=True)
+    for part in network.module.modules():
+        part.training = False
     with torch.no_grad():
-        for each in network.module.parameters():
-            each.abs_()
+        for parameter in network.module.parameters():
+            parameter.abs_()
     outputs = network(part=slice(1))
     pairs = zip(network.weights, _gradients(outputs.sum(), network.weights), strict=True)
     return sum(float((weight.detach() * each).abs().sum()) for weight, each in pairs)
@@ -245,7 +248,7 @@ def _trainable_copy(module: nn.Module, *, double: bool) -> nn.Module:
     return copied
 
 
-def _gradients(value: Tensor, weights: list[Tensor]) -> list[Tensor]:
+def _gradients(value: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Differentiate; what a value does not depend on has a gradient of zero."""
     if not weights or not value.requires_grad:
         return [torch.zeros_like(each) for each in weights]
@@ -258,19 +261,3 @@ def _defined(score: Any, *args: Any) -> float:
         return float(score(*args))
     except _NOT_DEFINED:
         return math.nan
-
-
-@contextmanager
-def _same_random_numbers(module: nn.Module) -> Iterator[None]:
-    """Let random numbers begin at seed 0, and put all generators back."""
-    devices = [each.device for each in module.parameters() if each.device.type == "cuda"]
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        with torch.random.fork_rng(sorted({each.index for each in devices})):
-            random.seed(0)
-            np.random.seed(0)  # noqa: NPY002
-            torch.manual_seed(0)
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002

@@ -216,7 +216,7 @@ class NetworkProperties(ArchitectureTransformer):
     ) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
         """Return the groups and names of all columns, and the columns."""
         computed = tuple(group for group in self.groups_ if group != _MEASURED)
-        networks = space.decode(decisions)
+        networks: list[Any] = space.decode(decisions)
         rows = [_describe_network(each, computed) for each in networks]
         if _MEASURED in self.groups_:
             pairs = enumerate(zip(rows, networks, strict=True))
