@@ -112,7 +112,7 @@ class Recorder(TorchDispatchMode):
         if id(module) in self._names and threading.get_ident() == self._thread:
             self._entered.append((module, len(self.operations), self.multiply_adds))
 
-    def leave(self, module: nn.Module, *_: Any) -> None:
+    def leave(self, module: nn.Module, args: Any, output: Any) -> None:
         """Note that a submodule is done; what a recurrent layer did is one operation."""
         if id(module) not in self._names or threading.get_ident() != self._thread:
             return
@@ -121,7 +121,9 @@ class Recorder(TorchDispatchMode):
         while entered is not module:
             entered, start, multiply_adds = self._entered.pop()
         if isinstance(module, nn.RNNBase) and len(self.operations) > start:
-            self._merge(start, module, self.multiply_adds - multiply_adds)
+            # The state comes after what was computed for each step.
+            shape = tuple(next(tensors_in(output)).shape)
+            self._merge(start, module, shape, self.multiply_adds - multiply_adds)
 
     def add_input(self, tensor: Tensor) -> Tensor:
         """Make an input without values of a tensor; the values of integers stay known."""
@@ -304,7 +306,9 @@ class Recorder(TorchDispatchMode):
             memory.producer = producer
             memory.weights = frozenset() if producer is not None else memory.weights | weights
 
-    def _merge(self, start: int, module: nn.RNNBase, multiply_adds: int) -> None:
+    def _merge(
+        self, start: int, module: nn.RNNBase, shape: tuple[int, ...], multiply_adds: int
+    ) -> None:
         """Make one operation of all from `start` on."""
         parts, self.operations = self.operations[start:], self.operations[:start]
         for memory in self._memory.values():
@@ -312,7 +316,7 @@ class Recorder(TorchDispatchMode):
                 memory.producer = start
             memory.written, memory.read = min(memory.written, start), min(memory.read, start)
         sources = set().union(*(part.sources for part in parts))
-        merged = Operation("recurrent", "recurrent", self._names[id(module)], parts[-1].shape)
+        merged = Operation("recurrent", "recurrent", self._names[id(module)], shape)
         merged.sources = {source for source in sources if source < start}
         merged.weights = frozenset().union(*(part.weights for part in parts))
         merged.multiply_adds = multiply_adds

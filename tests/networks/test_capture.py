@@ -344,6 +344,8 @@ def test_tokens_flow_through_views_and_in_place_operations():
 def test_a_recurrent_layer_is_one_operation():
     operations = capture(FAMILIES["LSTM"][0], (5, 1, 4)).operations
     assert operations.kind.tolist() == ["input", "recurrent", "output", "output", "output"][:3]
+    assert operations.shape[1] == (5, 1, 16)
+    assert operations.positions[1] == 5
     assert (operations.in_channels[1], operations.out_channels[1]) == (4, 16)
 
 
