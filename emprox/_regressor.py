@@ -236,7 +236,11 @@ class EmProxRegressor(ProximityPredictor):
         new = self._read_known(space, X, y, sample_weight, reset=False)
         known = Known(decisions, *self._known[1:]).join(new)
         if self._learner._has_to_learn(refit, len(new.X)):
-            return self._learn(space, known, self._side)
+            groups = self._learner._groups_and(len(new.X))
+            self._learn(space, known, self._side)
+            if groups is not None:
+                self.calibrate(groups[groups >= 0])
+            return self
         # The pipeline may have been fitted before the space was last extended.
         is_same = space is getattr(self.pipeline_[0], "space_", None)
         features = self.pipeline_[:-1].transform(new.X if is_same else X)

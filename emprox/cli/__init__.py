@@ -13,6 +13,7 @@ import click
 from .._version import __version__
 from ..utils._texts import one_line
 from ._demo import demo
+from ._imagenet import imagenet
 from ._predict import predict
 from ._rank import rank
 from ._spaces import spaces
@@ -22,6 +23,7 @@ __all__ = ["main"]
 _EXAMPLE = """\b
 Example: see it at work on real accuracies, then predict your own.
   emprox demo
+  emprox imagenet my_models:MyNet
   emprox predict --space nasbench201 --known known.csv \\
       --candidates candidates.csv --output predictions.csv
 """
@@ -72,5 +74,5 @@ def main() -> None:
     """Predict the accuracy of neural architectures before training them."""
 
 
-for _command in (demo, predict, rank, spaces):
+for _command in (demo, imagenet, predict, rank, spaces):
     main.add_command(_command)

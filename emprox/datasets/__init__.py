@@ -38,6 +38,7 @@ from ._digits_cells import load_digits_cells
 from ._download import clear_data_home, get_data_home
 from ._generated import make_architectures
 from ._imagenet_networks import load_imagenet_networks
+from ._imagenet_regressor import load_imagenet_regressor
 from ._nasbench101 import fetch_nasbench101, read_nasbench101
 from ._nasbench201 import fetch_nasbench201, load_nasbench201
 from ._nasbench301 import fetch_nasbench301
@@ -60,6 +61,7 @@ __all__ = [
     "get_data_home",
     "load_digits_cells",
     "load_imagenet_networks",
+    "load_imagenet_regressor",
     "load_nasbench201",
     "load_nasbench_graph",
     "make_architectures",

@@ -74,6 +74,7 @@ def load_imagenet_networks(
     See Also
     --------
     fetch_timm_results : The whole table, without the networks.
+    load_imagenet_regressor : Learned from these.
     emprox.networks.capture : Makes networks of your own modules.
 
     References

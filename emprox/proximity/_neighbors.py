@@ -76,9 +76,16 @@ class NeighborMeans:
         return weights / weights.sum(axis=1, keepdims=True)
 
 
-def usual_distance(points: Floats) -> float:
-    """Return what 95 % of different points are at most away from their nearest."""
+def usual_distance(points: Floats, groups: NDArray[np.int64] | None = None) -> float:
+    """Return what 95 % of different points are at most away from the nearest of another group."""
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute")
     if len(points) == 1:
         return 0.0
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points)
-    return float(np.quantile(search.kneighbors()[0], _USUAL))
+    if groups is None or (groups == groups[0]).all():
+        nearest = search.fit(points).kneighbors()[0]
+    else:
+        own = [groups == group for group in np.unique(groups)]
+        nearest = np.concatenate(
+            [search.fit(points[~mine]).kneighbors(points[mine])[0] for mine in own]
+        )
+    return float(np.quantile(nearest, _USUAL))

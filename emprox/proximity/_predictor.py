@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._base import EmbeddingRegressor
 from ._kernels import Floats
+
+_Self = TypeVar("_Self", bound="ProximityPredictor")
 
 
 class ProximityPredictor(EmbeddingRegressor):
@@ -49,8 +51,9 @@ class ProximityPredictor(EmbeddingRegressor):
 
         Conformal: so wide that they hold the accuracies of known samples as often as `coverage`
         says if these are predicted from the others, in five parts (of more than 500 samples, one),
-        when it is first asked for. New samples have to come from where the known ones do;
-        `is_novel` tells where that is doubtful. Intervals are wider where the posterior variance
+        when it is first asked for. New samples have to come from where the known ones do, or from
+        other groups of the same kind if these are told to `calibrate`; `is_novel` tells where that
+        is doubtful. Intervals are wider where the posterior variance
         of the `metric_` is larger or, without one, where neighbours differ more, and are not
         symmetric: bad architectures are harder to predict.
 
@@ -77,6 +80,35 @@ class ProximityPredictor(EmbeddingRegressor):
         learner, features = self._look_at(X)
         _, scores, stds = learner._evaluate(features, return_std=True)
         return learner._shape(learner._calibrate().intervals(scores, stds, coverage))
+
+    def calibrate(self: _Self, groups: ArrayLike) -> _Self:
+        """Say which known samples belong together, for samples that belong to none of them.
+
+        Networks of one family are alike, and a network of another family is predicted worse than
+        a sister would be. After this, uncertainty is measured by predicting known samples from
+        those of other groups, so that `predict_interval` holds the accuracies of samples of new
+        groups as often as it says; and `novelty` compares with distances between groups.
+        Predictions stay as they are. `fit` forgets the groups; for `partial_fit` each new sample is
+        a group of its own.
+
+        Parameters
+        ----------
+        groups : array-like of shape (n_known,)
+            A label for each known sample, in the order of their coming.
+
+        Returns
+        -------
+        estimator
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there is not a label for each known sample, or all are the same.
+        """
+        learner, _ = self._look_at(None)
+        learner._set_groups(groups)
+        return self
 
     def score_samples(self, X: Any) -> Floats:
         """Rank samples, also beyond the best known accuracy.
@@ -127,8 +159,9 @@ class ProximityPredictor(EmbeddingRegressor):
         -------
         ndarray of shape (n_samples,)
             Distance to the nearest known sample, among the features as the metric weights them,
-            over the distance that 95 % of the known samples have at most to their nearest. Infinite
-            for what is not known if the known ones do not differ.
+            over the distance that 95 % of the known samples have at most to their nearest, after
+            `calibrate` to their nearest of another group. Infinite for what is not known if the
+            known ones do not differ.
         """
         learner, features = self._look_at(X)
         scales, known, usual = learner._measure_novelty()

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.model_selection import GroupKFold
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from ..utils._sklearn import Interval, StrOptions, fit_context
+from ..utils._texts import shown
 from ._kernels import Floats
 from ._metric import ProximityMetric
 from ._neighbors import NeighborMeans, make_search, usual_distance
@@ -111,6 +113,7 @@ class ProximityRegressor(ProximityPredictor):
 
     metric_: Any
     _calibration: ResidualCalibration | None
+    _groups: NDArray[np.int64] | None
     _novelty: tuple[Floats | float, Any, float] | None
     _search: Any
 
@@ -217,14 +220,37 @@ class ProximityRegressor(ProximityPredictor):
             return self.fit(X, y, sample_weight)
         new = read_known(self, X, y, sample_weight, self._known.y.shape)
         known = self._known.join(new)
+        groups = self._groups_and(len(new.X))
         if self._has_to_learn(refit, len(new.X)):
-            return self._learn(known, self.n_neighbors)
+            self._learn(known, self.n_neighbors)._groups = groups
+            return self
         if self.weights == "kriging":
             embedding = self.metric_.update(new.X, new.y, new.weights).embedding_
         else:
             embedding = np.concatenate([self._embedding, self._embed(new.X)])
+        self._groups = groups
         self._set_known(known, embedding, self.n_neighbors_)
         return self
+
+    def _set_groups(self, groups: ArrayLike) -> None:
+        """Take labels of the known samples that are no anchors."""
+        evaluated = ~self._known.is_anchor
+        labels = column_or_1d(groups)
+        if len(labels) != evaluated.sum():
+            raise ValueError(
+                f"groups has {len(labels)} labels, but there are {evaluated.sum()} known samples"
+            )
+        names, numbers = np.unique(labels, return_inverse=True)
+        if len(names) < 2:
+            raise ValueError(f"groups are all {shown(names.tolist()[0])}: at least two are needed")
+        self._groups = np.full(len(evaluated), -1)
+        self._groups[evaluated] = numbers
+        self._calibration = self._novelty = None
+
+    def _groups_and(self, n_new: int) -> NDArray[np.int64] | None:
+        """Return the groups of the known samples and some new ones, each of which is its own."""
+        groups = self._groups
+        return None if groups is None else np.r_[groups, groups.max() + 1 + np.arange(n_new)]
 
     def _look_at(self, X: Any) -> tuple[Any, Any]:
         check_is_fitted(self, "embedding_")
@@ -256,6 +282,7 @@ class ProximityRegressor(ProximityPredictor):
             n_neighbors = min(usual, len(known.X))
         # Set all at once, so that an interrupt above leaves nothing half fitted.
         self.metric_, self._n_learned, self._calibration = metric, len(known.X), None
+        self._groups = None
         self._set_known(known, embedding, n_neighbors, rows)
         return self
 
@@ -325,7 +352,7 @@ class ProximityRegressor(ProximityPredictor):
         # An anchor is never left out: how it is predicted says nothing about others.
         rows = DistinctRows(learned).order
         order = np.random.default_rng(0).permutation(rows[~learned.is_anchor[rows]])
-        parts = np.array_split(order, min(_N_PARTS, len(order)))
+        parts = _split(order, None if self._groups is None else self._groups[order])
         if len(order) > _SAMPLES_FOR_ONE_PART:
             parts = parts[:1]
         residuals = [np.empty((0, learned.targets.shape[1]))]
@@ -349,8 +376,10 @@ class ProximityRegressor(ProximityPredictor):
         if self._novelty is None:
             scales = 1.0 if self.metric_ is None else np.sqrt(self.metric_.feature_weights_)
             evaluated = ~self._known.is_anchor & (self._known.weights > 0)
-            points = np.unique(self._known.X[evaluated], axis=0) * scales
-            self._novelty = scales, make_search(points, 1, self.n_jobs), usual_distance(points)
+            points, first = np.unique(self._known.X[evaluated], axis=0, return_index=True)
+            groups = None if self._groups is None else self._groups[evaluated][first]
+            search = make_search(points * scales, 1, self.n_jobs)
+            self._novelty = scales, search, usual_distance(points * scales, groups)
         return self._novelty
 
     def _search_rows(self) -> tuple[Any, NDArray[np.intp]]:
@@ -376,6 +405,17 @@ class ProximityRegressor(ProximityPredictor):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         return {name: None if name in _FOLLOWING else state[name] for name in state}
+
+
+def _split(rows: NDArray[np.intp], groups: NDArray[np.int64] | None) -> list[NDArray[np.intp]]:
+    """Split rows into parts, none of which shares a group with another."""
+    if groups is None:
+        return np.array_split(rows, min(_N_PARTS, len(rows)))
+    n_parts = min(_N_PARTS, len(np.unique(groups)))
+    if n_parts < 2:
+        return [rows]
+    folds = GroupKFold(n_parts, shuffle=True, random_state=0).split(rows, groups=groups)
+    return [rows[part] for _, part in folds]
 
 
 def _choose_n_neighbors(means: NeighborMeans, apart: Floats, transforms: TargetTransforms) -> int:

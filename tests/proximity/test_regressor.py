@@ -399,6 +399,68 @@ class TestNovelty:
         assert time.perf_counter() - start < 0.1  # 1 s if all distances are computed again
 
 
+class TestGroups:
+    """Families, in each of which all have an error in common, and are near each other."""
+
+    def draw(self, seed=0):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(30), 6)
+        centers = rng.normal(size=(30, 3))
+        X = centers[groups] + 0.02 * rng.normal(size=(180, 3))
+        y = 80 + 2 * X[:, 0] + rng.normal(size=30)[groups] + 0.05 * rng.normal(size=180)
+        return X, y, groups
+
+    def test_intervals_hold_for_new_groups(self):
+        before, after = [], []
+        for seed in range(4):
+            X, y, groups = self.draw(seed)
+            known = groups < 20
+            model = make("kriging").fit(X[known], y[known])
+            for covered in (before, after):
+                lower, upper = model.predict_interval(X[~known]).T
+                covered.append(np.mean((lower <= y[~known]) & (y[~known] <= upper)))
+                predicted, std = model.predict(X[~known], return_std=True)
+                np.testing.assert_array_equal(predicted, model.predict(X[~known]))
+                assert (std > 0).all()
+                assert model.calibrate(groups[known]) is model
+        assert np.mean(before) < 0.8 < 0.84 < np.mean(after)
+
+    def test_novel_is_what_is_unlike_all_groups(self):
+        X, y, groups = self.draw()
+        known = groups < 20
+        model = make("no metric").fit(X[known], y[known])
+        assert model.is_novel(X[~known]).mean() > 0.9
+        model.calibrate([f"family {group}" for group in groups[known]])
+        assert model.is_novel(X[~known]).mean() < 0.3
+        assert model.is_novel(X + 30).all()
+
+    def test_novelty_is_a_ratio_of_distances_between_groups(self):
+        X = np.array([[0.0], [1.0], [2.0], [3.0], [9.0]])
+        model = make("no metric", n_neighbors=2).fit(X, X[:, 0]).calibrate(list("aabbb"))
+        # 1 and 2 are next to each other, 9 is 8 from the nearest of the other group.
+        usual = np.quantile([2, 1, 1, 2, 8], 0.95)
+        np.testing.assert_allclose(model.novelty([[12.0]]), 3 / usual)
+
+    def test_what_comes_later_is_of_no_known_group(self):
+        X, y, groups = self.draw()
+        model = make("kriging").fit(X[:120], y[:120]).calibrate(groups[:120])
+        interval = model.predict_interval(X[150:])
+        for refit in (False, True):
+            model.partial_fit(X[120:125], y[120:125], refit=refit)
+            width = np.diff(model.predict_interval(X[150:])).mean()
+            assert 0.5 < width / np.diff(interval).mean() < 2
+        model.fit(X[:120], y[:120])
+        assert np.diff(model.predict_interval(X[150:])).mean() < width
+        copy = pickle.loads(pickle.dumps(model.calibrate(groups[:120])))
+        np.testing.assert_array_equal(copy.predict_interval(X[150:]), interval)
+
+    @pytest.mark.parametrize(("n", "words"), [(9, "9 labels"), (10, "all 7"), (11, "11 labels")])
+    def test_wrong_labels(self, data, n, words):
+        model = make().fit(data[0][:10], data[1][:10])
+        with pytest.raises(ValueError, match=words):
+            model.calibrate([7] * n)
+
+
 class TestSeveralTargets:
     @pytest.mark.parametrize("variant", ["kriging", "no metric"])
     def test_each_is_as_if_it_were_alone(self, data, variant):
