@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._network_facts import NetworkFacts, log2, log10, mean, share, weighted_mean
+from ._network_facts import NetworkFacts, log2, log10, mean, median, share, weighted_mean
 from ._network_paths import path_columns
 from ._network_signals import signal_columns
 
@@ -37,6 +37,13 @@ _MAXIMUM_POOLING = (
     "max_pool3d_with_indices",
     "adaptive_max_pool2d",
 )
+_ADJACENT = {
+    "normalization": "normalizations",
+    "activation": "activations",
+    "add": "sums",
+    "multiply": "products",
+    "concatenation": "concatenations",
+}
 _N_STAGES = 6
 _N_QUARTERS = 4
 
@@ -47,6 +54,7 @@ def size(facts: NetworkFacts) -> Row:
     layer_values = facts.values[facts.works]
     head = facts.weights[facts.head].sum()
     moved = facts.weights.sum() + facts.values.sum()
+    body = facts.is_body
     return {
         "log10 weights": log10(weights),
         "log10 multiply-adds": log10(work),
@@ -60,6 +68,14 @@ def size(facts: NetworkFacts) -> Row:
         "log10 multiply-adds for each weight": log10(work) - log10(weights),
         "log10 multiply-adds for each value of a layer": log10(work) - log10(layer_values.sum()),
         "log10 multiply-adds for each value read or written": log10(work) - log10(moved),
+        "log10 multiply-adds for each position of the input": log10(work)
+        - facts.n_dimensions * log10(facts.side),
+        "log10 values of a layer": log10(mean(facts.values[body])),
+        "log10 weights of a layer": log10(mean(facts.weights[body])),
+        "log10 multiply-adds of a layer": log10(mean(facts.work[body])),
+        "share of values between layers": share(
+            facts.values[~facts.works].sum(), facts.values.sum()
+        ),
     }
 
 
@@ -89,8 +105,10 @@ def depth(facts: NetworkFacts) -> Row:
 def width(facts: NetworkFacts) -> Row:
     """Channels and kernels: of all layers, of the stem and of the head."""
     operations, body, head = facts.operations, facts.body, facts.head
-    written, read = (np.log2(np.maximum(each[body], 1)) for each in operations[7:5:-1])
-    narrow, change = np.minimum(written, read), abs(written - read)
+    written = np.log2(np.maximum(operations.out_channels[body], 1))
+    read = np.log2(np.maximum(operations.in_channels[body], 1))
+    narrow, widening = np.minimum(written, read), written - read
+    change, is_point = abs(widening), operations.kernel[body] == 1
     kernels, work = np.log2(operations.kernel[body]), facts.work[body]
     columns = {
         "log2 channels": mean(written),
@@ -101,6 +119,10 @@ def width(facts: NetworkFacts) -> Row:
         "log2 fewer channels of a layer by multiply-adds": weighted_mean(narrow, work),
         "log2 change of channels": mean(change),
         "log2 change of channels by multiply-adds": weighted_mean(change, work),
+        "log2 change of channels by a usual 1x1 layer": median(change[is_point]),
+        "log2 widening by multiply-adds": weighted_mean(np.maximum(widening, 0), work),
+        "log2 narrowing by multiply-adds": weighted_mean(np.maximum(-widening, 0), work),
+        "log2 most widening behind the first layer": float(widening[1:].max(initial=0)),
         "log2 kernel by multiply-adds": weighted_mean(kernels, work),
         "log2 kernel by values": weighted_mean(kernels, facts.values[body]),
     }
@@ -154,6 +176,23 @@ def stages(facts: NetworkFacts) -> Row:
             ),
         }
     return columns
+
+
+def downsampling(facts: NetworkFacts) -> Row:
+    """How sides become smaller: layers and pooling that step further than 1."""
+    operations = facts.operations
+    steps = (operations.stride > 1) & ~facts.is_pooled & (facts.is_layer | facts.of_kind("pooling"))
+    by_layers = steps & facts.is_layer
+    overlap = np.log2(operations.kernel / operations.stride)
+    return {
+        "log2 layers and pooling with a stride": log2(1 + steps.sum()),
+        "log2 largest stride": log2(operations.stride[steps].max(initial=1)),
+        "log2 kernel for each stride": mean(overlap[steps]),
+        "log2 kernel for each stride of layers": mean(overlap[by_layers]),
+        "log2 smallest kernel for a stride": float(overlap[steps].min(initial=0)),
+        "share of pooling in them": share((steps & ~facts.is_layer).sum(), steps.sum()),
+        "share of depthwise layers in them": share((steps & facts.is_depthwise).sum(), steps.sum()),
+    }
 
 
 def quarters(facts: NetworkFacts) -> Row:
@@ -248,7 +287,13 @@ def functions(facts: NetworkFacts) -> Row:
         columns[f"{name} for each layer"] = members.sum() / n_layers
         columns[f"log2 {name}"] = log2(1 + members.sum())
     n_residuals = max(facts.residuals.sum(), 1)
+    inside = facts.is_layer & facts.is_pooled
+    inside[facts.head] = False
+    read = np.maximum(facts.operations.in_channels[inside], 1)
+    squeeze = np.log2(np.maximum(read / np.maximum(facts.operations.out_channels[inside], 1), 1))
     return columns | {
+        "log2 squeeze of pooled channels": mean(squeeze),
+        "log2 most squeeze of pooled channels": float(squeeze.max(initial=0)),
         "gates for each sum of branches": min(facts.gates.sum() / n_residuals, 2.0),
         "learned scalings for each sum of branches": min(facts.scalings.sum() / n_residuals, 2.0),
         "has gates": float(facts.gates.sum() > 1),
@@ -263,21 +308,48 @@ def attention(facts: NetworkFacts) -> Row:
     """Products of two activations: heads, their sizes, and how many tokens they compare."""
     operations, places = facts.operations, np.flatnonzero(facts.is_attention)
     read, written = operations.in_channels[places], operations.out_channels[places]
+    queries, keys = facts.positions[places], np.maximum(read, written)
+    tokens = (facts.side / 2.0 ** facts.stages[places]) ** facts.n_dimensions
     numbers = {
+        "log2 heads": operations.groups[places] * queries / tokens,
         "log2 heads and windows": operations.groups[places],
         "log2 channels of a head": np.minimum(read, written),
-        "log2 queries": facts.positions[places],
-        "log2 keys": np.maximum(read, written),
+        "log2 queries": queries,
+        "log2 keys": keys,
     }
     columns = {
         name: weighted_mean(np.log2(np.maximum(each, 1)), facts.work[places])
         for name, each in numbers.items()
     }
     return columns | {
+        "log2 tokens for each key": weighted_mean(
+            np.log2(np.clip(tokens / keys, 1, 1000)), facts.work[places]
+        ),
+        "share of attention to all tokens": weighted_mean(keys >= 0.9 * tokens, facts.work[places]),
         "layers of attention": len(places) / 2,
         "stage of attention": weighted_mean(facts.stages[places], facts.work[places]),
         "depth of attention": mean(places / facts.n_operations) if len(places) else 1.0,
     }
+
+
+def successions(facts: NetworkFacts) -> Row:
+    """Count what layers and sums of branches read, and what reads them, as shares."""
+    source, target = facts.network.edges.T
+    kinds = ("normalization", "activation", "add", "multiply", "concatenation")
+    sets = {_ADJACENT[kind]: facts.of_kind(kind) for kind in kinds} | {"layers": facts.is_layer}
+    columns: Row = {}
+    for name, members in {"layers": facts.is_body, "sums of branches": facts.residuals}.items():
+        reads, is_read = members[target], members[source]
+        for other, mask in sets.items():
+            columns |= {
+                f"share of {other} in what {name} read": share(
+                    (reads & mask[source]).sum(), reads.sum()
+                ),
+                f"share of {other} in what reads {name}": share(
+                    (is_read & mask[target]).sum(), is_read.sum()
+                ),
+            }
+    return columns
 
 
 GROUPS: dict[str, Callable[[NetworkFacts], Row]] = {
@@ -285,10 +357,12 @@ GROUPS: dict[str, Callable[[NetworkFacts], Row]] = {
     "depth": depth,
     "width": width,
     "stages": stages,
+    "downsampling": downsampling,
     "quarters": quarters,
     "layers": layers,
     "functions": functions,
     "attention": attention,
+    "successions": successions,
     "paths": lambda facts: path_columns(facts.signals),
     "signals": lambda facts: signal_columns(facts.signals),
 }

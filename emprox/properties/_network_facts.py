@@ -151,6 +151,11 @@ def mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
+def median(values: NDArray[Any]) -> float:
+    """Return the median; 0 of nothing."""
+    return float(np.median(values)) if len(values) else 0.0
+
+
 def share(part: float, whole: float) -> float:
     """Return a part of a whole; 0 of nothing."""
     return float(part / whole) if whole > 0 else 0.0

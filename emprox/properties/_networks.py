@@ -23,7 +23,13 @@ from ._network_facts import NetworkFacts
 # something than any of them would otherwise be far from all, and nothing be known about it.
 _LIMIT = 3.0
 # Weights of the groups of columns once they are standardised; of all others 1.
-WEIGHTS: dict[str, float] = {}
+WEIGHTS = {
+    "size": 2.0,
+    "depth": 1.5,
+    "downsampling": 1.5,
+    "quarters": 0.5,
+    "functions": 0.5,
+}
 _MEASURED = "measured"
 # Scores with heavy tails, as logarithms; the covariance is never above minus one.
 _LOGARITHMS = {"gradient norm": 1, "SNIP": 1, "synflow": 1, "Jacobian covariance": -1}
@@ -43,7 +49,9 @@ class NetworkProperties(ArchitectureTransformer):
         Which columns to compute; see Notes. ``"auto"`` takes all but "measured".
     standardize : bool, default=False
         Whether to center each column and to divide it by its standard deviation over the networks
-        given to `fit`, and to set what is more than 3 away to 3.
+        given to `fit`, to set what is more than 3 away to 3, and then to multiply it by the weight
+        of its group: 2 for size, 1.5 for depth and downsampling, 1/2 for quarters and functions,
+        1 for the others.
 
     Attributes
     ----------
@@ -70,16 +78,20 @@ class NetworkProperties(ArchitectureTransformer):
 
     size
         logarithms of weights, multiply-adds, the side of the input, values that layers and all
-        operations write, those alive at once, and multiply-adds for each weight or value.
+        operations write, those alive at once, multiply-adds for each weight or value, and means of
+        a layer.
     depth
         logarithms of numbers of layers: in all, on the longest and on the shortest path; of sums
         of branches, and how far kernels reach.
     width
         logarithms of channels and kernels: means, the most, of stem and head, and by how much
-        layers change them.
+        layers widen or narrow what they read.
     stages
         the stage at which multiply-adds, weights, values and layers are; for each of the stages 1
         to 6 layers, channels, and its shares of weights and multiply-adds.
+    downsampling
+        layers and pooling with a stride: how many, how far they step and how far their kernels
+        overlap, and what kinds of layers they are.
     quarters
         for each quarter of the layers in their order channels, stage, and its shares of weights
         and multiply-adds.
@@ -88,11 +100,16 @@ class NetworkProperties(ArchitectureTransformer):
         kernel of depthwise and the channels of grouped convolutions.
     functions
         shares of kinds of activations and normalisation in the values that these write; numbers of
-        gates (products with a factor of fewer values, as in squeeze-and-excitation), of learned
+        gates (products with a factor of fewer values, as in squeeze-and-excitation), by how much
+        layers of pooled values squeeze their channels; numbers of learned
         scalings (as in a layer scale), and of all other operations, as logarithms and for each
         layer.
     attention
-        logarithms of heads and windows, of channels of a head, queries and keys.
+        logarithms of heads and windows, of channels of a head, queries and keys; which share of
+        the tokens a query is compared with.
+    successions
+        of what layers and sums of branches read, and of what reads them, the shares of
+        normalizations, activations, sums, products, concatenations and layers.
     paths
         ``log(sum over paths of the product of gains)`` of all paths from input to output, for
         eleven sets of gains of wide layers (whose kernel is wider than 1), of narrow, and of

@@ -120,6 +120,17 @@ def test_heads_of_attention():
     assert "log2 queries" not in columns
 
 
+def test_strides_and_what_follows_what():
+    overlapping, patches = cnn(), cnn(activation=nn.GELU)
+    patches[0] = nn.Conv2d(3, 8, 4, stride=4)
+    columns = describe([capture(each, IMAGE) for each in (overlapping, patches)])
+    assert columns["log2 largest stride"].tolist() == [1, 2]
+    assert columns["log2 kernel for each stride"] == pytest.approx([np.log2(1.5), 0])
+    # The second block reads the sum of the first, and nothing else is read by layers but the stem.
+    columns = describe([capture(cnn(depth=depth), IMAGE) for depth in (1, 3)])
+    assert columns["share of sums in what layers read"] == pytest.approx([0, 2 / 4])
+
+
 def test_every_kind_of_network_has_finite_columns():
     networks = all_kinds()
     for standardize in (False, True):
@@ -135,8 +146,10 @@ def test_standardized_columns_end_at_three():
     networks = [capture(cnn(width), IMAGE) for width in (8, 9, 10, 11, 12)]
     properties = NetworkProperties(standardize=True).fit(networks)
     np.testing.assert_allclose(properties.transform(networks).mean(axis=0), 0, atol=1e-9)
-    far = properties.transform([capture(cnn(512, depth=9), IMAGE)])
-    assert abs(far).max() == 3
+    far = properties.transform([capture(cnn(512, depth=9), IMAGE)])[0]
+    ends = abs(far[[name == "log10 weights" for name in properties.get_feature_names_out()]])
+    assert ends == 2 * 3
+    assert abs(far).max() == 6
 
 
 def test_one_network_is_enough():
