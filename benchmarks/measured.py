@@ -23,19 +23,16 @@ from emprox.networks import capture
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "tools")]
-N_SAMPLES = 128
 
 
 @click.command()
-@click.option("--known", "sizes", multiple=True, default=(50, 150), help="May be repeated.")
 @click.option("--trials", type=click.IntRange(2), default=20, show_default=True)
-@click.option("--first-trial", default=0, show_default=True, help="Seed of the first trial.")
-def main(sizes: tuple[int, ...], trials: int, first_trial: int) -> None:
+def main(trials: int) -> None:
     """Measure and print a line for each number of known networks and each batch."""
     from digits_cnns import build_network
     from train_digits_cnns import load_images
 
-    batches = {"random": (N_SAMPLES, 1, 8, 8), "images": load_images()[0][0][:N_SAMPLES]}
+    batches = {"random": (128, 1, 8, 8), "images": load_images()[0][0][:128]}
     networks = {name: [] for name in batches}
     with (ROOT / "examples" / "data" / "digits_cnns.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -48,10 +45,10 @@ def main(sizes: tuple[int, ...], trials: int, first_trial: int) -> None:
     pipeline = make_emprox_pipeline("network", random_state=0)
     auto = pipeline.fit(networks["random"][:9], y[:9])["features"].groups_
     groups = {"without": auto, "with": (*auto, "measured"), "alone": ("measured",)}
-    for n_known in sizes:
+    for n_known in (50, 150):
         for name, measured in networks.items():
             X, taus = np.array(measured, dtype=object), {key: [] for key in groups}
-            for trial in range(first_trial, first_trial + trials):
+            for trial in range(trials):
                 order = np.random.default_rng(trial).permutation(len(y))
                 known, new = order[:n_known], order[n_known:]
                 for key, chosen in groups.items():
