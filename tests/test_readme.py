@@ -20,10 +20,16 @@ def test_python_blocks_run_one_after_the_other(text, tmp_path, monkeypatch):
     # One of them keeps its results in a file.
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     names = {}
     taus = []
-    *models, evaluation = blocks
+    imagenet, own, *models, evaluation = blocks
+    exec(compile(imagenet, "README.md", "exec"), names)
+    ((low, high),) = names["interval"]
+    assert 76 < low < names["accuracy"][0] < high < 84
+    assert len(names["nearest"]) > 1
+    exec(compile(own, "README.md", "exec"), names)
+    assert names["kendall_tau"](names["y"][121:], names["accuracy"]) > 0.75
     for block in models:
         exec(compile(block, "README.md", "exec"), names)
         predictions = names.get("search", names["model"]).predict(names["X"][121:])
