@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -293,7 +294,7 @@ def _place_of(error: Exception, module: nn.Module, where: str) -> str:
     """Say in which submodule, and in which line of the user's code, it went wrong."""
     import torch
 
-    ours = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+    ours = tuple(f"{Path(file).parent}{os.sep}" for file in (torch.__file__, __file__))
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
