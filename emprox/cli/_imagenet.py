@@ -120,7 +120,7 @@ def _predict(networks: Sequence[Network], n_neighbors: int) -> list[dict[str, An
     return [
         {
             "top1": round(float(top1[row]), 2),
-            "lower": round(float(intervals[row, 0]), 2),
+            "lower": round(float(max(intervals[row, 0], 0)), 2),
             "upper": round(float(min(intervals[row, 1], 100)), 2),
             "novelty": round(float(novelty[row]), 2),
             "weights": network.n_weights,
@@ -137,7 +137,7 @@ def _predict(networks: Sequence[Network], n_neighbors: int) -> list[dict[str, An
             ],
         }
         for row, (network, neighbors) in enumerate(
-            zip(networks, model.kneighbors(networks, n_neighbors, False).tolist(), strict=True)
+            zip(networks, model.similar(networks, n_neighbors)[1].tolist(), strict=True)
         )
     ]
 

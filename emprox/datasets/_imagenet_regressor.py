@@ -26,7 +26,7 @@ def load_imagenet_regressor() -> EmProxRegressor:
     -------
     EmProxRegressor
         The fitted regressor, which takes modules with an example of their input, such as timm's,
-        and captured networks. The neighbours that it finds are rows of
+        and captured networks. Those that `similar` and `kneighbors` find are rows of
         :func:`load_imagenet_networks`.
 
     See Also
@@ -56,7 +56,7 @@ def load_imagenet_regressor() -> EmProxRegressor:
     (1,)
     >>> bool(model.is_novel([network])[0])
     True
-    >>> _, nearest = model.kneighbors([network], n_neighbors=3)
+    >>> _, nearest = model.similar([network], n_neighbors=3)
     >>> load_imagenet_networks().model[nearest[0]].shape
     (3,)
     """

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._base import EmbeddingRegressor
 from ._kernels import Floats
+from ._neighbors import make_search
 
 _Self = TypeVar("_Self", bound="ProximityPredictor")
 
@@ -166,7 +167,7 @@ class ProximityPredictor(EmbeddingRegressor):
         learner, features = self._look_at(X)
         scales, known, usual = learner._measure_novelty()
         nearest = known.kneighbors(features * scales)[0][:, 0]
-        return np.divide(nearest, usual, np.where(nearest > 0, np.inf, 0), where=usual > 0)
+        return _in_units_of(nearest, usual)
 
     def is_novel(self, X: Any) -> NDArray[np.bool_]:
         """Flag samples that are unlike all known ones.
@@ -182,6 +183,34 @@ class ProximityPredictor(EmbeddingRegressor):
             Whether `novelty` is above 1: their predictions and intervals are guesses.
         """
         return self.novelty(X) > 1
+
+    def similar(self, X: Any, n_neighbors: int = 5) -> tuple[Floats, NDArray[np.int64]]:
+        """Find the known samples that are most like others in what they are.
+
+        Where `kneighbors` finds samples that are close in the embedding, which is little more than
+        what is predicted for them, these are close in all features, as the metric weights them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples,)
+            Samples, as in `fit`.
+        n_neighbors : int, default=5
+            How many; all known samples if these are fewer.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            Distances as `novelty` measures them, which is the first of them, ascending.
+        indices : ndarray of shape (n_samples, n_neighbors)
+            Rows of what was given to `fit` and `partial_fit`, as in `kneighbors`.
+        """
+        learner, features = self._look_at(X)
+        scales, _, usual = learner._measure_novelty()
+        _, rows = learner._search_rows()
+        known = learner._known.X[~learner._known.is_anchor][rows]
+        search = make_search(known * scales, min(n_neighbors, len(rows)), None)
+        distances, found = search.kneighbors(features * scales)
+        return _in_units_of(distances, usual), rows[found]
 
     def kneighbors(
         self,
@@ -239,3 +268,8 @@ class ProximityPredictor(EmbeddingRegressor):
         """
         learner, features = self._look_at(X)
         return learner._weigh_rows(learner._embed(features))
+
+
+def _in_units_of(distances: Floats, usual: float) -> Floats:
+    """Divide by a distance that can be zero; what is at a distance is then infinitely far."""
+    return np.divide(distances, usual, np.where(distances > 0, np.inf, 0), where=usual > 0)

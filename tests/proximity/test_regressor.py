@@ -383,6 +383,23 @@ class TestNovelty:
         assert fitted[variant].is_novel(X + 30).all()
         assert fitted[variant].is_novel(X[60:]).mean() < 0.4
 
+    @pytest.mark.parametrize("variant", VARIANTS)
+    def test_similar_ones(self, fitted, data, variant):
+        X = data[0]
+        distances, indices = fitted[variant].similar(X[60:], 3)
+        assert distances.shape == indices.shape == (40, 3)
+        np.testing.assert_allclose(distances[:, 0], fitted[variant].novelty(X[60:]))
+        assert (np.diff(distances) >= 0).all()
+        assert fitted[variant].similar(X[:60], 1)[1].ravel().tolist() == list(range(60))
+        assert fitted[variant].similar(X[:1], 100)[1].shape == (1, 60)
+
+    def test_similar_is_about_features_not_predictions(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(80, 2))
+        model = make("kriging").fit(X, X.sum(axis=1))
+        indices = model.similar(X + 0.01, 1)[1]
+        assert (indices.ravel() == np.arange(80)).mean() > 0.8
+
     def test_with_nothing_to_compare(self, data):
         X, y = data
         for known in ([0], [0, 0, 0]):
