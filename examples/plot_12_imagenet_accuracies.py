@@ -132,8 +132,8 @@ for number, name in enumerate(networks):
 
 # %%
 # For the ResNets the answer is known: torchvision's first weights have 76.1 and 77.4 %, those of a
-# recipe of 2021 have 80.4 and 81.5 % [1]_. The recipe is what no description of a network tells. Most
-# of the known networks were trained with one of recent years, and that is what is predicted.
+# recipe of 2021 have 80.4 and 81.5 % [1]_. The recipe is what no description of a network tells.
+# Most of the known networks were trained with one of recent years, and that is what is predicted.
 #
 # What should be trained at all? Sixteen sizes of the hybrid, with standard deviations. Grey are the
 # known networks.

@@ -10,6 +10,16 @@ class CaptureError(ValueError):
     ----------
     message : str
         What is wrong, where, and what to do.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from emprox.networks import CaptureError, capture
+    >>> try:
+    ...     capture(nn.Linear(8, 1), (1, 9))
+    ... except CaptureError as error:
+    ...     print(str(error).split(":")[0])
+    Linear fails on inputs of shape (1, 9)
     """
 
     def __init__(self, message: str) -> None:

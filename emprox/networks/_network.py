@@ -43,7 +43,7 @@ _STAGE_FACTOR = 1.5
 class Operations(NamedTuple):
     """The operations of a network in the order of execution, an array for each of their numbers.
 
-    Attributes
+    Parameters
     ----------
     name : ndarray of str of shape (n_operations,)
         The operator, as PyTorch calls it: "convolution", "addmm", "relu"; "input" and "output".
@@ -70,6 +70,14 @@ class Operations(NamedTuple):
         Number of values that it writes.
     positions : ndarray of int of shape (n_operations,)
         Number of values in a channel: sites of an image, tokens of a sequence.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from emprox.networks import capture
+    >>> operations = capture(nn.Conv2d(3, 8, 3), (1, 3, 6, 6)).operations
+    >>> [str(kind) for kind in operations.kind], operations.n_values.tolist()
+    (['input', 'convolution', 'output'], [108, 128, 128])
     """
 
     name: NDArray[np.str_]
@@ -94,6 +102,11 @@ class Network:
 
     Made by `capture`, or of what `to_json` wrote. It is immutable, small, and equal to every other
     network that computes the same with the same numbers, whatever its modules are called.
+
+    Parameters
+    ----------
+    content : mapping
+        The object that `to_json` writes, as `json.loads` reads it.
 
     Attributes
     ----------
@@ -159,24 +172,26 @@ class Network:
         "output_shapes",
     )
 
-    def __init__(self, own: Mapping[str, Any], columns: Mapping[str, Any], edges: Any) -> None:
+    def __init__(self, content: Mapping[str, Any]) -> None:
         set_once = self.__dict__.__setitem__
         for key in self._OWN:
-            set_once(key, _as_tuples(own[key]) if key.endswith("shapes") else own[key])
+            value = content[key]
+            set_once(key, _as_tuples(value) if key.endswith("shapes") else value)
+        columns = content["operations"]
         shapes = _as_tuples(columns["shape"])
         n_values = np.array([math.prod(shape) for shape in shapes], dtype=np.int64)
         texts: Any = {key: np.array(columns[key], dtype=np.str_) for key in _TEXTS}
         numbers: Any = {key: np.array(columns[key], dtype=np.int64) for key in _NUMBERS}
         numbers |= {"n_values": n_values}
         numbers |= {"positions": n_values // np.maximum(numbers["out_channels"], 1)}
-        pairs = np.array(edges, dtype=np.int64).reshape(-1, 2)
+        pairs = np.array(content["edges"], dtype=np.int64).reshape(-1, 2)
         for each in (*texts.values(), *numbers.values(), pairs):
             each.flags.writeable = False
         set_once("operations", Operations(shape=shapes, **texts, **numbers))
         set_once("edges", pairs)
         measured = {
             str(key): math.nan if value is None else float(value)
-            for key, value in own.get("measured", {}).items()
+            for key, value in content.get("measured", {}).items()
         }
         set_once("measured", MappingProxyType(measured))
 
@@ -196,7 +211,7 @@ class Network:
         edges = [
             (s, target) for target, each in enumerate(operations) for s in sorted(each.sources)
         ]
-        return cls(own, columns, edges)
+        return cls({**own, "operations": columns, "edges": edges})
 
     def _with_measured(self, measured: Mapping[str, float]) -> Network:
         """Return the same network with these scores."""
@@ -267,7 +282,7 @@ class Network:
     @classmethod
     def _checked(cls, content: Mapping[str, Any]) -> Network:
         """Make a network of a JSON object, if it can be one."""
-        network = cls(content, content["operations"], content["edges"])
+        network = cls(content)
         n_operations = len(network.operations.kind)
         if {len(each) for each in network.operations} != {n_operations} or n_operations == 0:
             raise ValueError("the columns of its operations differ in length")
