@@ -113,7 +113,7 @@ NetworkDisplay.from_network(networks["hybrid"])
 # %%
 # ``load_imagenet_regressor`` has learned from networks of timm that were trained on
 # ImageNet-1k alone. It says which top-1 accuracy to expect of one that is trained as well as
-# the known ones were, how sure that is, and which known ones are nearest.
+# the known ones were, how sure that is, and which known ones are most like it.
 from emprox.datasets import load_imagenet_networks, load_imagenet_regressor
 
 model = load_imagenet_regressor()
@@ -121,14 +121,14 @@ known = load_imagenet_networks()
 captured = list(networks.values())
 accuracy, std = model.predict(captured, return_std=True)
 intervals = model.predict_interval(captured, coverage=0.9)
-nearest = model.kneighbors(captured, n_neighbors=4, return_distance=False)
+_, similar = model.similar(captured, n_neighbors=4)
 for number, name in enumerate(networks):
     low, high = intervals[number]
     print(f"{name}: {accuracy[number]:.1f} %, 90 % interval from {low:.1f} to {high:.1f} %")
     print(f"    unlike everything known: {model.is_novel([captured[number]])[0]}")
-    for index in nearest[number]:
+    for index in similar[number]:
         size = known.image_size[index]
-        print(f"    near {known.model[index]} at {size} pixels: {known.target[index]:.1f} %")
+        print(f"    like {known.model[index]} at {size} pixels: {known.target[index]:.1f} %")
 
 # %%
 # For the ResNets the answer is known: torchvision's first weights have 76.1 and 77.4 %, those of a
