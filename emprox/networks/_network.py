@@ -427,4 +427,10 @@ def _unpack(compressed: bytes) -> Network:
 
 
 def _as_tuples(shapes: Any) -> tuple[tuple[int, ...], ...]:
-    return tuple([tuple([int(size) for size in shape]) for shape in shapes])
+    # Most are equal to others, and then one object.
+    different: dict[tuple[int, ...], tuple[int, ...]] = {}
+    return tuple([different.setdefault(each, each) for each in map(_as_tuple, shapes)])
+
+
+def _as_tuple(shape: Any) -> tuple[int, ...]:
+    return tuple([int(size) for size in shape])
