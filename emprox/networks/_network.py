@@ -323,12 +323,15 @@ class Network:
             Stages are counted from 0 in the order in which they begin.
         """
         positions = self.operations.positions.copy()
+        # Outputs are where what they return is.
+        written, read = self.edges[self.operations.kind[self.edges[:, 1]] == "output"].T
+        positions[read] = positions[written]
         is_layer = np.isin(self.operations.kind, _PLACES) & (positions > 1)
         layers = np.flatnonzero(is_layer)
         if len(layers):
             # Each takes the positions of the last layer; what ends with one position keeps it.
             last = np.maximum.accumulate(np.where(is_layer, np.arange(len(positions)), layers[0]))
-            is_end = (np.arange(len(positions)) > layers[-1]) & (positions == 1)
+            is_end = np.arange(len(positions)) > np.flatnonzero(positions > 1)[-1]
             positions = np.where(is_end, 1, positions[last])
         stages: dict[int, int] = {}
         top = 0
@@ -370,7 +373,8 @@ class Network:
                     "operations": ", ".join(f"{n} {kind}" for kind, n in kinds.items()),
                 }
             )
-        return pd.DataFrame(rows).set_index("stage")
+        columns = ("positions", "layers", "width", "weights", "multiply_adds", "operations")
+        return pd.DataFrame(rows, columns=["stage", *columns]).set_index("stage")
 
     @cached_property
     def _key(self) -> bytes:
