@@ -101,7 +101,7 @@ def plain_torch(module: nn.Module) -> Iterator[None]:
             stack.enter_context(torch.no_grad())
             for device in devices:
                 stack.enter_context(torch.autocast(device, enabled=False))
-            if torch.get_default_device().type != "cpu":
+            if torch.empty(0).device.type != "cpu":
                 stack.enter_context(torch.device("cpu"))
             yield
     finally:

@@ -79,13 +79,19 @@ def _shapes_of(*tensors: Any) -> list[Any]:
 
 # Kernels that are slow on the meta device, and others that give tensors like theirs.
 _ACTIVATIONS = ("relu", "gelu", "hardswish", "hardsigmoid", "hardtanh", "elu", "leaky_relu", "mish")
-_CHEAPER: dict[Any, Any] = {
-    **{getattr(aten, name).default: _elementwise for name in _ACTIVATIONS},
-    **{getattr(aten, f"{name}_").default: lambda x, *_, **__: x for name in _ACTIVATIONS},
-    aten._safe_softmax.default: lambda x, dim, dtype=None: torch.softmax(x, dim, dtype),
-    aten.addmm.default: lambda bias, left, right, **_: aten.mm.default(left, right),
-    aten.native_batch_norm.default: _batch_norm,
-    aten.native_layer_norm.default: _layer_norm,
+_CHEAPER_BY_NAME: dict[str, Any] = {
+    **dict.fromkeys(_ACTIVATIONS, _elementwise),
+    **{f"{name}_": lambda x, *_, **__: x for name in _ACTIVATIONS},
+    "_safe_softmax": lambda x, dim, dtype=None: torch.softmax(x, dim, dtype),
+    "addmm": lambda bias, left, right, **_: aten.mm.default(left, right),
+    "native_batch_norm": _batch_norm,
+    "native_layer_norm": _layer_norm,
+}
+# Not all versions of PyTorch have all operators.
+_CHEAPER = {
+    getattr(aten, name).default: function
+    for name, function in _CHEAPER_BY_NAME.items()
+    if hasattr(aten, name)
 }
 
 
