@@ -142,7 +142,8 @@ def _run(module: nn.Module, inputs: Any) -> Network:
     import torch
 
     from ._isolation import left_as_it_was, one_at_a_time, plain_torch, tracked_by
-    from ._recorder import NotRecordedError, Recorder, ValuesFromRecorder, map_inputs
+    from ._recorder import NotRecordedError, Recorder, map_inputs
+    from ._values import ValuesFromRecorder
 
     name = type(module).__name__
     args, kwargs = _arguments(module, inputs)

@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map
 
 from ._kinds import COPIES, OF_SIZES
 from ._meta import META, like, map_tensors, run_without_values
@@ -194,7 +193,7 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Run an operator without values, and record it."""
-        # Otherwise each look at a shape would take a detour over `ValuesFromRecorder`.
+        # Otherwise each look at a shape would take a detour over other modes.
         with torch._C.DisableTorchFunction():
             return self._run(func, args, kwargs or {})
 
@@ -216,6 +215,9 @@ class Recorder(TorchDispatchMode):
         try:
             if operator.name == "_pack_padded_sequence":
                 output = func(args[0], self.values_of(args[1]), *args[2:])
+            elif operator.name == "index":
+                args = [args[0], self._masks_as_positions(args[1])]
+                output = run_without_values(func, args, kwargs)
             else:
                 output = run_without_values(func, args, kwargs)
         except RuntimeError as error:
@@ -259,6 +261,16 @@ class Recorder(TorchDispatchMode):
         return id(tensor) in memory.values or (
             memory.original is not None and tensor.numel() <= most
         )
+
+    def _masks_as_positions(self, indices: Any) -> list[Any]:
+        """Replace masks whose values are known by the positions that they select."""
+        positions: list[Any] = []
+        for each in indices:
+            if each is not None and each.dtype == torch.bool and self._is_known(each):
+                positions += map(self.stand_in, self.values_of(each).nonzero().unbind(1))
+            else:
+                positions.append(each)
+        return positions
 
     def _compute(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator on known values."""
@@ -325,62 +337,6 @@ class Recorder(TorchDispatchMode):
         self.operations.append(merged)
 
 
-class ValuesFromRecorder(TorchFunctionMode):
-    """Answers what is asked of a tensor's values past the dispatcher.
-
-    These functions read memory that tensors without values do not have, which may end the process.
-    """
-
-    _OF_FIRST = frozenset([Tensor.tolist, Tensor.numpy, Tensor.__array__])
-    _OF_LISTS = frozenset([torch.tensor, torch.as_tensor, torch.asarray])
-    _SET_DATA = vars(torch._C.TensorBase)["data"].__set__
-    # They want all tensors on one device, but how long sequences are, if packed, on the processor.
-    _RECURRENT = frozenset(
-        [
-            torch._VF.lstm,
-            torch._VF.gru,
-            torch._VF.rnn_tanh,
-            torch._VF.rnn_relu,
-            torch._VF._pack_padded_sequence,
-            torch._VF._pad_packed_sequence,
-        ]
-    )
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Give known values to what would otherwise read memory that there is not."""
-        values_of = self._recorder.values_of
-        if func in self._OF_FIRST or (func in self._OF_LISTS and isinstance(args[0], list | tuple)):
-            args = map_tensors(values_of, args[0]), *args[1:]
-        elif func == self._SET_DATA:
-            return self._recorder.set_data(*args)
-        elif func in self._RECURRENT:
-            lengths = args[1]
-            args = map_tensors(self._recorder.stand_in, args)
-            if getattr(lengths, "dtype", None) == torch.long:
-                args[1] = values_of(lengths)
-            if func is torch._VF._pad_packed_sequence:
-                func = _pad_packed_sequence
-        return func(*args, **(kwargs or {}))
-
-
-def _pad_packed_sequence(
-    data: Tensor, batch_sizes: Tensor, batch_first: bool, value: float, total_length: int
-) -> tuple[Tensor, Tensor]:
-    """Do what PyTorch does with a loop over memory."""
-    sizes = batch_sizes.tolist()
-    steps = [
-        nn.functional.pad(step, (0, 0) * (step.dim() - 1) + (0, sizes[0] - len(step)), value=value)
-        for step in data.split(sizes)
-    ]
-    steps += [torch.full_like(steps[0], value)] * (total_length - len(steps))
-    lengths = [sum(size > index for size in sizes) for index in range(sizes[0])]
-    return torch.stack(steps, dim=1 if batch_first else 0), torch.tensor(lengths)
-
-
 def tensors_in(value: Any) -> Iterator[Tensor]:
     """List the tensors in what a module takes or returns."""
     if isinstance(value, Tensor):
@@ -398,9 +354,15 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 def map_inputs(change: Any, value: Any) -> Any:
     """Change the tensors in the inputs of a module, in containers of the same kinds."""
-    if isinstance(value, nn.utils.rnn.PackedSequence):
-        return value._replace(data=change(value.data))
-    return tree_map_only(Tensor, change, value)
+
+    def change_leaf(leaf: Any) -> Any:
+        if isinstance(leaf, nn.utils.rnn.PackedSequence):
+            return leaf._replace(data=change(leaf.data))
+        return change(leaf) if isinstance(leaf, Tensor) else leaf
+
+    return tree_map(
+        change_leaf, value, is_leaf=lambda each: isinstance(each, nn.utils.rnn.PackedSequence)
+    )
 
 
 @cache
@@ -418,4 +380,6 @@ def _describe_operator(func: Any) -> _Operator:
 
 def _place(tensor: Tensor) -> int:
     """Tell the memory of tensors apart."""
+    if tensor.layout != torch.strided:
+        return id(tensor)
     return tensor.untyped_storage()._cdata
