@@ -16,7 +16,7 @@ def load_imagenet_regressor() -> EmProxRegressor:
     What it predicts is the top-1 accuracy on ImageNet-1k, in percent, of a network that is trained
     from scratch on ImageNet-1k alone, as well as those who published the known networks did it. It
     is fitted to the 421 networks of :func:`load_imagenet_networks` when it is first asked for,
-    which takes a second or two; nothing but their data is stored.
+    which takes a few seconds; nothing but their data is stored.
 
     Its intervals and `novelty` are those for networks of families that are not known: see
     `EmProxRegressor.calibrate`. Networks that you have trained yourself can be added with
