@@ -83,6 +83,8 @@ _CHEAPER_BY_NAME: dict[str, Any] = {
     **dict.fromkeys(_ACTIVATIONS, _elementwise),
     **{f"{name}_": lambda x, *_, **__: x for name in _ACTIVATIONS},
     "_safe_softmax": lambda x, dim, dtype=None: torch.softmax(x, dim, dtype),
+    # What TorchScript calls; old versions of PyTorch fail on it.
+    "_convolution": lambda *args, **_: aten.convolution.default(*args[:9]),
     "addmm": lambda bias, left, right, **_: aten.mm.default(left, right),
     "native_batch_norm": _batch_norm,
     "native_layer_norm": _layer_norm,

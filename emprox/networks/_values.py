@@ -23,6 +23,7 @@ class ValuesFromRecorder(TorchFunctionMode):
     _OF_FIRST = frozenset([Tensor.tolist, Tensor.numpy, Tensor.__array__])
     _OF_LISTS = frozenset([torch.tensor, torch.as_tensor, torch.asarray])
     _SET_DATA = vars(torch._C.TensorBase)["data"].__set__
+    _OF_ITEMS = frozenset([Tensor.__getitem__, Tensor.__setitem__])
     # They want all tensors on one device, but how long sequences are, if packed, on the processor.
     _RECURRENT = frozenset(
         [
@@ -44,6 +45,8 @@ class ValuesFromRecorder(TorchFunctionMode):
         values_of = self._recorder.values_of
         if func in self._OF_FIRST or (func in self._OF_LISTS and isinstance(args[0], list | tuple)):
             args = map_tensors(values_of, args[0]), *args[1:]
+        elif func in self._OF_ITEMS:
+            args = args[0], _with_tensors(args[1]), *args[2:]
         elif func == self._SET_DATA:
             return self._recorder.set_data(*args)
         elif func in self._RECURRENT:
@@ -68,3 +71,12 @@ def _pad_packed_sequence(
     steps += [torch.full_like(steps[0], value)] * (total_length - len(steps))
     lengths = [sum(size > index for size in sizes) for index in range(sizes[0])]
     return torch.stack(steps, dim=1 if batch_first else 0), torch.tensor(lengths)
+
+
+def _with_tensors(index: Any) -> Any:
+    """Make tensors with values of the lists in an index, where PyTorch makes some without."""
+    if isinstance(index, tuple):
+        return tuple([_with_tensors(each) for each in index])
+    if isinstance(index, list) and all(isinstance(each, int) for each in index):
+        return torch.tensor(index)
+    return index

@@ -150,7 +150,7 @@ class Constants(nn.Module):
         x = self.embedding(tokens)[:, : tokens.tolist()[0][1]]
         for _ in range(self.steps.item()):
             x = x.relu()
-        if self.mask.sum() > 2 and tokens.numpy().max() < 50:
+        if 4 in tokens[:, [0, 1]] and self.mask.sum() > 2 and tokens.numpy().max() < 50:
             x = x[:, self.mask.nonzero()[:, 0]][:, self.mask[self.mask]]
         return x * torch.tensor([tokens[0, 0], 1]).sum()
 
