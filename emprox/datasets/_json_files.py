@@ -47,7 +47,8 @@ def _unpack(path: Path, is_wanted: Callable[[str], Any]) -> dict[str, bytes]:
                         raise ValueError(f"unpacks to more than {_MAX_BYTES:,} bytes")
         except (
             *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
-            *(NotImplementedError, RuntimeError, ValueError),
+            # Passwords, unknown ways to compress, and what was raised above.
+            *(RuntimeError, ValueError),
         ) as error:
             reason = one_line(str(error), 200)
             raise ValueError(f"{path} is damaged, or no zip archive: {reason}") from error

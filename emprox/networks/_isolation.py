@@ -39,7 +39,7 @@ def left_as_it_was(module: nn.Module) -> Iterator[None]:
         for each in attributes
     ]
     random_state = random.getstate()
-    numpy_state = np.random.get_state()  # noqa: NPY002
+    numpy_state = np.random.get_state()  # noqa: NPY002 - modules may draw from it
     try:
         for each in parts:
             # Not by eval(), which modules may define to do more.
@@ -50,7 +50,7 @@ def left_as_it_was(module: nn.Module) -> Iterator[None]:
             yield
     finally:
         random.setstate(random_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
+        np.random.set_state(numpy_state)  # noqa: NPY002 - as above
         for each, was_training in were_training:
             each.training = was_training
         for each, before, containers in zip(parts, attributes, contents, strict=True):

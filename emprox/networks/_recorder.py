@@ -69,8 +69,8 @@ class _Operator:
             return NotRecordedError.for_values(reason)
         return NotRecordedError(
             f"PyTorch has no rule for the shape of what its operator {self.name} returns. Capture"
-            " a module before it is quantised; for operators of your own there is"
-            " torch.library.register_fake"
+            " a module before it is quantised; give operators of your own such a rule by"
+            " register_fake"
         )
 
 
@@ -221,6 +221,7 @@ class Recorder(TorchDispatchMode):
             else:
                 output = run_without_values(func, args, kwargs)
         except RuntimeError as error:
+            # So PyTorch says that an operator cannot run without values.
             has_no_rule = isinstance(error, NotImplementedError)
             if not (has_no_rule or operator.name == "repeat_interleave"):
                 raise

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import library as operators
 from torch import nn
 from torch.nn import functional as F
 
@@ -197,7 +198,7 @@ def test_quantised_modules():
 
 
 def test_operators_of_others():
-    @torch.library.custom_op("emprox_tests::twice", mutates_args=())
+    @operators.custom_op("emprox_tests::twice", mutates_args=())
     def twice(x: torch.Tensor) -> torch.Tensor:
         return 2 * x
 
