@@ -208,9 +208,12 @@ class BANANASRegressor(NetRegressor):
             seed=seed,
         )
 
-    def _predict_rows(self, rows: Floats) -> NDArray[np.float32]:
-        columns = torch.from_numpy(rows)
-        return evaluate(self.net_, Ensemble.forward, columns, _ROWS_AT_ONCE).float().numpy()
+    def _predict_standardized(self, X: Any) -> Floats:
+        def predict(rows: Floats) -> NDArray[np.float32]:
+            columns = torch.from_numpy(rows)
+            return evaluate(self.net_, Ensemble.forward, columns, _ROWS_AT_ONCE).float().numpy()
+
+        return self._predict_each(predict, X)
 
     def _bound(self, targets: Floats) -> float | None:
         """Return the upper bound, standardised, if the loss has one."""

@@ -88,10 +88,6 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
         standardized = self._predict_standardized(X)
         return self._scale.inverse(standardized)
 
-    def _predict_standardized(self, X: Any) -> Floats:
-        check_is_fitted(self, "net_")
-        return once_each(self._predict_rows, self._read(X, reset=False))
-
     def _standardize(self, targets: Floats) -> Tensor:
         return torch.from_numpy(self._scale.forward(targets)).float()
 
@@ -103,9 +99,14 @@ class NetRegressor(RegressorMixin, NetEstimator, ABC):
     def _learn(self, rows: NDArray[Any], targets: Floats) -> None:
         """Train, and set what a fitted regressor has, `net_` last."""
 
-    def _predict_rows(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        """Predict standardised accuracies."""
-        raise NotImplementedError
+    @abstractmethod
+    def _predict_standardized(self, X: Any) -> Floats:
+        """Predict accuracies as the net learned them."""
+
+    def _predict_each(self, predict: Callable[[Any], NDArray[np.float32]], X: Any) -> Floats:
+        """Predict from the different rows of what `_read` returns."""
+        check_is_fitted(self, "net_")
+        return once_each(predict, self._read(X, reset=False))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -201,8 +201,10 @@ class NAORegressor(NetRegressor, TokenNetEstimator):
         accuracies, criterion = self._standardize(targets), AccuracyLoss()
         return self._train(module, criterion, indices, indices, accuracies, seed=seed)
 
-    def _predict_rows(self, rows: Tokens) -> NDArray[np.float32]:
-        return self._predict_indices(self.net_, self._to_indices(rows))
+    def _predict_standardized(self, X: Any) -> Floats:
+        return self._predict_each(
+            lambda rows: self._predict_indices(self.net_, self._to_indices(rows)), X
+        )
 
     def _predict_indices(self, net: skorch.NeuralNet, indices: Tensor) -> NDArray[np.float32]:
         """Predict standardised accuracies, the same ones whatever else is predicted."""

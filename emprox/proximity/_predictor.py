@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,12 +15,12 @@ from ._neighbors import make_search
 _Self = TypeVar("_Self", bound="ProximityPredictor")
 
 
-class ProximityPredictor(EmbeddingRegressor):
+class ProximityPredictor(EmbeddingRegressor, ABC):
     """Base class of what predicts with a fitted `ProximityRegressor`, after reading its samples."""
 
+    @abstractmethod
     def _look_at(self, X: Any) -> tuple[Any, Any]:
         """Return the fitted ProximityRegressor, and samples as the features that it takes."""
-        raise NotImplementedError
 
     def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Predict accuracies.

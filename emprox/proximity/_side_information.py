@@ -137,6 +137,7 @@ class SideInformation(ArchitectureTransformer):
         self.n_reference = n_reference
         self.random_state = random_state
 
+    # By its name is `side` what the base class takes as **fit_params.
     def fit(  # type: ignore[override]
         self, X: Any, y: ArrayLike | None = None, side: Any = None
     ) -> SideInformation:

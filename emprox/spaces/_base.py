@@ -378,7 +378,7 @@ class SearchSpace(BuildsNetworks, Identity):
     @cached_property
     def _rows_of_graphs(self) -> dict[Any, list[int]]:
         if self.size > _MAX_LISTED:
-            raise NotImplementedError(f"{type(self).__name__} has to implement _read_graph")
+            raise TypeError(f"{type(self).__name__} has to implement _read_graph")
         return {
             (architecture.operations, architecture.edges): row
             for decisions in self.enumerate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,8 +28,10 @@ class NetworkSizes(NamedTuple):
 class BuildsNetworks(Decisions):
     """What a space knows of its networks; a base class of `SearchSpace`."""
 
-    # None if the space cannot build networks; otherwise it implements `_build`.
+    # None if the space cannot build networks; otherwise it has `_build`, which makes one of the
+    # decisions of an architecture and these sizes.
     _network_sizes: NetworkSizes | None = None
+    _build: Callable[..., BenchmarkNetwork]
 
     @abstractmethod
     def encode(self, architectures: Any, at_least: int = 0) -> IntArray:
@@ -72,11 +75,10 @@ class BuildsNetworks(Decisions):
         ------
         ArchitectureError
             If it is not an architecture of this space.
-        NotImplementedError
-            If the space cannot build networks; the message says which can.
         ValueError
-            If a number is not a whole one from 1 on or too small for the architecture, or the
-            space has no such option.
+            If the space cannot build networks, in which case the message says which can; if a
+            number is not a whole one from 1 on or too small for the architecture, or the space has
+            no such option.
 
         Notes
         -----
@@ -111,7 +113,7 @@ class BuildsNetworks(Decisions):
         """
         if self._network_sizes is None:
             able = [name for name, space in sorted(KNOWN.items()) if space._network_sizes]
-            raise NotImplementedError(
+            raise ValueError(
                 f"the space {self.name!r} cannot build networks of PyTorch; those that can are"
                 f" {', '.join(able)}"
             )
@@ -134,7 +136,3 @@ class BuildsNetworks(Decisions):
         except ArchitectureError as error:
             raise ArchitectureError(error.message) from error
         return self._build(decisions, **sizes)
-
-    def _build(self, decisions: IntArray, **sizes: int) -> BenchmarkNetwork:
-        """Build the network of one architecture; what a space with networks adds."""
-        raise NotImplementedError

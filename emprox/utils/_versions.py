@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 from .._version import __version__
 
 
@@ -12,7 +14,7 @@ class InconsistentVersionWarning(UserWarning):
     """A fitted estimator was made by another version of emprox than the one that reads it."""
 
 
-class VersionedMixin:
+class VersionedMixin(BaseEstimator):
     """Write the version into pickles, and warn where another one reads them."""
 
     @property
@@ -21,7 +23,7 @@ class VersionedMixin:
         return self.__dict__.get("_emprox_version", __version__)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()  # type: ignore[misc]
+        state = super().__getstate__()
         return {**state, "_emprox_version": self.emprox_version_}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -33,4 +35,4 @@ class VersionedMixin:
                 InconsistentVersionWarning,
                 stacklevel=2,
             )
-        super().__setstate__({**state, "_emprox_version": version})  # type: ignore[misc]
+        super().__setstate__({**state, "_emprox_version": version})

@@ -91,17 +91,17 @@ class TestFromEstimator:
 
 
 @pytest.mark.parametrize(
-    ("embedding", "y"),
+    ("embedding", "y", "message"),
     [
-        (np.eye(4), np.ones(3)),
-        (np.eye(4), np.ones((4, 2))),
-        (np.eye(4), [1, 2, 3, np.nan]),
-        (np.ones((4, 4)), np.ones(4)),
-        (np.arange(4)[:, None], np.ones(4)),
+        (np.eye(4), np.ones(3), "inconsistent"),
+        (np.eye(4), np.ones((4, 2)), "shape"),
+        (np.eye(4), [1, 2, 3, np.nan], "NaN"),
+        (np.ones((4, 4)), np.ones(4), "3 different"),
+        (np.arange(4)[:, None], np.ones(4), "2 dimensions"),
     ],
 )
-def test_bad_input(embedding, y):
-    with pytest.raises(ValueError):  # noqa: PT011
+def test_bad_input(embedding, y, message):
+    with pytest.raises(ValueError, match=message):
         EmbeddingDisplay.from_embedding(embedding, y)
 
 

@@ -76,13 +76,13 @@ def test_from_estimator(plt):
 
 
 @pytest.mark.parametrize(
-    ("true", "pred"),
+    ("true", "pred", "message"),
     [
-        ([1, 2, 3], [1, 2]),
-        ([1, np.nan], [1, 2]),
-        ([[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        ([1, 2, 3], [1, 2], "inconsistent"),
+        ([1, np.nan], [1, 2], "NaN"),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]], "shape"),
     ],
 )
-def test_bad_input(true, pred):
-    with pytest.raises(ValueError):  # noqa: PT011
+def test_bad_input(true, pred, message):
+    with pytest.raises(ValueError, match=message):
         RankAgreementDisplay.from_predictions(true, pred)
