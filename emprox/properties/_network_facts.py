@@ -103,14 +103,17 @@ class NetworkFacts:
     @cached_property
     def depths(self) -> tuple[int, int]:
         """The most layers on a path from input to output, and the fewest outside of gates."""
-        reads: list[list[int]] = [[] for _ in range(self.n_operations)]
-        for source, target in self.network.edges.tolist():
-            reads[target].append(source)
-        most, fewest = [0] * self.n_operations, [0] * self.n_operations
-        steps = zip(reads, self.is_layer.tolist(), self.is_body.tolist(), strict=True)
-        for number, (sources, is_layer, is_body) in enumerate(steps):
-            most[number] = max([most[each] for each in sources], default=0) + is_layer
-            fewest[number] = min([fewest[each] for each in sources], default=0) + is_body
+        is_layer, is_body = self.is_layer.tolist(), self.is_body.tolist()
+        most, fewest = [0] * self.n_operations, [math.inf] * self.n_operations
+        # An operation is complete before another reads it: sources come in their order.
+        order = np.argsort(self.network.edges[:, 0], kind="stable")
+        for source, target in self.network.edges[order].tolist():
+            longest = most[source] + is_layer[source]
+            if longest > most[target]:
+                most[target] = longest
+            shortest = (0 if fewest[source] == math.inf else fewest[source]) + is_body[source]
+            if shortest < fewest[target]:
+                fewest[target] = shortest
         return max(most), fewest[-1]
 
     def _surrounding(self) -> Floats:
