@@ -48,11 +48,16 @@ class Pool:
             items: list[Any] = self.space.format(self.decisions[places])
         else:
             items = [self.items[place] for place in places.tolist()]
-        if items and isinstance(items[0], np.ndarray):
-            return np.stack(items)
-        found = np.empty(len(items), dtype=object)
-        found[:] = items
-        return found
+        return to_array(items)
+
+
+def to_array(architectures: list[Any]) -> NDArray[Any]:
+    """Make an array of architectures: a decision matrix if they are rows of one."""
+    if architectures and isinstance(architectures[0], np.ndarray):
+        return np.stack(architectures)
+    found = np.empty(len(architectures), dtype=object)
+    found[:] = architectures
+    return found
 
 
 def read_pool(
