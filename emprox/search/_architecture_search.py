@@ -16,17 +16,13 @@ from ..utils._options import check_option
 from ..utils._random import RandomState, as_generator
 from ..utils._threads import one_blas_thread
 from ._acquisition import ACQUISITIONS, Wish
-from ._batches import read_in_batches
+from ._candidates import Candidates
 from ._known import Evaluation, Trial, to_frame, to_numbers, to_rows
-from ._pool import Floats, read_pool, to_array
-from ._proposals import Candidates
-from ._selection import to_keys
+from ._pool import Floats, read_pool, to_array, to_keys
 from ._surrogates import EstimatorSurrogate, KrigingSurrogate, Rows, Surrogate
 
 # So many of the best networks are varied, where candidates are not all there is.
 _N_PARENTS = 10
-# What is told of is read in batches of so many.
-_AT_ONCE = 10_000
 # Expected gains are computed for so many of the most promising networks.
 _N_FOR_GAIN = 200
 
@@ -128,12 +124,11 @@ default="confidence"
         self.n_initial, self.chance_level = n_initial, chance_level
         self._rng = as_generator(random_state)
         pool = read_pool(candidates, space, self._rng)
-        self.space_ = pool.space
         self._candidates = Candidates(pool, int(self._rng.integers(2**32)))
         self._design: list[int] = []
         self._trials: dict[bytes, Trial] = {}
         self._evaluations: list[Evaluation] = []
-        pathless = None if chance_level is None else self.space_.pathless
+        pathless = None if chance_level is None else pool.space.pathless
         self._anchor = None if pathless is None else self._candidates.describe(pathless[None])
 
     def ask(self, n: int = 1) -> NDArray[Any]:
@@ -186,8 +181,7 @@ default="confidence"
         ValueError
             If the lengths differ, or an accuracy is infinite.
         """
-        items = [item for batch in read_in_batches(architectures, _AT_ONCE) for item in batch]
-        rows = self._candidates.describe(self.space_.encode(items, at_least=1))
+        items, rows = self._candidates.read(architectures)
         values = to_numbers(accuracies, "accuracies", len(rows))
         spent = to_numbers(costs, "costs", len(rows))
         for number, key in enumerate(to_keys(rows.decisions)):
@@ -224,6 +218,11 @@ default="confidence"
                 return 0.0
             best = self._sort_evaluated(model)[1][0]
             return float(model.gains(rows.take(slice(_N_FOR_GAIN)), best).max())
+
+    @property
+    def space_(self) -> SearchSpace:
+        """The search space; one of networks holds all that were read."""
+        return self._candidates.space
 
     @property
     def best_(self) -> Any:

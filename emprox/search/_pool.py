@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..spaces import SearchSpace, get_space
+from ..spaces import ArchitectureError, SearchSpace, get_space
+from ..spaces._network import is_network
 from ._batches import Batch, draw_in_batches, read_in_batches
-from ._selection import Integers, to_keys
+from ._selection import Integers
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +53,11 @@ class Pool:
         return to_array(items)
 
 
+def to_keys(decisions: Integers) -> list[bytes]:
+    """Return what tells networks apart whose decisions are canonical."""
+    return [row.tobytes() for row in decisions]
+
+
 def to_array(architectures: list[Any]) -> NDArray[Any]:
     """Make an array of architectures: a decision matrix if they are rows of one."""
     if architectures and isinstance(architectures[0], np.ndarray):
@@ -70,6 +77,13 @@ def read_pool(
 ) -> Pool:
     """Read candidates: a space or its name, or architectures of one."""
     is_space = isinstance(candidates, (str, SearchSpace))
+    if isinstance(candidates, Iterator):
+        # The first one tells what the others are.
+        candidates = chain(first := list(islice(candidates, 1)), candidates)
+    elif not is_space:
+        first = list(candidates[:1]) if isinstance(candidates, (list, tuple)) else []
+    if space is None and not is_space and first and is_network(first[0]):
+        space = "network"
     found = _find_space(candidates, space)
     is_everything, most = False, MOST_NETWORKS
     if is_space:
@@ -78,14 +92,13 @@ def read_pool(
             found.enumerate() if is_everything else draw_in_batches(found, _N_DRAWN, rng, _N_DRAWN)
         )
     else:
-        if found.is_open:
-            candidates = list(candidates) if isinstance(candidates, Iterator) else candidates
-            found = found.learn(candidates)
         if not hasattr(candidates, "__len__"):
             most = _MOST_OF_A_STREAM
-        batches = read_in_batches(candidates, _BATCH_SIZE)
-    if known is not None and len(known):
-        found = found.extend(known)
+        if found.is_open and not found.is_catalogue:
+            candidates = list(candidates) if isinstance(candidates, Iterator) else candidates
+            found = found.learn(candidates)
+            found = found if known is None or not len(known) else found.extend(known)
+        batches = read_in_batches(found, candidates, _BATCH_SIZE)
     collector = _Collector(found, most, rng.bytes(16), keeps_items=not is_space)
     columns = [
         None if values is None or callable(values) else _to_column(values, name, is_space)
@@ -119,16 +132,23 @@ class _Collector:
     def __init__(self, space: SearchSpace, most: int, seed: bytes, keeps_items: bool) -> None:
         self.space, self.most, self.seed, self.keeps_items = space, most, seed, keeps_items
         self._limit = b"\xff" * 9
-        self._found: dict[bytes, list[Any]] = {}
+        self._found: dict[Hashable, list[Any]] = {}
 
     def add(self, start: int, batch: Batch, weights: Floats | None, costs: Floats | None) -> None:
         """Add candidates, the first of which has an index among all of them."""
-        canonical = self.space.canonicalize(self.space.encode(batch))
+        space = self.space
+        if space.is_catalogue:
+            space = space.extend([item for item in batch if not isinstance(item, Exception)])
+        try:
+            canonical = space.canonicalize(space.encode(batch))
+        except ArchitectureError as error:
+            index = None if error.index is None else start + error.index
+            raise ArchitectureError(error.message, index) from error
         distinct, first, place = np.unique(
             canonical, axis=0, return_index=True, return_inverse=True
         )
         counts = np.bincount(place.ravel(), weights, minlength=len(distinct))
-        keys = to_keys(distinct)
+        keys = space.keys(distinct)
         for number in np.argsort(first).tolist():
             key, row = keys[number], int(first[number])
             if (entry := self._found.get(key)) is not None:
@@ -136,7 +156,9 @@ class _Collector:
             elif (priority := self._hash(key)) <= self._limit:
                 item = batch[row] if self.keeps_items else None
                 cost = None if costs is None else costs[row]
-                self._found[key] = [priority, start + row, counts[number], cost, item, key]
+                self._found[key] = [
+                    *(priority, start + row, counts[number], cost, item, distinct[number], key)
+                ]
         # A network that is kept in the end was below every limit before, so nothing of it is lost.
         if len(self._found) > 2 * self.most:
             self._cut()
@@ -146,10 +168,14 @@ class _Collector:
         if len(self._found) > self.most:
             self._cut()
         entries = sorted(self._found.values(), key=itemgetter(1))
-        _, indices, counts, costs, items, keys = (list(part) for part in zip(*entries, strict=True))
+        _, indices, counts, costs, items, rows, _ = map(list, zip(*entries, strict=True))
+        space, decisions = self.space, np.array(rows, dtype=np.int64)
+        if space.is_catalogue:
+            space = space.extend(items)
+            decisions = space.encode(items)
         return Pool(
-            self.space,
-            np.frombuffer(b"".join(keys), dtype=np.int64).reshape(len(keys), -1),
+            space,
+            decisions,
             np.array(indices, dtype=np.int64),
             np.array(counts, dtype=np.float64),
             None if costs[0] is None else np.array(costs, dtype=np.float64),
@@ -157,12 +183,13 @@ class _Collector:
             is_everything=False,
         )
 
-    def _hash(self, key: bytes) -> bytes:
-        return blake2b(key, digest_size=8, key=self.seed).digest()
+    def _hash(self, key: Any) -> bytes:
+        text = key if isinstance(key, bytes) else key.to_json().encode()
+        return blake2b(text, digest_size=8, key=self.seed).digest()
 
     def _cut(self) -> None:
         entries = sorted(self._found.values(), key=itemgetter(0))[: self.most]
-        self._found = {entry[5]: entry for entry in entries}
+        self._found = {entry[-1]: entry for entry in entries}
         self._limit = entries[-1][0]
 
 

@@ -3,10 +3,12 @@ import math
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
+from torch import nn
 
+from emprox.networks import capture
 from emprox.properties import StructuralProperties
 from emprox.search import choose_architectures
-from emprox.spaces import ArchitectureError, SequenceSpace, get_space
+from emprox.spaces import ArchitectureError, NetworkSpace, SequenceSpace, get_space
 
 SPACE = get_space("nasbench201")
 CELL = "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|"
@@ -158,3 +160,24 @@ class TestCandidates:
 def test_what_cannot_be(candidates, parameters, error, word):
     with pytest.raises(error, match=word):
         choose_architectures(candidates, **parameters)
+
+
+def test_networks():
+    """Modules are captured; the same network twice is one candidate."""
+    networks = [
+        capture(nn.Sequential(nn.Linear(4, width), layer(), nn.Linear(width, 2)), (1, 4))
+        for width in (4, 8, 16, 32, 64)
+        for layer in (nn.ReLU, nn.Sigmoid, nn.Identity)
+    ]
+    chosen, indices = choose_architectures(
+        [*networks, *networks], 15, random_state=0, return_indices=True
+    )
+    assert [networks[index] for index in indices] == chosen.tolist()
+    assert len(set(chosen)) == 15
+    first = choose_architectures(networks, 4, random_state=0)
+    more = choose_architectures(iter(networks), 11, known=first, random_state=0)
+    assert {*first, *more} == set(networks)
+    modules = [nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)), nn.Linear(4, 2)]
+    known = [nn.Linear(4, 3)]
+    space = NetworkSpace(inputs=(1, 4))
+    assert len(choose_architectures(modules, 2, known, space=space, random_state=0)) == 2

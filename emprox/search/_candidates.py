@@ -1,4 +1,4 @@
-"""What a search proposes next: the best of all candidates, by what a model makes of them."""
+"""Candidates with their properties, and which of them say or promise most."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._pipeline import make_emprox_pipeline
-from ._design import reduce_variance
-from ._pool import Floats, Pool
-from ._selection import Integers, to_keys
+from ._batches import read_in_batches
+from ._pool import Floats, Pool, to_keys
+from ._selection import Integers
 from ._surrogates import Rows
+from ._variance import reduce_variance
 from ._variations import near_by, vary
 
 # Says how much each network is wanted.
@@ -23,6 +24,7 @@ Wishes = Callable[[Rows], Floats]
 _GROWTH, _N_WANTED = 1.1, 500
 # Where candidates are not all there is: so many variations, and steps to something still better.
 _N_CHILDREN, _N_STEPS = 1000, 10
+_READ_AT_ONCE = 10_000
 
 
 class Candidates:
@@ -31,7 +33,7 @@ class Candidates:
     def __init__(self, pool: Pool, seed: int) -> None:
         self.pool, self.space, self._seed = pool, pool.space, seed
         self._features: Any = make_emprox_pipeline(self.space)[0].set_output(transform="default")
-        self._features.fit(pool.decisions)
+        self._features.fit(self._readable(pool.decisions))
         self._wanted: tuple[int, Integers] = 0, np.empty(0, dtype=np.int64)
         self._rows: Rows | None = None
         self._places = {key: place for place, key in enumerate(to_keys(pool.decisions))}
@@ -39,16 +41,24 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.pool)
 
+    def read(self, architectures: Any) -> tuple[list[Any], Rows]:
+        """Read architectures that need not be among the candidates; return them prepared."""
+        batches = read_in_batches(self.space, architectures, _READ_AT_ONCE)
+        items = [item for batch in batches for item in batch]
+        if self.space.is_catalogue:
+            self.space = self.space.extend([i for i in items if not isinstance(i, Exception)])
+        return items, self.describe(self.space.encode(items, at_least=1))
+
     def describe(self, decisions: Integers) -> Rows:
         """Return canonical decisions and properties of any networks of the space."""
         canonical = self.space.canonicalize(decisions)
-        return Rows(canonical, self._features.transform(canonical))
+        return Rows(canonical, self._features.transform(self._readable(canonical)))
 
     @property
     def everything(self) -> Rows:
         """The candidates."""
         if self._rows is None:
-            self._rows = Rows(self.pool.decisions, self._features.transform(self.pool.decisions))
+            self._rows = self.describe(self.pool.decisions)
         return self._rows
 
     @property
@@ -68,7 +78,8 @@ class Candidates:
         places = [self._places.get(key) for key in to_keys(rows.decisions)]
         if any(place is None for place in places):
             found = np.empty(len(places), dtype=object)
-            found[:] = self.space.format(rows.decisions)
+            decoded = self.space.is_catalogue
+            found[:] = (self.space.decode if decoded else self.space.format)(rows.decisions)
             return found
         return self.pool.architectures(np.array(places, dtype=np.int64))
 
@@ -82,7 +93,7 @@ class Candidates:
             min(n, len(free)),
             known if len(known) else None,
             weights=self.pool.counts,
-            costs=None,
+            costs=self.pool.costs,
             taken=is_taken,
             rng=np.random.default_rng(self._seed),
         )
@@ -132,6 +143,10 @@ class Candidates:
         distinct = np.unique(self.space.canonicalize(decisions), axis=0)
         distinct = distinct[[key not in taken for key in to_keys(distinct)]]
         return self.describe(distinct) if len(distinct) else self.everything.take(slice(0))
+
+    def _readable(self, decisions: Integers) -> Any:
+        """Return what also a transformer that knows fewer networks of a catalogue can read."""
+        return self.space.decode(decisions) if self.space.is_catalogue else decisions
 
     def __getstate__(self) -> dict[str, Any]:
         # Without what follows from the rest.
