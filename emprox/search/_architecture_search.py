@@ -51,9 +51,9 @@ default="confidence"
         What the next network is the best by: the expected score plus `exploration` standard
         deviations; the expected improvement; the expected score plus a random number, normal with
         `exploration` standard deviations; or the expected score alone.
-    exploration : float, default=1.0
+    exploration : float, default=2.0
         How much it counts that little is known of a network; see `acquisition`.
-    n_initial : int, default=10
+    n_initial : int, default=5
         How many networks are chosen without a model, if nothing is known.
     chance_level : float, default=None
         Accuracy of an architecture without a path from input to output, in the unit of the
@@ -112,8 +112,8 @@ default="confidence"
         space: str | SearchSpace | None = None,
         estimator: Any = None,
         acquisition: str = "confidence",
-        exploration: float = 1.0,
-        n_initial: int = 10,
+        exploration: float = 2.0,
+        n_initial: int = 5,
         chance_level: float | None = None,
         random_state: RandomState = None,
     ) -> None:
