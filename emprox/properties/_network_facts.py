@@ -104,16 +104,15 @@ class NetworkFacts:
     def depths(self) -> tuple[int, int]:
         """The most layers on a path from input to output, and the fewest outside of gates."""
         is_layer, is_body = self.is_layer.tolist(), self.is_body.tolist()
-        most, fewest = [0] * self.n_operations, [math.inf] * self.n_operations
+        far = self.n_operations
+        most, fewest = [0] * self.n_operations, [far] * self.n_operations
         # An operation is complete before another reads it: sources come in their order.
         order = np.argsort(self.network.edges[:, 0], kind="stable")
         for source, target in self.network.edges[order].tolist():
-            longest = most[source] + is_layer[source]
-            if longest > most[target]:
-                most[target] = longest
-            shortest = (0 if fewest[source] == math.inf else fewest[source]) + is_body[source]
-            if shortest < fewest[target]:
-                fewest[target] = shortest
+            most[target] = max(most[target], most[source] + is_layer[source])
+            # What reads nothing begins a path.
+            shortest = 0 if fewest[source] == far else fewest[source]
+            fewest[target] = min(fewest[target], shortest + is_body[source])
         return max(most), fewest[-1]
 
     def _surrounding(self) -> Floats:
